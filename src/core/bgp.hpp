@@ -1,0 +1,108 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/prefix.hpp"
+
+namespace withdrawd::core {
+
+/// An autonomous system number, 1 to 4294967294.
+class Asn {
+ public:
+  static Result<Asn> parse(std::string_view text);
+  static Result<Asn> from(std::int64_t number);
+  std::uint32_t number() const { return number_; }
+  auto operator<=>(const Asn&) const = default;
+
+ private:
+  explicit Asn(std::uint32_t number) : number_(number) {}
+  std::uint32_t number_;
+};
+
+/// The name of a route-map, VRF or view: one word of printable ASCII, so that it cannot become a
+/// second word, a second command or a comment on a vty. 1 to 127 bytes; letters, digits and
+/// -_.:@+/=~ (anything else is refused with a message that says which byte).
+class VtyName {
+ public:
+  static Result<VtyName> parse(std::string_view text);
+  const std::string& text() const { return text_; }
+  auto operator<=>(const VtyName&) const = default;
+
+ private:
+  explicit VtyName(std::string text) : text_(std::move(text)) {}
+  std::string text_;
+};
+using RouteMapName = VtyName;
+
+/// Which of bgpd's BGP instances: `router bgp N`, `router bgp N view NAME`, `router bgp N vrf NAME`.
+struct InstanceKey {
+  enum class Kind : std::uint8_t { standard, view, vrf };
+  Kind kind = Kind::standard;
+  std::optional<VtyName> name;  ///< of the view or VRF
+
+  /// "the default instance", "view LAB", "vrf CUSTOMER"
+  std::string text() const;
+  auto operator<=>(const InstanceKey&) const = default;
+};
+
+/// What a `network` statement says besides its prefix.
+struct NetworkOptions {
+  std::optional<RouteMapName> route_map;
+  bool backdoor = false;
+  std::optional<std::uint32_t> label_index;
+
+  /// "" or " route-map TAG", " backdoor": as it follows the prefix in the statement.
+  std::string text() const;
+  auto operator<=>(const NetworkOptions&) const = default;
+};
+
+struct Instance {
+  Asn asn;
+  InstanceKey key;
+  /// The `network` statements of `ipv4 unicast` and `ipv6 unicast`, no other table.
+  std::map<Prefix, NetworkOptions> networks;
+
+  /// "router bgp 65009 vrf CUSTOMER"
+  std::string text() const;
+};
+
+/// What withdrawd needs of bgpd's running configuration.
+struct RunningConfig {
+  std::vector<Instance> instances;
+  std::set<std::string> route_maps;
+};
+
+/// Which instance the operator means, as far as the configuration says.
+struct InstanceChoice {
+  std::optional<Asn> asn;
+  std::optional<InstanceKey> key;  ///< not said: the only instance there is
+  auto operator<=>(const InstanceChoice&) const = default;
+};
+
+/// The one instance that fits, or an error that lists what there is: none fits, or several do.
+Result<const Instance*> choose_instance(const RunningConfig& config, const InstanceChoice& choice);
+
+/// A prefix in an instance: what the table is asked about.
+struct Lookup {
+  Prefix prefix;
+  InstanceChoice instance;
+  auto operator<=>(const Lookup&) const = default;
+};
+
+/// What bgpd says about itself at one moment.
+struct Observed {
+  RunningConfig config;
+  /// Is there a path that is sourced locally and not being removed? A look-up whose instance
+  /// could not be chosen, or that bgpd did not answer, is missing.
+  std::map<Lookup, bool> in_table;
+};
+
+}  // namespace withdrawd::core

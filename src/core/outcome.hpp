@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/time.hpp"
+
+namespace withdrawd::core {
+
+enum class OutcomeKind : std::uint8_t {
+  ok,        ///< the answer that users want
+  nxdomain,  ///< the server says that the name does not exist
+  timeout,   ///< no answer in time
+  error,     ///< everything else: SERVFAIL, REFUSED, no data, malformed, refused port, no route
+};
+
+/// What asking a check once gave.
+struct Outcome {
+  OutcomeKind kind = OutcomeKind::error;
+  Duration latency{};  ///< from the first packet sent to the verdict
+  /// For people. `ok`: the last address resolved; else what was wrong: "SERVFAIL", "no data",
+  /// "refused port". Holds no control characters: whoever makes it escapes what came from outside.
+  std::string detail;
+
+  bool healthy() const { return kind == OutcomeKind::ok; }
+  bool operator==(const Outcome&) const = default;
+};
+
+/// "ok", "nxdomain", "timeout", "error".
+std::string_view name(OutcomeKind kind);
+
+/// `text` with every byte that is not printable ASCII as \xNN (and backslash as \\), cut to
+/// `longest` bytes with "..." behind: for whatever came from DNS, bgpd or a command.
+std::string printable(std::string_view text, std::size_t longest = 400);
+
+}  // namespace withdrawd::core

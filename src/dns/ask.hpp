@@ -1,0 +1,16 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+
+#include "core/check.hpp"
+#include "core/outcome.hpp"
+
+namespace withdrawd::dns {
+
+/// Asks once (with the tries that the question allows) and judges the answer. Ends within
+/// `question.timeout`, whatever the server does, and never throws: what cannot be asked is an
+/// outcome of kind `error`. Runs on the coroutine's own executor; never blocks it. Cancelling the
+/// coroutine closes its sockets.
+boost::asio::awaitable<core::Outcome> ask(core::DnsQuestion question);
+
+}  // namespace withdrawd::dns

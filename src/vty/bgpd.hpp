@@ -1,0 +1,79 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/bgp.hpp"
+#include "core/bgpd_settings.hpp"
+#include "core/plan.hpp"
+
+namespace withdrawd::vty {
+
+/// Why bgpd did not do what it was asked to.
+enum class Trouble : std::uint8_t {
+  unreachable,  ///< nobody there: no socket, connection refused, hung up, no vtysh, wrong password
+  silent,       ///< connected, but no answer in time: frozen, or very busy
+  locked,       ///< somebody else sits in configuration mode
+  refused,      ///< answered, and said no
+};
+
+struct Failure {
+  Trouble trouble = Trouble::unreachable;
+  core::Error error;  ///< names every transport that was tried and how each failed
+};
+
+/// What reading bgpd gave.
+struct ReadReport {
+  std::expected<core::Observed, Failure> observed;
+  std::string via;  ///< "socket /run/frr/bgpd.vty", "vtysh", "telnet 127.0.0.1:2605"
+};
+
+/// What applying a plan gave.
+struct ApplyReport {
+  /// bgpd as it was right after the statements (its configuration read back, and the look-ups):
+  /// the statements of the plan are in effect there. Else why not.
+  std::expected<core::Observed, Failure> observed;
+  std::string via;                    ///< the transport that did it
+  std::vector<std::string> answered;  ///< what bgpd said that was not mere success, for the log
+};
+
+/// The local bgpd, reached through the transports in their configured order.
+///
+/// A transport that fails (also one that claims success while the statement is still there when
+/// bgpd is read back, as vtysh does when it reaches another daemon only) is passed over for
+/// `retry_after` and the next one is tried within the same call. If all have been passed over,
+/// all are tried. The configuration lock is bgpd's state, not a transport's failure: it is reported
+/// at once, no other transport is tried.
+///
+/// One operation at a time: the caller waits for one to end before it starts the next.
+class Bgpd {
+ public:
+  /// `connection_lost` is called when a connection that was kept open ends on bgpd's side (the
+  /// earliest sign that bgpd has died), between operations as well as inside one.
+  Bgpd(boost::asio::any_io_executor executor, core::BgpdAccess access,
+       std::function<void()> connection_lost);
+  ~Bgpd();
+  Bgpd(const Bgpd&) = delete;
+  Bgpd& operator=(const Bgpd&) = delete;
+
+  /// The running configuration, and for each look-up whether it is in the table.
+  boost::asio::awaitable<ReadReport> read(std::vector<core::Lookup> lookups);
+
+  /// Sends the plan, reads the configuration back and does the look-ups.
+  boost::asio::awaitable<ApplyReport> apply(core::Plan plan, std::vector<core::Lookup> lookups);
+
+  /// Closes every connection (for instance after bgpd was killed); the next operation connects
+  /// again, and no transport is passed over any longer.
+  void reset();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace withdrawd::vty
