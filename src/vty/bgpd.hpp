@@ -10,22 +10,13 @@
 
 #include "core/bgp.hpp"
 #include "core/bgpd_settings.hpp"
+#include "core/failure.hpp"
 #include "core/plan.hpp"
 
 namespace withdrawd::vty {
 
-/// Why bgpd did not do what it was asked to.
-enum class Trouble : std::uint8_t {
-  unreachable,  ///< nobody there: no socket, connection refused, hung up, no vtysh, wrong password
-  silent,       ///< connected, but no answer in time: frozen, or very busy
-  locked,       ///< somebody else sits in configuration mode
-  refused,      ///< answered, and said no
-};
-
-struct Failure {
-  Trouble trouble = Trouble::unreachable;
-  core::Error error;  ///< names every transport that was tried and how each failed
-};
+using core::Failure;
+using core::Trouble;
 
 /// What reading bgpd gave.
 struct ReadReport {
