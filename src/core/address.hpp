@@ -21,7 +21,8 @@ class Address {
   static Result<Address> parse(std::string_view text);
 
   /// The bytes in network order; IPv4 uses the first four, the rest must be zero.
-  Address(Family family, const std::array<std::uint8_t, 16>& bytes) : family_(family), bytes_(bytes) {}
+  Address(Family family, const std::array<std::uint8_t, 16>& bytes)
+      : family_(family), bytes_(bytes) {}
 
   Family family() const { return family_; }
   const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }
@@ -40,6 +41,10 @@ class Address {
 struct Endpoint {
   Address address;
   std::uint16_t port = 0;
+
+  /// Accepts "127.0.0.1", "127.0.0.1:53", "::1", "[::1]" and "[::1]:53". A port in the text is 1 to
+  /// 65535; none in it means `default_port` (pass 0 to learn that there was none).
+  static Result<Endpoint> parse(std::string_view text, std::uint16_t default_port);
 
   std::string text() const;
   auto operator<=>(const Endpoint&) const = default;

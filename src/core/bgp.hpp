@@ -42,7 +42,8 @@ class VtyName {
 };
 using RouteMapName = VtyName;
 
-/// Which of bgpd's BGP instances: `router bgp N`, `router bgp N view NAME`, `router bgp N vrf NAME`.
+/// Which of bgpd's BGP instances: `router bgp N`, `router bgp N view NAME`, `router bgp N vrf
+/// NAME`.
 struct InstanceKey {
   enum class Kind : std::uint8_t { standard, view, vrf };
   Kind kind = Kind::standard;

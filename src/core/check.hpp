@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "core/address.hpp"
+#include "core/error.hpp"
 #include "core/time.hpp"
 
 namespace withdrawd::core {
@@ -12,6 +14,13 @@ enum class DnsTransport : std::uint8_t {
   udp,  ///< UDP, and TCP when the answer is truncated
   tcp,  ///< TCP alone
 };
+
+/// "udp", "tcp".
+std::string_view name(DnsTransport transport);
+
+/// A domain name that can be asked for: labels of 1 to 63 letters, digits, hyphens and underscores,
+/// 253 bytes at most; a trailing dot is kept.
+Result<std::string> parse_domain_name(std::string_view text);
 
 /// One question for one DNS server.
 struct DnsQuestion {
@@ -27,9 +36,9 @@ struct DnsQuestion {
 
 /// When a run of outcomes becomes health, and how often to ask.
 struct HealthPolicy {
-  unsigned rise = 3;  ///< good outcomes in a row that make it up
-  unsigned fall = 1;  ///< bad outcomes in a row that make it down
-  Duration interval = std::chrono::milliseconds(800);       ///< from one asking to the next
+  unsigned rise = 3;                                   ///< good outcomes in a row that make it up
+  unsigned fall = 1;                                   ///< bad outcomes in a row that make it down
+  Duration interval = std::chrono::milliseconds(800);  ///< from one asking to the next
   Duration fast_interval = std::chrono::milliseconds(200);  ///< the same while a change is near
 };
 
