@@ -90,9 +90,9 @@ std::string InstanceKey::text() const {
 
 std::string NetworkOptions::text() const {
   std::string text;
+  if (label_index) text += fmt::format(" label-index {}", *label_index);
   if (route_map) text += " route-map " + route_map->text();
   if (backdoor) text += " backdoor";
-  if (label_index) text += fmt::format(" label-index {}", *label_index);
   return text;
 }
 

@@ -60,7 +60,8 @@ struct NetworkOptions {
   bool backdoor = false;
   std::optional<std::uint32_t> label_index;
 
-  /// "" or " route-map TAG", " backdoor": as it follows the prefix in the statement.
+  /// "" or " route-map TAG", " backdoor": as it follows the prefix in the statement, in the order
+  /// in which FRR 8.4 prints it: label-index, route-map, backdoor.
   std::string text() const;
   auto operator<=>(const NetworkOptions&) const = default;
 };

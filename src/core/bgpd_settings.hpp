@@ -33,7 +33,7 @@ struct BgpdAccess {
   std::filesystem::path vtysh_socket_dir;
   Duration vtysh_timeout = std::chrono::seconds(2);  ///< for one run
 
-  std::optional<Endpoint> telnet;  ///< none: 127.0.0.1:2605
+  std::optional<Endpoint> telnet;              ///< none: 127.0.0.1:2605
   std::filesystem::path password_file;         ///< the vty password; readable by its owner alone
   std::filesystem::path enable_password_file;  ///< the enable password; none if bgpd has none
   Duration telnet_timeout = std::chrono::seconds(1);  ///< for the log-in, and for one answer
@@ -44,8 +44,8 @@ struct BgpdAccess {
 
 /// bgpd as a process: the hard path.
 struct BgpdProcess {
-  std::filesystem::path pid_file;  ///< empty: found by name
-  std::string name = "bgpd";       ///< the process name (comm), at most 15 bytes
+  std::filesystem::path pid_file;    ///< empty: found by name
+  std::string name = "bgpd";         ///< the process name (comm), at most 15 bytes
   std::vector<std::string> restart;  ///< program and arguments; no shell
   Duration restart_timeout = std::chrono::seconds(30);
   Duration settle = std::chrono::seconds(2);  ///< after a restart: leave bgpd alone for so long
