@@ -1,0 +1,171 @@
+"""Namespaces: where the lab's programs live, and how nothing of them is left behind."""
+
+import ctypes
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+RUN = Path("/run/netns")
+CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def command(*argv, check=True):
+    """Runs a short-lived command of the host; its output belongs in the error, not on the screen."""
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if check and done.returncode != 0:
+        raise RuntimeError(f"{' '.join(argv)}: exit {done.returncode}: {done.stderr.strip()}")
+    return done
+
+
+class NetworkNamespace:
+    """A named network namespace. Whatever runs in it is ended with it."""
+
+    def __init__(self, role, owner=None):
+        self.name = f"wd-{owner or os.getpid()}-{role}"
+        command("ip", "netns", "add", self.name)
+        self.ip("link", "set", "lo", "up")
+
+    def ip(self, *argv):
+        command("ip", "-n", self.name, *argv)
+
+    def enter(self, *argv):
+        """The command line that runs `argv` in here. nsenter becomes the program: same pid."""
+        return ["nsenter", f"--net={RUN / self.name}", "--", *argv]
+
+    def pids(self, comm=None):
+        return _pids_in(self.name, comm)
+
+    def socket(self, family, kind):
+        """A socket of this namespace, usable from any thread."""
+        made = []
+
+        def make():
+            # Only the calling thread changes namespace, and this one ends right away.
+            with open(RUN / self.name) as namespace:
+                if _libc.setns(namespace.fileno(), CLONE_NEWNET) != 0:
+                    raise OSError(ctypes.get_errno(), "setns")
+            made.append(socket.socket(family, kind))
+
+        thread = threading.Thread(target=make)
+        thread.start()
+        thread.join()
+        if not made:
+            raise RuntimeError(f"no socket in namespace {self.name}")
+        return made[0]
+
+    def close(self):
+        _remove(self.name)
+
+
+class PidNamespace:
+    """A PID namespace (with its own /proc and mounts) inside a network namespace.
+
+    `prepare` is shell text, run with the new mounts before anything else.
+    """
+
+    # An init that reaps whatever is orphaned: ignoring SIGCHLD makes the kernel do it.
+    INIT = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\nwhile 1: signal.pause()"
+
+    def __init__(self, network, prepare=":"):
+        self.network = network
+        self.holder = subprocess.Popen(
+            network.enter(
+                "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+                "sh", "-ec", f"{prepare}\necho ready\nexec /usr/bin/python3 -c '{self.INIT}'",
+            ),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            start_new_session=True,
+        )  # fmt: skip
+        said = self.holder.stdout.readline()
+        if said.strip() != "ready":
+            raise RuntimeError(f"no PID namespace: {said}{self.holder.stdout.read()}")
+        children = Path(f"/proc/{self.holder.pid}/task/{self.holder.pid}/children")
+        self.init = int(children.read_text().split()[0])
+
+    def enter(self, *argv):
+        """The command line that runs `argv` in here; the pid seen outside is nsenter's."""
+        return ["nsenter", "-t", str(self.init), "--pid", "--mount", "--net", "--", *argv]
+
+    def pids(self, comm=None):
+        """As the host numbers them."""
+        inside = os.stat(f"/proc/{self.init}/ns/pid").st_ino
+        return [pid for pid in self.network.pids(comm) if _inode(pid, "pid") == inside]
+
+    def close(self):
+        # The kernel kills everything in a PID namespace whose init ends.
+        _kill(self.init)
+        self.holder.wait()
+        self.holder.stdout.close()
+
+
+def _inode(pid, kind):
+    try:
+        return os.stat(f"/proc/{pid}/ns/{kind}").st_ino
+    except OSError:
+        return None
+
+
+def _state_and_comm(pid):
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return "X", ""
+    return text[text.rindex(")") + 2], text[text.index("(") + 1 : text.rindex(")")]
+
+
+def _pids_in(name, comm=None):
+    try:
+        wanted = os.stat(RUN / name).st_ino
+    except OSError:
+        return []
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit() or _inode(entry, "net") != wanted:
+            continue
+        state, its_name = _state_and_comm(entry)
+        if state not in "ZX" and comm in (None, its_name):
+            found.append(int(entry))
+    return found
+
+
+def _kill(pid, number=signal.SIGKILL):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def _remove(name):
+    """Ends every process in a lab's namespace, then the namespace."""
+    deadline = time.monotonic() + 10
+    while pids := _pids_in(name):
+        for pid in pids:
+            if pid != os.getpid():
+                _kill(pid)
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"processes {pids} in namespace {name} do not end")
+        time.sleep(0.01)
+    command("ip", "netns", "del", name, check=False)
+
+
+def owned_by(pid):
+    """The names of the namespaces that the lab of process `pid` has made."""
+    if not RUN.is_dir():
+        return []
+    return sorted(entry.name for entry in RUN.iterdir() if entry.name.startswith(f"wd-{pid}-"))
+
+
+def sweep():
+    """Removes what labs have left whose process is gone (it was killed with SIGKILL)."""
+    if not RUN.is_dir():
+        return
+    for entry in RUN.iterdir():
+        match = re.fullmatch(r"wd-(\d+)-.*", entry.name)
+        if match and not Path(f"/proc/{match[1]}").exists():
+            _remove(entry.name)

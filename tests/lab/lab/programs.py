@@ -1,0 +1,101 @@
+"""Programs that the lab runs, and withdrawd among them."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+from .waiting import wait_until
+
+
+class Program:
+    """A program in a process group of its own, its output in a file."""
+
+    def __init__(self, argv, output, env=None):
+        self.argv = [str(word) for word in argv]
+        self.output = output
+        with open(output, "ab") as out:
+            self.process = subprocess.Popen(
+                self.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                start_new_session=True, env={**os.environ, "TZ": "UTC", **(env or {})},
+            )  # fmt: skip
+
+    @property
+    def running(self):
+        return self.process.poll() is None
+
+    def signal(self, number):
+        """To the whole process group."""
+        try:
+            os.killpg(self.process.pid, number)
+        except ProcessLookupError:
+            pass
+
+    def kill(self):
+        """SIGKILL, and gone when this returns."""
+        self.signal(signal.SIGKILL)
+        self.process.wait()
+
+    def wait(self, within):
+        """Its exit status."""
+        return self.process.wait(timeout=within)
+
+    def text(self):
+        try:
+            return self.output.read_text(errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def close(self):
+        # Also when the leader has ended: others of its group may live.
+        self.signal(signal.SIGKILL)
+        self.process.wait()
+
+
+class LogLine:
+    """`2026-11-23T03:31:21.123Z warning rule "anycast": …`"""
+
+    def __init__(self, text):
+        self.text = text
+        match = re.match(r"(\S+Z) (debug|info|warning|error|critical) (.*)", text)
+        self.level = match[2] if match else None
+        self.message = match[3] if match else text
+
+    def __repr__(self):
+        return self.text
+
+
+class Withdrawd(Program):
+    """withdrawd, and what it logs."""
+
+    def lines(self, level=None, containing=""):
+        found = [LogLine(text) for text in self.text().splitlines()]
+        return [
+            line for line in found if level in (None, line.level) and containing in line.message
+        ]
+
+    def wait_for_line(self, containing, level=None, within=5, after=0):
+        """The first line of this kind among those after the first `after` of all lines."""
+
+        def probe():
+            if not self.running and not self.lines(level, containing):
+                raise AssertionError(f"withdrawd ended: {self.text()}")
+            for line in self.lines()[after:]:
+                if containing in line.message and level in (None, line.level):
+                    return line
+            return None
+
+        return wait_until(f'withdrawd to log "{containing}"', probe, within)
+
+    def terminate(self, within=5):
+        """SIGTERM; its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait(within)
+
+
+def timed(call):
+    """(seconds, what the call gave)"""
+    start = time.monotonic()
+    result = call()
+    return time.monotonic() - start, result
