@@ -1,1 +1,162 @@
+#include "core/controller.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace withdrawd::core {
+
+Controller::Controller(Settings settings, const Memory& memory, Time now)
+    : settings_(std::make_unique<const Settings>(std::move(settings))),
+      checks_(std::make_unique<CheckSchedule>(settings_->checks, settings_->first_outcome_decides,
+                                              now)),
+      soft_(std::make_unique<SoftPath>(*settings_, *checks_, memory.options)),
+      last_resort_(std::make_unique<LastResort>(settings_->fallback, memory.fallback, now)),
+      hard_(std::make_unique<HardPath>(*settings_, *checks_)) {
+  for (std::size_t i = 0; i < checks_->size(); ++i) {
+    if (auto it = memory.checks.find(checks_->check(i).name); it != memory.checks.end()) {
+      checks_->resume(i, it->second);
+    }
+  }
+}
+
+Effects Controller::wake(Time now) {
+  Effects effects;
+  advance(now, effects);
+  return effects;
+}
+
+Effects Controller::on(const Event& event, Time now) {
+  Effects effects;
+  const bool hard = settings_->mode == Mode::hard;
+  if (const auto* answer = std::get_if<CheckAnswered>(&event)) {
+    const Health before = checks_->health(answer->check);
+    const bool changed = checks_->answered(*answer, now);
+    const Health health = checks_->health(answer->check);
+    if (changed) {
+      effects.push_back(Tell{health == Health::down ? Severity::warning : Severity::info,
+                             fmt::format("{}: {}, was {}", checks_->story(answer->check),
+                                         name(health), name(before))});
+    } else {
+      effects.push_back(Tell{Severity::debug, checks_->story(answer->check)});
+    }
+    if (hard) {
+      hard_->answered(effects);
+    } else {
+      // Also without a change: a run that continues an earlier one starts with its verdicts.
+      soft_->verdict(now, effects);
+    }
+  } else if (const auto* read = std::get_if<BgpdRead>(&event)) {
+    soft_->on(*read, now, effects);
+    if (read->observed) last_resort_->bgpd_is_back(effects);
+  } else if (const auto* applied = std::get_if<PlanApplied>(&event)) {
+    soft_->on(*applied, now, effects);
+  } else if (std::holds_alternative<ConnectionLost>(event)) {
+    soft_->connection_lost(now);
+  } else if (const auto* found = std::get_if<BgpdFound>(&event)) {
+    finding_ = false;
+    if (hard) {
+      hard_->on(*found, effects);
+    } else {
+      // Who cannot look must assume that it runs.
+      soft_->process_found(!found->pids || !found->pids->empty(), now);
+    }
+  } else if (const auto* stopped = std::get_if<BgpdStopped>(&event)) {
+    if (hard) {
+      hard_->on(*stopped, now, effects);
+    } else {
+      last_resort_->on(*stopped, now, effects);
+      if (stopped->pids) {
+        soft_->connection_lost(now);
+        soft_->process_found(false, now);
+      }
+    }
+  } else if (const auto* restarted = std::get_if<BgpdRestarted>(&event)) {
+    if (hard) {
+      hard_->on(*restarted, now, effects);
+    } else {
+      last_resort_->on(*restarted, now, effects);
+      if (restarted->output) {
+        soft_->process_found(true, now);
+        soft_->connection_lost(now);
+      }
+    }
+  }
+  advance(now, effects);
+  return effects;
+}
+
+void Controller::advance(Time now, Effects& effects) {
+  if (settings_->mode == Mode::hard) {
+    if (!hard_->busy()) checks_->ask_due(now, effects);
+    return;
+  }
+  checks_->ask_due(now, effects);
+  last_resort_->advance(*soft_, now, effects);
+  if (!finding_ && soft_->wants_process(now)) {
+    finding_ = true;
+    effects.push_back(FindBgpd{});
+  }
+  soft_->advance(now, effects);
+}
+
+std::optional<Time> Controller::next_wake() const {
+  std::optional<Time> wake;
+  const auto sooner = [&wake](std::optional<Time> candidate) {
+    if (candidate && (!wake || *candidate < *wake)) wake = candidate;
+  };
+  if (settings_->mode == Mode::hard) {
+    if (!hard_->busy()) sooner(checks_->next_due());
+    return wake;
+  }
+  sooner(checks_->next_due());
+  sooner(soft_->next_wake());
+  sooner(last_resort_->next_wake(*soft_));
+  return wake;
+}
+
+bool Controller::busy() const {
+  return settings_->mode == Mode::hard ? hard_->busy() : soft_->busy() || last_resort_->busy();
+}
+
+bool Controller::at_rest() const {
+  if (!checks_->all_answered() || busy()) return false;
+  return settings_->mode == Mode::hard ? hard_->agrees() : soft_->agrees();
+}
+
+bool Controller::stuck() const {
+  if (!checks_->all_answered() || busy()) return false;
+  if (settings_->mode == Mode::hard) return !hard_->reachable();
+  if (soft_->longest_exposed(true) || (soft_->longest_exposed(false) && !last_resort_->failing())) {
+    return false;
+  }
+  return !soft_->reachable() && !last_resort_->memory().killed;
+}
+
+Memory Controller::memory() const {
+  Memory memory;
+  for (std::size_t i = 0; i < checks_->size(); ++i) {
+    memory.checks[checks_->check(i).name] = checks_->count(i);
+  }
+  memory.options = soft_->options();
+  memory.fallback = last_resort_->memory();
+  return memory;
+}
+
+Report Controller::report() const {
+  Report report{
+      .mode = settings_->mode,
+      .checks = {},
+      .prefixes = settings_->mode == Mode::soft ? soft_->report() : std::vector<PrefixReport>{},
+      .bgpd_reachable = settings_->mode == Mode::soft ? soft_->reachable() : hard_->reachable(),
+      .bgpd_gone = soft_->process_gone(),
+      .bgpd_killed = last_resort_->memory().killed,
+      .failing = last_resort_->failing()};
+  for (std::size_t i = 0; i < checks_->size(); ++i) {
+    report.checks.push_back({checks_->check(i).name, checks_->check(i).question.text(),
+                             checks_->health(i), checks_->last(i), checks_->story(i)});
+  }
+  return report;
+}
+
+}  // namespace withdrawd::core

@@ -7,15 +7,19 @@ namespace withdrawd::core {
 
 std::string_view name(Health health) {
   switch (health) {
-    case Health::up: return "up";
-    case Health::down: return "down";
-    case Health::unknown: break;
+    case Health::up:
+      return "up";
+    case Health::down:
+      return "down";
+    case Health::unknown:
+      break;
   }
   return "unknown";
 }
 
 bool HealthTracker::record(bool good) {
-  count_.run = count_.good == good ? std::min(count_.run, std::numeric_limits<unsigned>::max() - 1) + 1 : 1;
+  count_.run =
+      count_.good == good ? std::min(count_.run, std::numeric_limits<unsigned>::max() - 1) + 1 : 1;
   count_.good = good;
   const Health verdict = good ? Health::up : Health::down;
   if (count_.run < needed() || count_.health == verdict) return false;

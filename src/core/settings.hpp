@@ -24,7 +24,7 @@ struct Rule {
   std::vector<std::size_t> checks;  ///< indices into Settings::checks; all must be up
   InstanceChoice instance;
   std::optional<RouteMapName> route_map;  ///< announced with this one; none: with what bgpd had
-  bool may_fall_back = true;  ///< may its failure take the hard path?
+  bool may_fall_back = true;              ///< may its failure take the hard path?
 };
 
 struct Fallback {
@@ -42,7 +42,11 @@ struct Settings {
   std::vector<Rule> rules;  ///< hard mode needs none: there every check counts
   Fallback fallback;
   Duration reconcile_interval = std::chrono::seconds(10);
-  Duration settle = std::chrono::seconds(2);  ///< hard mode: no verdict acts so soon after a restart
+  Duration settle =
+      std::chrono::seconds(2);  ///< hard mode: nothing is asked so soon after a restart
+  /// One outcome is a verdict while health is unknown: for a single round, which has no time to
+  /// count further.
+  bool first_outcome_decides = false;
 };
 
 }  // namespace withdrawd::core

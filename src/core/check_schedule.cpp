@@ -1,0 +1,93 @@
+#include "core/check_schedule.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace withdrawd::core {
+
+CheckSchedule::CheckSchedule(const std::vector<Check>& checks, bool first_outcome_decides, Time now)
+    : first_outcome_decides_(first_outcome_decides) {
+  entries_.reserve(checks.size());
+  for (std::size_t i = 0; i < checks.size(); ++i) {
+    const Duration phase = checks[i].policy.fast_interval * static_cast<std::int64_t>(i) /
+                           static_cast<std::int64_t>(checks.size());
+    entries_.push_back({&checks[i], HealthTracker(checks[i].policy), now + phase});
+  }
+}
+
+void CheckSchedule::resume(std::size_t index, HealthCount count) {
+  entries_[index].tracker = HealthTracker(entries_[index].check->policy, count);
+}
+
+void CheckSchedule::ask_due(Time now, Effects& effects) {
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    Entry& entry = entries_[i];
+    if (entry.asking || entry.due > now) continue;
+    entry.asking = true;
+    effects.push_back(AskCheck{i});
+  }
+}
+
+void CheckSchedule::hold(Time until) {
+  for (Entry& entry : entries_) entry.due = std::max(entry.due, until);
+}
+
+bool CheckSchedule::answered(const CheckAnswered& answer, Time now) {
+  Entry& entry = entries_[answer.check];
+  entry.asking = false;
+  entry.last = answer.outcome;
+  const bool good = answer.outcome.healthy();
+  bool changed = entry.tracker.record(good);
+  if (first_outcome_decides_ && entry.tracker.health() == Health::unknown) {
+    entry.tracker = HealthTracker(
+        entry.check->policy, {good ? Health::up : Health::down, entry.tracker.count().run, good});
+    changed = true;
+  }
+  // From asking to asking, so that a slow answer does not stretch the interval; an answer that took
+  // longer than the interval is followed by the next question at once.
+  entry.due = std::max(entry.due + entry.tracker.pause(), now);
+  return changed;
+}
+
+bool CheckSchedule::all_answered() const {
+  return std::ranges::all_of(entries_, [](const Entry& entry) { return entry.last.has_value(); });
+}
+
+std::string CheckSchedule::story(std::size_t index) const {
+  const Entry& entry = entries_[index];
+  if (!entry.last) return fmt::format("check \"{}\" has not been answered yet", entry.check->name);
+  const Outcome& last = *entry.last;
+  const HealthTracker& tracker = entry.tracker;
+  const std::string count =
+      fmt::format("{} of {}", std::min(tracker.count().run, tracker.needed()), tracker.needed());
+  std::string what;
+  std::string more;
+  switch (last.kind) {
+    case OutcomeKind::ok:
+      what = "ok";
+      more = last.detail.empty() ? "" : ", " + last.detail;
+      break;
+    case OutcomeKind::nxdomain:
+      what = "NXDOMAIN";
+      break;
+    case OutcomeKind::timeout:
+      what = "timed out";
+      break;
+    case OutcomeKind::error:
+      what = last.detail.empty() ? "error" : last.detail;
+      break;
+  }
+  return fmt::format("check \"{}\" {} {} ({}{}, {})", entry.check->name, what, count,
+                     entry.check->question.text(), more, describe(last.latency));
+}
+
+std::optional<Time> CheckSchedule::next_due() const {
+  std::optional<Time> next;
+  for (const Entry& entry : entries_) {
+    if (!entry.asking && (!next || entry.due < *next)) next = entry.due;
+  }
+  return next;
+}
+
+}  // namespace withdrawd::core

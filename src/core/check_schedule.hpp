@@ -1,0 +1,59 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/check.hpp"
+#include "core/events.hpp"
+#include "core/health.hpp"
+
+namespace withdrawd::core {
+
+/// When to ask which check, and what its answers amount to. Passive: the Controller drives it.
+class CheckSchedule {
+ public:
+  /// The first askings are spread over a fast interval, so that a thousand checks do not fire
+  /// together; each keeps its phase from then on.
+  CheckSchedule(const std::vector<Check>& checks, bool first_outcome_decides, Time now);
+
+  std::size_t size() const { return entries_.size(); }
+  const Check& check(std::size_t index) const { return *entries_[index].check; }
+
+  /// Lets check `index` continue from what an earlier run had counted.
+  void resume(std::size_t index, HealthCount count);
+
+  /// Appends an AskCheck for every check that is due.
+  void ask_due(Time now, Effects& effects);
+  /// Nothing is asked before `until`.
+  void hold(Time until);
+
+  /// Counts the answer. True if the check's health changed by it.
+  bool answered(const CheckAnswered& answer, Time now);
+
+  Health health(std::size_t index) const { return entries_[index].tracker.health(); }
+  HealthCount count(std::size_t index) const { return entries_[index].tracker.count(); }
+  const std::optional<Outcome>& last(std::size_t index) const { return entries_[index].last; }
+  /// Has every check been answered at least once?
+  bool all_answered() const;
+
+  /// The last outcome in words:
+  /// `check "resolver" timed out 1 of 1 (127.0.0.1:53, A www.test.com, 1.0 s)`.
+  std::string story(std::size_t index) const;
+
+  /// When the next check is due; none if all are being asked.
+  std::optional<Time> next_due() const;
+
+ private:
+  struct Entry {
+    const Check* check;
+    HealthTracker tracker;
+    Time due;
+    bool asking = false;
+    std::optional<Outcome> last{};
+  };
+  std::vector<Entry> entries_;
+  bool first_outcome_decides_;
+};
+
+}  // namespace withdrawd::core

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/check_schedule.hpp"
+#include "core/events.hpp"
+#include "core/fallback.hpp"
+#include "core/hard_path.hpp"
+#include "core/settings.hpp"
+#include "core/soft_path.hpp"
+
+namespace withdrawd::core {
+
+/// What one run leaves to the next. Losing it costs no correctness but what it says here.
+struct Memory {
+  std::map<std::string, HealthCount> checks;  ///< by name: counts continue
+  SoftPath::Options options;                  ///< of withdrawn statements
+  LastResort::Memory fallback;                ///< a bgpd that we killed is ours to start
+  bool operator==(const Memory&) const = default;
+};
+
+/// Everything for a status display.
+struct CheckReport {
+  std::string name;
+  std::string question;
+  Health health;
+  std::optional<Outcome> last;
+  std::string story;
+};
+
+struct Report {
+  Mode mode;
+  std::vector<CheckReport> checks;
+  std::vector<PrefixReport> prefixes;
+  bool bgpd_reachable;  ///< soft: the last operation got through; hard: the process could be looked
+                        ///< for
+  bool bgpd_gone;       ///< known not to run
+  bool bgpd_killed;     ///< by the fallback, and not running since
+  bool failing;         ///< a sick prefix stays announced, and a human is needed
+};
+
+/// The decisions: a state machine without I/O, clock or threads. Whoever drives it
+/// - calls `on(event, now)` for everything that happens and `wake(now)` at or after `next_wake()`,
+/// - carries out the effects that come back, in their order, and
+/// - answers each (but Tell) by exactly one event.
+/// `run`, `cron` and `once` differ only in how long they do so. `now` must never go back.
+class Controller {
+ public:
+  Controller(Settings settings, const Memory& memory, Time now);
+
+  Effects on(const Event& event, Time now);
+  Effects wake(Time now);
+  /// None: nothing to do before the next event.
+  std::optional<Time> next_wake() const;
+
+  /// Every check has been answered, nothing is under way, and observed is desired. Where a single
+  /// round ends.
+  bool at_rest() const;
+  /// Nothing but an operation on bgpd that cannot succeed now is left, and no fallback is due: a
+  /// single round has nothing to wait for either.
+  bool stuck() const;
+  /// Is an operation on bgpd or its process under way? Where a bounded run should not stop.
+  bool busy() const;
+
+  Memory memory() const;
+  Report report() const;
+  const Settings& settings() const { return *settings_; }
+
+ private:
+  void advance(Time now, Effects& effects);
+
+  // On the heap, so that the parts' references to it survive a move of the Controller.
+  std::unique_ptr<const Settings> settings_;
+  std::unique_ptr<CheckSchedule> checks_;
+  std::unique_ptr<SoftPath> soft_;
+  std::unique_ptr<LastResort> last_resort_;
+  std::unique_ptr<HardPath> hard_;
+  bool finding_ = false;
+};
+
+}  // namespace withdrawd::core

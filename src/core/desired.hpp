@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace withdrawd::core {
+
+/// What a prefix should be.
+enum class Desired : std::uint8_t {
+  as_it_is,   ///< health is not known yet: leave bgpd alone
+  announced,  ///< in the table, with its options
+  withdrawn,  ///< not in the table
+};
+
+/// "as it is", "announced", "withdrawn".
+constexpr std::string_view name(Desired desired) {
+  switch (desired) {
+    case Desired::announced:
+      return "announced";
+    case Desired::withdrawn:
+      return "withdrawn";
+    case Desired::as_it_is:
+      break;
+  }
+  return "as it is";
+}
+
+}  // namespace withdrawd::core

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+
+#include "core/check_schedule.hpp"
+#include "core/events.hpp"
+#include "core/settings.hpp"
+
+namespace withdrawd::core {
+
+/// The original script, cell by cell: every verdict of the checks is held against whether bgpd
+/// runs. One line a round, INFO when nothing was done, WARNING when something was, or DNS fails.
+/// A bgpd that somebody else stopped is restarted as well. Passive: the Controller drives it.
+class HardPath {
+ public:
+  HardPath(const Settings& settings, CheckSchedule& checks)
+      : settings_(settings), checks_(checks) {}
+
+  /// A check has been answered: a new round, unless one is under way or health is not known.
+  void answered(Effects& effects);
+
+  void on(const BgpdFound& event, Effects& effects);
+  void on(const BgpdStopped& event, Time now, Effects& effects);
+  void on(const BgpdRestarted& event, Time now, Effects& effects);
+
+  bool busy() const { return busy_; }
+  /// Are there as many rounds behind us as it takes to know: bgpd runs if and only if DNS is ok?
+  bool agrees() const { return agrees_; }
+  bool reachable() const { return known_; }
+
+ private:
+  bool healthy() const;
+  std::string story() const;
+
+  const Settings& settings_;
+  CheckSchedule& checks_;
+  bool busy_ = false;
+  bool agrees_ = false;
+  bool known_ = false;  ///< the last look for the process gave an answer
+  bool round_healthy_ = false;
+  std::string round_story_;
+};
+
+}  // namespace withdrawd::core

@@ -1,0 +1,133 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/check_schedule.hpp"
+#include "core/desired.hpp"
+#include "core/events.hpp"
+#include "core/settings.hpp"
+
+namespace withdrawd::core {
+
+/// One prefix of one rule, for a report.
+struct PrefixReport {
+  std::string rule;
+  Prefix prefix;
+  std::string instance;  ///< "router bgp 65001", or what was chosen, or why none fits
+  Health health;
+  Desired desired;
+  std::string why;                        ///< the check's story
+  std::optional<bool> configured;         ///< none: bgpd has not been read
+  std::optional<NetworkOptions> options;  ///< of the statement, or of the one withdrawn
+  std::optional<bool> in_table;           ///< none: not known
+  std::optional<std::string> trouble;     ///< what stands between observed and desired
+  bool agrees;                            ///< observed is what is desired (or nothing is desired)
+};
+
+/// The soft path: desired against observed by prefix, and one operation on bgpd at a time to bring
+/// them together. Acts on what bgpd says, never on memory of what was sent, but for the options of
+/// a withdrawn statement. Passive: the Controller drives it.
+class SoftPath {
+ public:
+  /// A prefix of a rule, by names that survive a change of the configuration.
+  using Key = std::pair<std::string, Prefix>;
+  using Options = std::map<Key, NetworkOptions>;
+
+  /// `settings` and `checks` must outlive it.
+  SoftPath(const Settings& settings, const CheckSchedule& checks, const Options& remembered);
+
+  /// Health has changed somewhere.
+  void verdict(Time now, Effects& effects);
+
+  void on(const BgpdRead& event, Time now, Effects& effects);
+  void on(const PlanApplied& event, Time now, Effects& effects);
+  void connection_lost(Time now);
+
+  /// The process was looked for: without it nothing is announced, whatever was seen before.
+  void process_found(bool running, Time now);
+  /// Is it worth looking whether bgpd runs at all? (It does not answer, and nobody has looked.)
+  bool wants_process(Time now) const;
+
+  /// Starts the next operation if one is due and none is under way.
+  void advance(Time now, Effects& effects);
+  std::optional<Time> next_wake() const;
+
+  /// The prefix that must not be announced, and has been (or may have been, for all that is known)
+  /// for longest, among the rules that may fall back (or those that may not).
+  struct Exposed {
+    Time since;
+    std::string story;  ///< `rule "anycast": 192.0.2.0/24 is still announced: ...`
+  };
+  std::optional<Exposed> longest_exposed(bool may_fall_back) const;
+
+  bool any_wanted() const;  ///< is any prefix to be announced?
+  bool reachable() const { return reached_; }
+  bool process_gone() const { return gone_; }
+  bool agrees() const;  ///< observed is desired everywhere, and it was read after the last verdict
+  bool busy() const { return busy_; }
+  Options options() const;  ///< of the statements that are not there now
+  std::vector<PrefixReport> report() const;
+
+ private:
+  enum class Presence : std::uint8_t { absent, present, unknown };
+  /// A prefix of a rule and where it stands.
+  struct Slot {
+    const Rule* rule;
+    Prefix prefix;
+    Lookup lookup;
+    Desired desired = Desired::as_it_is;
+    Time desired_since{};
+    std::optional<NetworkOptions> options{};  ///< of the statement as it was last seen
+    std::optional<Time> exposed_since{};
+    bool reached = false;                  ///< observed has been as desired since desired changed
+    std::optional<std::string> trouble{};  ///< told once
+  };
+  /// Where a slot stands in what was last read.
+  struct View {
+    const Instance* instance = nullptr;
+    const NetworkOptions* configured = nullptr;
+    Presence presence = Presence::unknown;
+  };
+
+  View view(const Slot& slot) const;
+  bool agrees(const Slot& slot, const View& view) const;
+  Health health(const Rule& rule) const;
+  std::string cause(const Rule& rule) const;
+  void observe(const Observed& observed, Time now, Effects& effects);
+  void failed(const Failure& failure, Time now, Effects& effects);
+  void judge_exposure(Slot& slot, const View& view, Time now);
+  std::optional<Change> change_for(Slot& slot, const View& view, Effects& effects);
+  void make_plan(Effects& effects);
+  void trouble(Slot& slot, std::string text, Severity severity, Effects& effects);
+  std::vector<Lookup> all_lookups() const;
+  std::string tell_change(const Slot& slot, const Change& change, std::string_view via,
+                          Time now) const;
+
+  const Settings& settings_;
+  const CheckSchedule& checks_;
+  std::vector<Slot> slots_;
+
+  std::optional<Observed> seen_;  ///< none: bgpd was not read, or has been away since
+  bool stale_ = true;             ///< to be read before the next plan is made
+  bool dirty_ = true;             ///< desired or observed changed since the plan was made
+  bool gone_ = false;             ///< there is no bgpd process
+  bool reached_ = false;          ///< the last operation got through
+  bool busy_ = false;
+  Time busy_since_{};
+
+  Plan plan_;
+  std::vector<std::size_t> plan_slots_;  ///< the slot of each change
+  Time next_try_{};
+  Time next_read_{};
+  Duration confirm_pause_{};
+  std::optional<Time> looked_for_process_;
+  std::string last_failure_;
+  Time last_failure_told_{};
+};
+
+}  // namespace withdrawd::core
