@@ -7,8 +7,9 @@ touched. `Lab` builds it and takes it down; the tests and tools/demo drive it.
 from .bgpd import Bgpd, Peer, VtyError
 from .dns import Nsd, RecordingServer, ask
 from .network import Lab, Prefixes, missing_requirements, sweep
+from .namespaces import owned_by
 from .programs import Program, Withdrawd
-from .waiting import Late, wait_until
+from .waiting import Late, stays, wait_until
 
 __all__ = [
     "Bgpd",
@@ -23,6 +24,8 @@ __all__ = [
     "Withdrawd",
     "ask",
     "missing_requirements",
+    "owned_by",
+    "stays",
     "sweep",
     "wait_until",
 ]

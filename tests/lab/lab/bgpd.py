@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import socket
-import time
 from pathlib import Path
 
 from .namespaces import command
@@ -162,7 +161,3 @@ class Peer(Bgpd):
         """When it first heard this, or None."""
         return next((at for at, v, p in self.events(since) if (v, p) == (verb, prefix)), None)
 
-
-def now():
-    """The clock that the peer's log goes by."""
-    return time.time()

@@ -124,7 +124,10 @@ class Lab:
         self.stack.callback(self.edge.close)
         self.place = self.edge
         if self.pid_namespace:
-            self.place = PidNamespace(self.edge)
+            # What withdrawd keeps under /run and /var/lib by default is not the host's in here.
+            self.place = PidNamespace(
+                self.edge, "mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /var/lib"
+            )
             self.stack.callback(self.place.close)
         self.dns = Nsd(self.edge, self.directory / "dns")
         self.stack.callback(self.dns.close)
@@ -156,6 +159,24 @@ class Lab:
             within,
         )
 
+    def restore(self):
+        """As it was built, whatever a test has left behind."""
+        self.dns.repair()
+        self.other_dns.repair()
+        for leftover in ("state.json", "lock", "control.sock"):
+            (self.directory / leftover).unlink(missing_ok=True)
+        self.bgpd.thaw()
+        if not self.bgpd.running():
+            self.bgpd.start()
+        self.bgpd.configure(
+            65001, "ipv4", f"network {Prefixes.PLAIN}", f"network {Prefixes.TAGGED} route-map TAG",
+            f"network {Prefixes.OTHER}",
+        )  # fmt: skip
+        self.bgpd.configure(
+            65001, "ipv6", f"network {Prefixes.IPV6}", f"network {Prefixes.OTHER_IPV6}"
+        )
+        self.wait_for_announcements()
+
     def secret(self, name, text):
         path = self.directory / name
         path.write_text(text + "\n")
@@ -180,9 +201,10 @@ class Lab:
 
     def configuration(
         self, transports=("socket", "vtysh", "telnet"), bgpd=None, fallback=None, check=None,
-        rule=None, top=None, log=None,
+        rule=None, top=None, other=True,
     ):  # fmt: skip
-        """A configuration with a rule "anycast" for Prefixes.ANYCAST and "other" for the other."""
+        """A configuration with a rule "anycast" for Prefixes.ANYCAST, and one for Prefixes.OTHER
+        if `other`."""
         text = "".join(
             _toml(key, value)
             for key, value in {
@@ -193,16 +215,17 @@ class Lab:
             }.items()
         )
         quick = {"interval": "100ms", "fast_interval": "50ms", "timeout": "150ms"}
-        text += _section("log", log or {})
         text += self.bgpd_section(transports, **(bgpd or {})) + "\n"
         text += _section("fallback", fallback or {})
         text += _section(
             "check.resolver",
             {"server": "127.0.0.1", "name": "www.test.com", **quick, **(check or {})},
         )
-        text += _section("check.other", {"server": "127.0.0.2", "name": "www.test.com", **quick})
         anycast = {"prefixes": sorted(Prefixes.ANYCAST), "checks": ["resolver"], **(rule or {})}
         text += _section("rule.anycast", anycast)
+        if not other:
+            return text
+        text += _section("check.other", {"server": "127.0.0.2", "name": "www.test.com", **quick})
         text += _section("rule.other", {"prefixes": [Prefixes.OTHER], "checks": ["other"]})
         return text
 

@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 
 from .waiting import wait_until
 
@@ -88,14 +87,20 @@ class Withdrawd(Program):
 
         return wait_until(f'withdrawd to log "{containing}"', probe, within)
 
+    def wait_for_health(self, check, health, within=5, after=0):
+        """Until it says that a check has become up or down."""
+
+        def probe():
+            for line in self.lines()[after:]:
+                if f'check "{check}"' in line.message and f": {health}, was" in line.message:
+                    return line
+            assert self.running, f"withdrawd ended: {self.text()}"
+            return None
+
+        return wait_until(f'withdrawd to log check "{check}" {health}', probe, within)
+
     def terminate(self, within=5):
         """SIGTERM; its exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.wait(within)
 
-
-def timed(call):
-    """(seconds, what the call gave)"""
-    start = time.monotonic()
-    result = call()
-    return time.monotonic() - start, result

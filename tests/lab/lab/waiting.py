@@ -21,3 +21,12 @@ def wait_until(what, probe, within, every=0.01):
         if time.monotonic() >= deadline:
             raise Late(f"waited {within} s for {what}; last seen: {seen!r}")
         time.sleep(every)
+
+
+def stays(what, probe, seconds, every=0.02):
+    """Asserts that `probe` gives something true all the time: for what must not happen."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        seen = probe()
+        assert seen, f"{what} did not stay so for {seconds} s"
+        time.sleep(every)

@@ -1,0 +1,98 @@
+"""once, cron, status, validate, against a real bgpd."""
+
+import time
+
+import pytest
+
+from lab import Prefixes, wait_until
+
+
+def test_once_is_0_when_all_is_well(lab):
+    status, said = lab.start("once", "-c", lab.write(lab.configuration()))
+    assert status == 0, said
+    assert lab.peer.prefixes() == Prefixes.ALL
+
+
+def test_once_withdraws_a_sick_prefix_and_says_1(lab):
+    lab.dns.kill()
+    status, said = lab.start("once", "-c", lab.write(lab.configuration()))
+    assert status == 1, said
+    lab.wait_for_announcements(Prefixes.STAYING, within=2)
+
+    lab.dns.repair()
+    status, said = lab.start("once", "-c", lab.write(lab.configuration()))
+    assert status == 0, said
+    lab.wait_for_announcements(Prefixes.ALL, within=2)
+    assert lab.peer.communities(Prefixes.TAGGED) == Prefixes.COMMUNITY
+
+
+def test_once_says_3_when_bgpd_cannot_be_reached(lab):
+    nowhere = {"socket": lab.directory / "nowhere", "vtysh": "/bin/false", "telnet": "127.0.0.1:1"}
+    status, said = lab.start("once", "-c", lab.write(lab.configuration(bgpd=nowhere)))
+    assert status == 3, said
+
+
+def test_a_broken_configuration_is_2_everywhere(lab):
+    broken = lab.write(lab.configuration() + "\nchekcs = 1\n", "broken.toml")
+    for subcommand in ("run", "cron", "once", "status", "validate"):
+        status, said = lab.start(subcommand, "-c", broken)
+        assert (subcommand, status) == (subcommand, 2), said
+        assert "broken.toml:" in said
+
+
+def test_validate_is_0_for_a_sound_configuration(lab):
+    status, said = lab.start("validate", "-c", lab.write(lab.configuration()))
+    assert status == 0, said
+
+
+def test_status_shows_what_is_withdrawn_and_why(lab):
+    configuration = lab.write(lab.configuration())
+    with lab.withdrawd("run", "-c", configuration) as withdrawd:
+        withdrawd.wait_for_health("resolver", "up")
+        withdrawd.wait_for_health("other", "up")
+
+        def agrees(wanted):
+            def probe():
+                status, said = lab.start("status", "-c", configuration)
+                return status == wanted and said
+
+            return probe
+
+        said = wait_until("status to be 0", agrees(0), within=5)
+        for prefix in Prefixes.ANYCAST | {Prefixes.OTHER}:
+            assert prefix in said
+        lab.dns.kill()
+        lab.wait_for_announcements(Prefixes.STAYING, within=5)
+        said = wait_until("status to be 1", agrees(1), within=5)
+        rows = {prefix: row for row in said.splitlines() for prefix in Prefixes.ALL if prefix in row}
+        assert "withdrawn" in rows[Prefixes.PLAIN]
+        assert "withdrawn" not in rows[Prefixes.OTHER]
+        assert "refused port" in said
+
+
+def test_cron_ends_in_time_and_takes_its_counts_along(lab):
+    configuration = lab.write(lab.configuration(check={"rise": 3, "fall": 2}))
+    started = time.monotonic()
+    status, said = lab.start("cron", "-c", configuration, "--for", "3s", within=6)
+    assert status == 0, said
+    assert time.monotonic() - started < 3.5
+
+    lab.dns.kill()
+    with lab.withdrawd("cron", "-c", configuration, "--for", "10s"):
+        lab.wait_for_announcements(Prefixes.STAYING, within=5)
+
+
+@pytest.mark.parametrize("second", ("run", "cron"))
+def test_a_second_one_never_acts_beside_the_first(lab, second):
+    configuration = lab.write(lab.configuration())
+    with lab.withdrawd("run", "-c", configuration) as first:
+        first.wait_for_health("resolver", "up")
+        with lab.withdrawd(second, "-c", configuration, "--log-level", "debug") as other:
+            wait_until(
+                "the second to wait or leave", lambda: other.lines() or not other.running, within=5
+            )
+            lab.dns.kill()
+            lab.wait_for_announcements(Prefixes.STAYING, within=5)
+            first.wait_for_line(f"{Prefixes.PLAIN} withdrawn")
+            assert other.lines(containing="withdrawn in") == []
+            assert other.lines(containing=': down, was') == []

@@ -1,0 +1,260 @@
+"""Builds, runs the tests and adds them up. Started by tools/test, which see."""
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LAB = ROOT / "tests" / "lab"
+# It takes minutes, nearly all of them waiting for crond: runs beside everything else.
+SLOW = "test_cron.py"
+UNIT_TEST_LIMIT = 600
+SHOW_PROGRESS_EVERY = 20
+
+
+def say(text=""):
+    print(text, flush=True)
+
+
+class Tally:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.failures = []
+
+    def add(self, what, passed=0, failed=0, skipped=0):
+        self.passed += passed
+        self.failed += failed
+        self.skipped += skipped
+        if failed:
+            self.failures.append(f"{what}: {failed} failed")
+        say(f"  {what}: {passed} passed, {failed} failed, {skipped} skipped")
+
+    def fail(self, what):
+        """Something that is no test case went wrong; it counts as one."""
+        self.failed += 1
+        self.failures.append(what)
+        say(f"  {what}: failed")
+
+
+class Build:
+    """A build folder and what tells it from the others."""
+
+    def __init__(self, title, folder, options=(), compiler=None, gentle=False):
+        self.title, self.folder, self.options = title, folder, list(options)
+        self.compiler, self.gentle = compiler, gentle
+
+    @property
+    def withdrawd(self):
+        return self.folder / "src" / "cli" / "withdrawd"
+
+    def run(self):
+        """Whether it could be built."""
+        started = time.monotonic()
+        say(f"build: {self.title}")
+        environment = dict(os.environ)
+        if self.compiler:
+            ccache = "ccache " if shutil.which("ccache") else ""
+            environment["CXX"] = ccache + self.compiler
+        setup = ["meson", "setup", self.folder, ROOT, *self.options]
+        if (self.folder / "meson-private" / "coredata.dat").exists():
+            setup.insert(2, "--reconfigure")
+        done = subprocess.run(
+            setup, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+        if done.returncode != 0:
+            say(done.stdout + done.stderr)
+            return False
+        ninja = ["ninja", "-C", self.folder, f"-j{os.cpu_count() or 2}"]
+        if self.gentle:
+            ninja = ["nice", "-n", "10", *ninja]
+        if not self._ninja(ninja):
+            return False
+        say(f"  built in {time.monotonic() - started:.0f} s")
+        return True
+
+    def _ninja(self, argv):
+        """Its progress now and then, all that it said if it fails."""
+        said = []
+        shown = time.monotonic()
+        with subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, errors="replace",
+        ) as ninja:  # fmt: skip
+            for line in ninja.stdout:
+                said.append(line)
+                step = re.match(r"\[(\d+)/(\d+)\]", line)
+                if step and time.monotonic() - shown > SHOW_PROGRESS_EVERY:
+                    shown = time.monotonic()
+                    say(f"  {step[1]} of {step[2]}")
+        if ninja.returncode == 0:
+            # Warnings are worth reading also where they are not fatal.
+            warnings = [line for line in said if "warning:" in line]
+            for line in dict.fromkeys(warnings):
+                say("  " + line.rstrip())
+            return True
+        say("".join(line for line in said if not re.match(r"\[\d+/\d+\]", line))[-20000:])
+        return False
+
+
+def unit_tests(build, word, tally):
+    say(f"unit tests: {build.title}")
+    listed = subprocess.run(
+        ["meson", "introspect", "--tests", build.folder], capture_output=True, text=True, check=True
+    )
+    for test in json.loads(listed.stdout):
+        what = f"{build.title}: {test['name']}"
+        argv = [*test["cmd"], "--no-colors=true"]
+        if word:
+            argv.append(f"--test-case=*{word}*")
+        environment = {**os.environ, **test["env"]}
+        environment.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
+        try:
+            done = subprocess.run(
+                argv, cwd=test["workdir"] or build.folder, env=environment,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                timeout=UNIT_TEST_LIMIT,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as late:
+            say((late.stdout or b"").decode(errors="replace")[-20000:])
+            tally.fail(f"{what} (took longer than {UNIT_TEST_LIMIT} s)")
+            continue
+        said = done.stdout.decode(errors="replace")
+        summary = re.search(
+            r"^\[doctest\] test cases:\s*\d+\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed\s*\|"
+            r"\s*(\d+) skipped",
+            said,
+            re.M,
+        )
+        if done.returncode != 0 or not summary:
+            say(said[-20000:])
+        if not summary:
+            tally.fail(f"{what} (exit {done.returncode}, and no summary)")
+            continue
+        passed, failed, skipped = map(int, summary.groups())
+        # What -k leaves out was not skipped but not asked for.
+        tally.add(what, passed, failed, 0 if word else skipped)
+        if done.returncode != 0 and not failed:
+            tally.fail(f"{what} (all passed, yet exit {done.returncode})")
+
+
+class LabRun:
+    """A pytest process over some of the lab's tests."""
+
+    def __init__(self, build, title, arguments, word, output=None):
+        self.title, self.output = title, output
+        self.report = build.folder / f"lab-{title}.xml"
+        self.report.unlink(missing_ok=True)
+        argv = [
+            "/usr/bin/python3", "-B", "-m", "pytest", "-p", "no:cacheprovider", "-rfEs", "-v",
+            "--tb=short", f"--rootdir={LAB}", f"--junitxml={self.report}",
+            f"--withdrawd={build.withdrawd}", *arguments,
+        ]  # fmt: skip
+        if word:
+            argv += ["-k", word]
+        sink = open(output, "wb") if output else None
+        with sink or contextlib.nullcontext():
+            self.process = subprocess.Popen(
+                argv, cwd=LAB, stdin=subprocess.DEVNULL, stdout=sink,
+                stderr=subprocess.STDOUT if sink else None,
+            )  # fmt: skip
+
+    def finish(self, tally):
+        status = self.process.wait()
+        if self.output:
+            say(self.output.read_text(errors="replace"))
+        # 5: nothing was asked for.
+        if status not in (0, 1, 5) or not self.report.exists():
+            tally.fail(f"lab: {self.title} (pytest: exit {status})")
+            return
+        suite = ElementTree.parse(self.report).getroot().find("testsuite").attrib
+        total, skipped = int(suite["tests"]), int(suite["skipped"])
+        failed = int(suite["failures"]) + int(suite["errors"])
+        tally.add(f"lab: {self.title}", max(total - failed - skipped, 0), failed, skipped)
+
+    def end(self):
+        """Also what it has started: it takes its lab down."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+def run(options, tally, stack):
+    everything = not (options.unit or options.lab)
+    strict = ["-Dwerror=true"] if options.all else []
+    prefix = Path(options.build_dir).absolute()
+    main = Build("g++", prefix, strict)
+    if not main.run():
+        tally.fail("build: g++")
+        return
+
+    lab = everything or options.lab
+    beside = None
+    if lab:
+        beside = LabRun(main, "cron", [LAB / SLOW], options.k, output=main.folder / "lab-cron.log")
+        stack.callback(beside.end)
+    if everything or options.unit:
+        unit_tests(main, options.k, tally)
+    if options.all:
+        # One more build for both: what clang sees, and what its sanitizers see.
+        checked = Build(
+            "clang++-19, ASan and UBSan", prefix.with_name(prefix.name + "-clang"),
+            [*strict, "-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=address,undefined",
+             "-Db_lundef=false"],
+            compiler="clang++-19", gentle=True,
+        )  # fmt: skip
+        if checked.run():
+            unit_tests(checked, options.k, tally)
+        else:
+            tally.fail("build: " + checked.title)
+    if lab:
+        say("lab tests")
+        rest = LabRun(main, "all but cron", [f"--ignore={LAB / SLOW}", LAB], options.k)
+        stack.callback(rest.end)
+        rest.finish(tally)
+        if beside.process.poll() is None:
+            say("waiting for crond to have run long enough")
+        beside.finish(tally)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/test", add_help=False)
+    parser.add_argument("--unit", action="store_true")
+    parser.add_argument("--lab", action="store_true")
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("-k")
+    parser.add_argument("--build-dir", default=ROOT / "build")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    started = time.monotonic()
+    tally = Tally()
+    with contextlib.ExitStack() as stack:
+        try:
+            run(options, tally, stack)
+        except KeyboardInterrupt:
+            tally.fail("interrupted")
+    say()
+    for failure in tally.failures:
+        say(f"failed: {failure}")
+    if not tally.passed and not tally.failed:
+        tally.fail("nothing ran")
+    minutes, seconds = divmod(int(time.monotonic() - started), 60)
+    say(f"took {minutes} min {seconds} s")
+    say(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")
+    return 1 if tally.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
