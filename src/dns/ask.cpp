@@ -1,1 +1,369 @@
+#include "dns/ask.hpp"
 
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/udp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <cerrno>
+#include <exception>
+#include <list>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "dns/message.hpp"
+#include "dns/schedule.hpp"
+
+namespace withdrawd::dns {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using asio::ip::udp;
+using boost::system::error_code;
+using core::DnsTransport;
+using core::OutcomeKind;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+
+/// Without EDNS an answer over UDP has 512 bytes at most. More is taken from a server that does
+/// not care; what does not fit is cut, and malformed.
+constexpr std::size_t longest_datagram = 4096;
+
+asio::ip::address boost_address(const core::Address& address) {
+  if (address.family() == core::Family::ipv6) return asio::ip::address_v6(address.bytes());
+  asio::ip::address_v4::bytes_type bytes;
+  std::copy_n(address.bytes().begin(), bytes.size(), bytes.begin());
+  return asio::ip::address_v4(bytes);
+}
+
+/// From the kernel, so that nobody can guess it. Does not wait for a kernel that has just booted
+/// and has no randomness yet.
+std::optional<std::uint16_t> random_id() {
+  std::uint16_t id = 0;
+  if (::getrandom(&id, sizeof id, GRND_NONBLOCK) != sizeof id) return std::nullopt;
+  return id;
+}
+
+std::string failure_text(const error_code& error) {
+  switch (error.value()) {
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+    case ENETDOWN:
+    case EHOSTDOWN:
+    case EADDRNOTAVAIL:  // this host has no address of the server's family
+      return fmt::format("no route ({})", error.message());
+    default:
+      return fmt::format("cannot ask ({})", error.message());
+  }
+}
+
+/// One asking: what its coroutine and its tries share. Each try is a coroutine of its own that
+/// reports here, which wakes the one that asks. The sockets live here, so that closing them ends
+/// the tries; a try outlives the asking by a turn of the event loop, and sees that it is over.
+class Asking {
+ public:
+  Asking(const asio::any_io_executor& executor, const core::DnsQuestion& asked, Question question)
+      : question_(std::move(question)),
+        schedule_(Clock::now(), asked.timeout, asked.tries),
+        wake_(executor),
+        timeout_(asked.timeout),
+        server_(boost_address(asked.server.address)),
+        port_(asked.server.port),
+        transport_(asked.transport) {}
+
+  const Question& question() const { return question_; }
+  Schedule& schedule() { return schedule_; }
+  asio::steady_timer& wake() { return wake_; }
+  DnsTransport transport() const { return transport_; }
+  bool over() const { return closed_ || outcome_; }
+  const std::optional<core::Outcome>& outcome() const { return outcome_; }
+
+  /// A new socket, so that each try has a source port of the kernel's choice.
+  template <class Protocol>
+  auto& new_socket() {
+    return sockets<Protocol>().emplace_back(wake_.get_executor());
+  }
+
+  template <class Protocol>
+  typename Protocol::endpoint server() const {
+    return {server_, port_};
+  }
+
+  /// The first packet goes out now.
+  void sending() {
+    if (!first_sent_) first_sent_ = Clock::now();
+  }
+
+  void settle(OutcomeKind kind, std::string detail) {
+    if (over()) return;
+    const auto now = Clock::now();
+    outcome_ = {kind, now - first_sent_.value_or(now), std::move(detail)};
+    wake_.cancel();
+  }
+
+  /// The question could not be asked, or the answer not be had.
+  void fail(std::string detail) { settle(OutcomeKind::error, std::move(detail) + over_tcp_text()); }
+
+  /// The same, for an error of a try's socket.
+  void fail(const error_code& error, DnsTransport used) {
+    if (over() || used != transport_) return;
+    if (error != asio::error::connection_refused) return fail(failure_text(error));
+    if (schedule_.refused(Clock::now())) return fail("refused port");
+    wake_.cancel();
+  }
+
+  void ignore(Ignored why) { ++ignored_[static_cast<std::size_t>(why)]; }
+
+  /// The answer over UDP was cut: the rest of the time is for TCP.
+  void turn_to_tcp() {
+    if (over() || transport_ == DnsTransport::tcp) return;
+    transport_ = DnsTransport::tcp;
+    turned_to_tcp_ = true;
+    close(udp_sockets_);
+    schedule_.start_over(Clock::now());
+    wake_.cancel();
+  }
+
+  void give_up() {
+    if (schedule_.refused_last()) return fail("refused port");
+    settle(OutcomeKind::timeout, fmt::format("no answer in {}{}{}", core::describe(timeout_),
+                                             over_tcp_text(), ignored_text()));
+  }
+
+  void close() {
+    closed_ = true;
+    close(udp_sockets_);
+    close(tcp_sockets_);
+  }
+
+ private:
+  template <class Protocol>
+  auto& sockets() {
+    if constexpr (std::is_same_v<Protocol, tcp>)
+      return tcp_sockets_;
+    else
+      return udp_sockets_;
+  }
+
+  static void close(auto& sockets) {
+    for (auto& socket : sockets) {
+      error_code ignored;
+      socket.close(ignored);
+    }
+  }
+
+  std::string over_tcp_text() const {
+    return turned_to_tcp_ ? " (over TCP, after a truncated answer)" : "";
+  }
+
+  /// " (3 answers ignored: wrong ID)"
+  std::string ignored_text() const {
+    std::string reasons;
+    unsigned sum = 0;
+    for (std::size_t why = 0; why < ignored_.size(); ++why) {
+      if (ignored_[why] == 0) continue;
+      sum += ignored_[why];
+      if (!reasons.empty()) reasons += ", ";
+      reasons += describe(static_cast<Ignored>(why));
+    }
+    return sum == 0 ? ""
+                    : fmt::format(" ({} answer{} ignored: {})", sum, sum == 1 ? "" : "s", reasons);
+  }
+
+  Question question_;
+  Schedule schedule_;
+  asio::steady_timer wake_;
+  core::Duration timeout_;
+  asio::ip::address server_;
+  std::uint16_t port_;
+  DnsTransport transport_;
+  bool turned_to_tcp_ = false;
+  bool closed_ = false;
+  std::list<udp::socket> udp_sockets_;  // lists: a try keeps a reference
+  std::list<tcp::socket> tcp_sockets_;
+  std::optional<core::Time> first_sent_;
+  std::array<unsigned, 4> ignored_{};  // by why
+  std::optional<core::Outcome> outcome_;
+};
+
+/// What a try sends.
+struct Query {
+  std::uint16_t id;
+  std::vector<std::uint8_t> bytes;
+};
+
+std::optional<Query> new_query(Asking& asking) {
+  const auto id = random_id();
+  if (!id) {
+    asking.fail("cannot ask (the kernel has no random numbers yet)");
+    return std::nullopt;
+  }
+  auto bytes = asking.question().query(*id);
+  if (!bytes) {
+    asking.fail(bytes.error().text());
+    return std::nullopt;
+  }
+  return Query{*id, std::move(*bytes)};
+}
+
+asio::awaitable<void> try_udp(std::shared_ptr<Asking> asking) {
+  constexpr auto udp_used = DnsTransport::udp;
+  const auto query = new_query(*asking);
+  if (!query) co_return;
+  auto& socket = asking->new_socket<udp>();
+  const auto server = asking->server<udp>();
+  error_code failed;
+  socket.open(server.protocol(), failed);
+  // Connected, so that the kernel drops what comes from elsewhere and tells of a refused port.
+  if (!failed) socket.connect(server, failed);
+  if (failed) co_return asking->fail(failed, udp_used);
+
+  asking->sending();
+  const auto [send_failed, sent] =
+      co_await socket.async_send(asio::buffer(query->bytes), as_result);
+  if (send_failed) co_return asking->fail(send_failed, udp_used);
+
+  // A flood of forged answers costs a turn of the event loop each, and the deadline stands: it is
+  // the asking coroutine's.
+  std::vector<std::uint8_t> answer(longest_datagram);
+  while (!asking->over()) {
+    const auto [failure, size] = co_await socket.async_receive(asio::buffer(answer), as_result);
+    if (failure) co_return asking->fail(failure, udp_used);
+    const auto judgement = judge(std::span(answer).first(size), query->id, asking->question());
+    if (const auto* verdict = std::get_if<Verdict>(&judgement))
+      co_return asking->settle(verdict->kind, verdict->detail);
+    if (std::holds_alternative<Truncated>(judgement)) co_return asking->turn_to_tcp();
+    asking->ignore(std::get<Ignored>(judgement));
+  }
+}
+
+/// For an error once the connection stands.
+void fail_connected(Asking& asking, const error_code& failure) {
+  if (failure == asio::error::eof || failure == asio::error::connection_reset ||
+      failure == asio::error::broken_pipe)
+    return asking.fail("connection closed early");
+  asking.fail(failure, DnsTransport::tcp);
+}
+
+asio::awaitable<void> try_tcp(std::shared_ptr<Asking> asking) {
+  const auto query = new_query(*asking);
+  if (!query) co_return;
+  auto& socket = asking->new_socket<tcp>();
+  const auto server = asking->server<tcp>();
+  error_code failed;
+  socket.open(server.protocol(), failed);
+  if (failed) co_return asking->fail(failed, DnsTransport::tcp);
+
+  asking->sending();
+  const auto [connect_failed] = co_await socket.async_connect(server, as_result);
+  if (connect_failed) co_return asking->fail(connect_failed, DnsTransport::tcp);
+
+  // RFC 1035, 4.2.2: two bytes of length before each message; RFC 7766, 8: in one segment with it.
+  const std::array<std::uint8_t, 2> query_length{
+      static_cast<std::uint8_t>(query->bytes.size() >> 8),
+      static_cast<std::uint8_t>(query->bytes.size() & 0xff)};
+  const std::array<asio::const_buffer, 2> framed{asio::buffer(query_length),
+                                                 asio::buffer(query->bytes)};
+  const auto [write_failed, written] = co_await asio::async_write(socket, framed, as_result);
+  if (write_failed) co_return fail_connected(*asking, write_failed);
+
+  while (!asking->over()) {
+    std::array<std::uint8_t, 2> length;
+    const auto [length_failed, length_size] =
+        co_await asio::async_read(socket, asio::buffer(length), as_result);
+    if (length_failed) co_return fail_connected(*asking, length_failed);
+    std::vector<std::uint8_t> answer(static_cast<std::size_t>(length[0] << 8 | length[1]));
+    const auto [answer_failed, answer_size] =
+        co_await asio::async_read(socket, asio::buffer(answer), as_result);
+    if (answer_failed) co_return fail_connected(*asking, answer_failed);
+
+    const auto judgement = judge(answer, query->id, asking->question());
+    if (const auto* verdict = std::get_if<Verdict>(&judgement))
+      co_return asking->settle(verdict->kind, verdict->detail);
+    if (std::holds_alternative<Truncated>(judgement)) co_return asking->fail("truncated over TCP");
+    const auto why = std::get<Ignored>(judgement);
+    // Nobody else can have written it.
+    if (why == Ignored::too_short) co_return asking->fail("malformed answer");
+    asking->ignore(why);
+  }
+}
+
+void start_try(const std::shared_ptr<Asking>& asking) {
+  auto ended = [asking](std::exception_ptr thrown) {
+    try {
+      if (thrown) std::rethrow_exception(thrown);
+    } catch (const std::exception& exception) {
+      asking->fail(fmt::format("cannot ask ({})", core::printable(exception.what())));
+    }
+  };
+  if (asking->transport() == DnsTransport::tcp)
+    asio::co_spawn(asking->wake().get_executor(), try_tcp(asking), std::move(ended));
+  else
+    asio::co_spawn(asking->wake().get_executor(), try_udp(asking), std::move(ended));
+}
+
+/// Closes the sockets of an asking when its coroutine ends in whatever way.
+class Closer {
+ public:
+  explicit Closer(std::shared_ptr<Asking> asking) : asking_(std::move(asking)) {}
+  ~Closer() { asking_->close(); }
+  Closer(const Closer&) = delete;
+  Closer& operator=(const Closer&) = delete;
+
+ private:
+  std::shared_ptr<Asking> asking_;
+};
+
+asio::awaitable<core::Outcome> carry_out(std::shared_ptr<Asking> asking) {
+  const Closer closer(asking);
+  const auto cancellation = co_await asio::this_coro::cancellation_state;
+  while (!asking->outcome()) {
+    const auto now = Clock::now();
+    if (now >= asking->schedule().deadline()) {
+      asking->give_up();
+    } else if (asking->schedule().due(now)) {
+      start_try(asking);
+    } else {
+      asking->wake().expires_at(asking->schedule().next());
+      co_await asking->wake().async_wait(as_result);
+      if (cancellation.cancelled() != asio::cancellation_type::none)
+        co_return core::Outcome{OutcomeKind::error, {}, "cancelled"};
+    }
+  }
+  co_return *asking->outcome();
+}
+
+}  // namespace
+
+asio::awaitable<core::Outcome> ask(core::DnsQuestion question) {
+  try {
+    auto valid = Question::from(question.name);
+    if (!valid) co_return core::Outcome{OutcomeKind::error, {}, valid.error().text()};
+    const auto executor = co_await asio::this_coro::executor;
+    auto asking = std::make_shared<Asking>(executor, question, std::move(*valid));
+    auto outcome = co_await carry_out(asking);
+    co_return outcome;
+  } catch (const std::exception& exception) {
+    co_return core::Outcome{
+        OutcomeKind::error, {}, fmt::format("cannot ask ({})", core::printable(exception.what()))};
+  }
+}
+
+}  // namespace withdrawd::dns

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/outcome.hpp"
+#include "dns/ldns.hpp"
+
+namespace withdrawd::dns {
+
+/// What is asked for, as it goes over the wire (RFC 1035, 4.1.2). Always valid.
+class Question {
+ public:
+  /// `name` with or without its trailing dot; \DDD escapes as in a zone file.
+  static core::Result<Question> from(std::string_view name, ldns_rr_type type = LDNS_RR_TYPE_A,
+                                     ldns_rr_class klass = LDNS_RR_CLASS_IN);
+
+  /// The name in wire format, without compression, as it was written.
+  const std::string& name() const { return name_; }
+  ldns_rr_type type() const { return type_; }
+  ldns_rr_class klass() const { return klass_; }
+
+  /// The message that asks it, with recursion desired, without EDNS. An error: out of memory.
+  core::Result<std::vector<std::uint8_t>> query(std::uint16_t id) const;
+
+ private:
+  Question(std::string name, ldns_rr_type type, ldns_rr_class klass)
+      : name_(std::move(name)), type_(type), klass_(klass) {}
+
+  std::string name_;
+  ldns_rr_type type_;
+  ldns_rr_class klass_;
+};
+
+/// An answer that settles the question. `detail` holds printable ASCII only.
+struct Verdict {
+  core::OutcomeKind kind = core::OutcomeKind::error;
+  std::string detail;
+  bool operator==(const Verdict&) const = default;
+};
+
+/// Not the answer to this question: forged, or late for an earlier one. The wait goes on.
+enum class Ignored : std::uint8_t { too_short, wrong_id, not_an_answer, wrong_question };
+
+/// "wrong ID"
+std::string_view describe(Ignored why);
+
+/// The answer, cut: to be asked for over TCP.
+struct Truncated {
+  bool operator==(const Truncated&) const = default;
+};
+
+using Judgement = std::variant<Verdict, Ignored, Truncated>;
+
+/// What `message`, received from the server, says to `question` asked with `id`.
+///
+/// `ok` takes NOERROR and a record of the asked type whose owner is the name asked for, or is
+/// reached from it through the CNAMEs of the answer, in whatever order they stand. Pure, and linear
+/// in the length of the message whatever its bytes are. Throws nothing but std::bad_alloc.
+Judgement judge(std::span<const std::uint8_t> message, std::uint16_t id, const Question& question);
+
+}  // namespace withdrawd::dns

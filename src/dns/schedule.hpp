@@ -1,0 +1,48 @@
+#pragma once
+
+#include <optional>
+
+#include "core/time.hpp"
+
+namespace withdrawd::dns {
+
+/// When one asking tries. Knows no clock: the caller hands the time in.
+///
+/// Tries are spread evenly over the timeout. A refused port needs no patience, but may be a server
+/// that is just restarting: `pause` after the first refusal there is a try more, and a refusal by
+/// then counts.
+class Schedule {
+ public:
+  static constexpr core::Duration pause = std::chrono::milliseconds(20);
+
+  Schedule(core::Time begun, core::Duration timeout, unsigned tries);
+
+  core::Time deadline() const { return begun_ + timeout_; }
+
+  /// When there is something to do: a try, or giving up.
+  core::Time next() const;
+
+  /// Is a try due? Then it counts as made.
+  bool due(core::Time now);
+
+  /// A port was refused. Does that settle the matter?
+  bool refused(core::Time now);
+
+  /// Was a port refused, and not asked again yet?
+  bool refused_last() const { return refused_.has_value() && extra_.has_value(); }
+
+  /// One try more at once, and what was refused is forgotten: it goes to another port.
+  void start_over(core::Time now);
+
+ private:
+  core::Time next_regular() const;
+
+  core::Time begun_;
+  core::Duration timeout_;
+  unsigned tries_;
+  unsigned made_ = 0;
+  std::optional<core::Time> refused_;  ///< the first refusal
+  std::optional<core::Time> extra_;    ///< when a try outside the even spread is due
+};
+
+}  // namespace withdrawd::dns
