@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <boost/asio/awaitable.hpp>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -15,17 +16,18 @@ namespace withdrawd::process {
 /// zombie and bears the configured name: a stale pid file must not point us at somebody else), or
 /// without a pid file all in our PID namespace whose name (/proc/PID/comm) is exactly the
 /// configured one. Empty: bgpd is not running. An error: nobody can tell (the pid file cannot be
-/// read or holds no number, /proc is missing).
+/// read or holds no number, /proc is missing or hides other users' processes).
 core::Result<std::vector<pid_t>> find(const core::BgpdProcess& bgpd);
 
 /// SIGKILL for each bgpd, and waits until each is gone as its pidfd says (bounded: 2 s). Holds the
 /// pidfd from before the name was checked, so that no recycled pid is hit. Gives the pids killed;
 /// none: bgpd was not running.
-boost::asio::awaitable<core::Result<std::vector<pid_t>>> stop(const core::BgpdProcess& bgpd);
+boost::asio::awaitable<core::Result<std::vector<pid_t>>> stop(core::BgpdProcess bgpd);
 
-/// Runs the restart command. Gives what it printed (for the log), or an error: it could not be
-/// started, failed or took too long.
-boost::asio::awaitable<core::Result<std::string>> restart(const core::BgpdProcess& bgpd);
+/// Runs the restart command (`default_restart()` if none is configured). Gives what it printed, as
+/// it printed it (escape it before it is logged), or an error: it could not be started, failed or
+/// took too long.
+boost::asio::awaitable<core::Result<std::string>> restart(core::BgpdProcess bgpd);
 
 /// The restart command for a host whose configuration names none: systemctl or the init script of
 /// whichever of bgpd, frr, quagga is installed under `root`. An error if there is none.

@@ -45,15 +45,6 @@ std::string reason(int error) {
   return std::generic_category().message(error);
 }
 
-std::string command_line(const std::vector<std::string>& argv) {
-  std::string line;
-  for (const auto& word : argv) {
-    if (!line.empty()) line += ' ';
-    line += word;
-  }
-  return core::printable(line, 160);
-}
-
 struct Pipe {
   FileDescriptor read_end;
   FileDescriptor write_end;
@@ -126,9 +117,9 @@ int spawn(const std::vector<std::string>& argv, const Pipe& out, const Pipe& err
                         environ);
 }
 
-core::Error could_not_start(const std::vector<std::string>& argv, int error) {
-  core::Error failure{"run " + command_line(argv), reason(error), ""};
-  const auto& program = argv.front();
+core::Error could_not_start(const Command& command, int error) {
+  core::Error failure{"run " + command.text(), reason(error), ""};
+  const auto& program = command.argv.front();
   const bool has_path = program.find('/') != std::string::npos;
   switch (error) {
     case ENOENT:
@@ -246,16 +237,16 @@ class Child : public std::enable_shared_from_this<Child> {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  core::Result<void> start(const std::vector<std::string>& argv) {
+  core::Result<void> start(const Command& command) {
     auto out_pipe = make_pipe();
     auto err_pipe = make_pipe();
-    if (!out_pipe || !err_pipe) return std::unexpected(could_not_start(argv, errno));
-    if (const int error = spawn(argv, *out_pipe, *err_pipe, pid_); error != 0) {
+    if (!out_pipe || !err_pipe) return std::unexpected(could_not_start(command, errno));
+    if (const int error = spawn(command.argv, *out_pipe, *err_pipe, pid_); error != 0) {
       pid_ = 0;
-      return std::unexpected(could_not_start(argv, error));
+      return std::unexpected(could_not_start(command, error));
     }
     auto pidfd = open_pidfd(pid_);
-    if (!pidfd) return std::unexpected(could_not_start(argv, errno));
+    if (!pidfd) return std::unexpected(could_not_start(command, errno));
     error_code failed;
     pidfd_.assign(pidfd.number(), failed);
     if (!failed) {
@@ -263,7 +254,7 @@ class Child : public std::enable_shared_from_this<Child> {
       failed = out.open(std::move(out_pipe->read_end));
     }
     if (!failed) failed = err.open(std::move(err_pipe->read_end));
-    if (failed) return std::unexpected(could_not_start(argv, failed.value()));
+    if (failed) return std::unexpected(could_not_start(command, failed.value()));
     out.keep_reading(shared_from_this());
     err.keep_reading(shared_from_this());
     return {};
@@ -335,7 +326,7 @@ std::string_view last_line(std::string_view text) {
 }
 
 core::Error took_too_long(const Command& command, Child& child) {
-  core::Error error{"run " + command_line(command.argv), "", ""};
+  core::Error error{"run " + command.text(), "", ""};
   error.happened = "not finished after " + core::describe(command.limit) + ", killed";
   if (child.unkillable) error.happened += ", but the kernel does not let it go";
   auto line = last_line(child.err.text());
@@ -356,6 +347,15 @@ void keep_children_for_reaping() {
 
 }  // namespace
 
+std::string Command::text() const {
+  std::string words;
+  for (const auto& word : argv) {
+    if (!words.empty()) words += ' ';
+    words += word;
+  }
+  return core::printable(words, 160);
+}
+
 asio::awaitable<core::Result<Finished>> run(Command command) {
   if (command.argv.empty() || command.argv.front().empty()) {
     co_return std::unexpected(core::Error{"run a command", "it has no name", ""});
@@ -364,7 +364,7 @@ asio::awaitable<core::Result<Finished>> run(Command command) {
 
   const auto executor = co_await asio::this_coro::executor;
   auto child = std::make_shared<Child>(executor, command.longest_output);
-  if (auto started = child->start(command.argv); !started) {
+  if (auto started = child->start(command); !started) {
     co_return std::unexpected(started.error());
   }
   child->set_limit(command.limit);
@@ -392,8 +392,7 @@ asio::awaitable<core::Result<Finished>> run(Command command) {
   child->out.finish();
   child->err.finish();
   if (cancelled) {
-    co_return std::unexpected(
-        core::Error{"run " + command_line(command.argv), "cancelled, and so killed", ""});
+    co_return std::unexpected(core::Error{"run " + command.text(), "cancelled, and so killed", ""});
   }
   if (child->over_limit) co_return std::unexpected(took_too_long(command, *child));
   co_return Finished{*status, std::move(child->out.text()), std::move(child->err.text())};

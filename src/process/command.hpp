@@ -17,11 +17,14 @@ struct Finished {
 };
 
 /// A program to run: no shell, standard input is /dev/null, its own process group, default signals,
-/// no file descriptor of ours.
+/// no file descriptor of ours, our environment.
 struct Command {
   std::vector<std::string> argv;  ///< argv[0] is looked up in PATH when it has no slash
   core::Duration limit;           ///< then its whole process group is killed
   std::size_t longest_output = 16 * 1024 * 1024;  ///< what is over is read and dropped
+
+  /// For people: the words, escaped and cut to a line's length.
+  std::string text() const;
 };
 
 /// Runs it. Ends when the program itself has ended, also when a daemon that it started still holds
