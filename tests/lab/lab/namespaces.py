@@ -26,10 +26,14 @@ def command(*argv, check=True):
 class NetworkNamespace:
     """A named network namespace. Whatever runs in it is ended with it."""
 
-    def __init__(self, role, owner=None):
-        self.name = f"wd-{owner or os.getpid()}-{role}"
-        command("ip", "netns", "add", self.name)
-        self.ip("link", "set", "lo", "up")
+    def __init__(self, role):
+        self.name = f"wd-{os.getpid()}-{role}"
+        try:
+            command("ip", "netns", "add", self.name)
+            self.ip("link", "set", "lo", "up")
+        except BaseException:
+            _remove(self.name)
+            raise
 
     def ip(self, *argv):
         command("ip", "-n", self.name, *argv)
