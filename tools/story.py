@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "lab"))
 
-from lab import Lab, Prefixes, missing_requirements, sweep, wait_until  # noqa: E402
+from lab import Lab, Prefixes, missing_requirements, sweep, wait_until
 
 COLOUR = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 BOLD, DIM, GREEN, RED = "1", "2", "32", "31"
@@ -181,17 +181,25 @@ def tell_all(story, lab):
     story.tell("with this configuration (and where to find bgpd):")
     story.quote(CONFIGURATION)
     with lab.withdrawd("run", "-c", configuration) as withdrawd:
-        withdrawd.wait_for_health("resolver", "up")
-        story.tell("it has asked, and found all as it should be: it changes nothing")
-        withdrawn_and_back(story, lab, withdrawd, configuration)
-        frozen_bgpd(story, lab, withdrawd)
-        story.chapter("withdrawd is stopped")
-        status = withdrawd.terminate()
-        time_to_be_sure = prefixes_become(lab, Prefixes.ALL, within=2)
-        story.see(
-            status == 0 and time_to_be_sure,
-            "stopping withdrawd (SIGTERM) left every announcement as it was",
-        )
+        try:
+            withdrawd.wait_for_health("resolver", "up")
+            story.tell("it has asked, and found all as it should be: it changes nothing")
+            withdrawn_and_back(story, lab, withdrawd, configuration)
+            frozen_bgpd(story, lab, withdrawd)
+            stopped(story, lab, withdrawd)
+        except (AssertionError, OSError):
+            story.tell("withdrawd's log:")
+            story.quote(withdrawd.text())
+            raise
+
+
+def stopped(story, lab, withdrawd):
+    story.chapter("withdrawd is stopped")
+    status = withdrawd.terminate()
+    story.see(
+        status == 0 and prefixes_become(lab, Prefixes.ALL, within=2),
+        "stopping withdrawd (SIGTERM) left every announcement as it was",
+    )
 
 
 def main():

@@ -88,7 +88,7 @@ class Build:
         with subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, errors="replace",
-        ) as ninja:  # fmt: skip
+        ) as ninja:
             for line in ninja.stdout:
                 said.append(line)
                 step = re.match(r"\[(\d+)/(\d+)\]", line)
@@ -122,7 +122,7 @@ def unit_tests(build, word, tally):
                 argv, cwd=test["workdir"] or build.folder, env=environment,
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                 timeout=UNIT_TEST_LIMIT,
-            )  # fmt: skip
+            )
         except subprocess.TimeoutExpired as late:
             say((late.stdout or b"").decode(errors="replace")[-20000:])
             tally.fail(f"{what} (took longer than {UNIT_TEST_LIMIT} s)")
@@ -157,7 +157,7 @@ class LabRun:
             "/usr/bin/python3", "-B", "-m", "pytest", "-p", "no:cacheprovider", "-rfEs", "-v",
             "--tb=short", f"--rootdir={LAB}", f"--junitxml={self.report}",
             f"--withdrawd={build.withdrawd}", *arguments,
-        ]  # fmt: skip
+        ]
         if word:
             argv += ["-k", word]
         sink = open(output, "wb") if output else None
@@ -165,7 +165,7 @@ class LabRun:
             self.process = subprocess.Popen(
                 argv, cwd=LAB, stdin=subprocess.DEVNULL, stdout=sink,
                 stderr=subprocess.STDOUT if sink else None,
-            )  # fmt: skip
+            )
 
     def finish(self, tally):
         status = self.process.wait()
@@ -214,7 +214,7 @@ def run(options, tally, stack):
             [*strict, "-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=address,undefined",
              "-Db_lundef=false"],
             compiler="clang++-19", gentle=True,
-        )  # fmt: skip
+        )
         if checked.run():
             unit_tests(checked, options.k, tally)
         else:

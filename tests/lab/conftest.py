@@ -10,7 +10,7 @@ import pytest
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lab import Lab, missing_requirements, sweep  # noqa: E402
+from lab import Lab, missing_requirements, sweep
 
 _measurements = []
 

@@ -104,7 +104,7 @@ def test_without_a_configuration_bgpd_is_found_by_its_name(secluded):
     with lab.withdrawd(
         "cron", "--hard", "--name", "www.test.com", "--server", "127.0.0.1", "--log", log,
         "--restart", lab.bgpd.start_script,
-    ) as withdrawd:  # fmt: skip
+    ) as withdrawd:
         withdrawd.output = log
         rounds(withdrawd, "info")
         lab.dns.fail("NXDOMAIN")

@@ -101,7 +101,7 @@ TZ=UTC exec {BGPD} -d -n -Z -A 127.0.0.1 -P 2605 -f {self.configuration} -i {sel
         self.command(
             "configure terminal", f"router bgp {asn}", f"address-family {family} unicast",
             *statements, "end",
-        )  # fmt: skip
+        )
 
     def networks(self):
         """The prefixes with a `network` statement in the running configuration."""

@@ -85,7 +85,7 @@ class PidNamespace:
             ),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             start_new_session=True,
-        )  # fmt: skip
+        )
         said = self.holder.stdout.readline()
         if said.strip() != "ready":
             raise RuntimeError(f"no PID namespace: {said}{self.holder.stdout.read()}")

@@ -142,7 +142,7 @@ class Lab:
         command(
             "ip", "link", "add", "to-peer", "netns", self.edge.name, "type", "veth",
             "peer", "name", "to-edge", "netns", self.far.name,
-        )  # fmt: skip
+        )
         for namespace, link, host in ((self.edge, "to-peer", 1), (self.far, "to-edge", 2)):
             namespace.ip("address", "add", f"10.53.0.{host}/24", "dev", link)
             namespace.ip("address", "add", f"fd53::{host}/64", "dev", link, "nodad")
@@ -171,7 +171,7 @@ class Lab:
         self.bgpd.configure(
             65001, "ipv4", f"network {Prefixes.PLAIN}", f"network {Prefixes.TAGGED} route-map TAG",
             f"network {Prefixes.OTHER}",
-        )  # fmt: skip
+        )
         self.bgpd.configure(
             65001, "ipv6", f"network {Prefixes.IPV6}", f"network {Prefixes.OTHER_IPV6}"
         )
@@ -202,7 +202,7 @@ class Lab:
     def configuration(
         self, transports=("socket", "vtysh", "telnet"), bgpd=None, fallback=None, check=None,
         rule=None, top=None, other=True,
-    ):  # fmt: skip
+    ):
         """A configuration with a rule "anycast" for Prefixes.ANYCAST, and one for Prefixes.OTHER
         if `other`."""
         text = "".join(

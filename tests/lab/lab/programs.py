@@ -18,7 +18,7 @@ class Program:
             self.process = subprocess.Popen(
                 self.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                 start_new_session=True, env={**os.environ, "TZ": "UTC", **(env or {})},
-            )  # fmt: skip
+            )
 
     @property
     def running(self):
