@@ -1,0 +1,68 @@
+#include "cli/command.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/Option.hpp>
+#include <CLI/Validators.hpp>
+#include <cstdlib>
+#include <utility>
+
+namespace withdrawd::cli {
+namespace {
+
+const core::Time start = std::chrono::steady_clock::now();
+
+}  // namespace
+
+core::Time process_start() {
+  return start;
+}
+
+void complain(const std::string& text) {
+  fmt::print(stderr, "withdrawd: {}\n", text);
+}
+
+void ConfigOption::add_to(CLI::App& command) {
+  command.add_option("-c,--config", file, "Configuration file")->capture_default_str();
+}
+
+std::optional<config::Config> ConfigOption::load() const {
+  auto result = config::load(file);
+  if (!result) {
+    for (const config::Complaint& complaint : result.error()) {
+      fmt::print(stderr, "{}\n", complaint.text());
+    }
+    return std::nullopt;
+  }
+  for (const config::Complaint& warning : result->warnings)
+    fmt::print(stderr, "{}\n", warning.text());
+  return std::move(result->config);
+}
+
+void LogOptions::add_to(CLI::App& command) {
+  command.add_option("--log", file, "Append the log to this file instead of standard error");
+  command.add_option("--log-level", level, "Least severity to log")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error", "critical"}));
+}
+
+void LogOptions::apply_to(config::Config& config) const {
+  if (!file.empty()) config.log_file = file;
+  using Level = decltype(config.log_level);
+  if (level == "debug") config.log_level = Level::debug;
+  if (level == "info") config.log_level = Level::info;
+  if (level == "warning") config.log_level = Level::warning;
+  if (level == "error") config.log_level = Level::error;
+  if (level == "critical") config.log_level = Level::critical;
+}
+
+Palette::Palette(int file_descriptor) {
+  if (!::isatty(file_descriptor) || std::getenv("NO_COLOR") != nullptr) return;
+  good = "\033[32m";
+  bad = "\033[31m";
+  dim = "\033[2m";
+  bold = "\033[1m";
+  plain = "\033[0m";
+}
+
+}  // namespace withdrawd::cli

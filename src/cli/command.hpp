@@ -1,0 +1,52 @@
+#pragma once
+
+#include <CLI/App.hpp>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "config/config.hpp"
+#include "core/severity.hpp"
+#include "core/time.hpp"
+
+namespace withdrawd::cli {
+
+// One function a subcommand: adds it to `app`; when it is the one chosen, its callback runs it and
+// leaves the exit status in `status`.
+void add_run(CLI::App& app, int& status);
+void add_cron(CLI::App& app, int& status);
+void add_once(CLI::App& app, int& status);
+void add_status(CLI::App& app, int& status);
+void add_plan(CLI::App& app, int& status);
+void add_check(CLI::App& app, int& status);
+void add_validate(CLI::App& app, int& status);
+
+/// The moment this process began, as near as it can tell: what `cron --for` counts from.
+core::Time process_start();
+
+/// `-c FILE`, where a subcommand takes one.
+struct ConfigOption {
+  std::filesystem::path file = "/etc/withdrawd/withdrawd.toml";
+  void add_to(CLI::App& command);
+  /// Loads it; complaints and warnings go to standard error. None: it cannot be used.
+  std::optional<config::Config> load() const;
+};
+
+/// `--log FILE`, `--log-level LEVEL`: override the configuration.
+struct LogOptions {
+  std::string file;
+  std::string level;
+  void add_to(CLI::App& command);
+  void apply_to(config::Config& config) const;
+};
+
+/// Colours for a terminal; empty strings when `stream` is none, or NO_COLOR is set.
+struct Palette {
+  explicit Palette(int file_descriptor);
+  std::string good, bad, dim, bold, plain;
+};
+
+/// "withdrawd: TEXT" on standard error.
+void complain(const std::string& text);
+
+}  // namespace withdrawd::cli

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <string>
+
+#include "cli/command.hpp"
+
+namespace withdrawd::cli {
+
+/// `status` for people: a table of prefixes by rule, each rule with its cause, in 80 columns where
+/// names allow. Takes the value that `status --json` prints.
+std::string status_table(const boost::json::value& report, const Palette& palette);
+
+}  // namespace withdrawd::cli

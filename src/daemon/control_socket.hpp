@@ -1,0 +1,49 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/error.hpp"
+#include "core/time.hpp"
+
+namespace withdrawd::daemon {
+
+/// The door for other commands of withdrawd: a unix socket of mode 0660. A request is one line, the
+/// answer is one JSON value and the end of the connection.
+class ControlServer {
+ public:
+  using Answer = std::function<std::string(std::string_view request)>;
+
+  /// Takes the place of a socket file that nobody listens on any more. An error: the socket cannot
+  /// be made; the caller may go on without.
+  static core::Result<std::unique_ptr<ControlServer>> open(boost::asio::any_io_executor executor,
+                                                           const std::filesystem::path& path,
+                                                           Answer answer);
+  /// Removes the socket file.
+  ~ControlServer();
+  ControlServer(const ControlServer&) = delete;
+  ControlServer& operator=(const ControlServer&) = delete;
+
+ private:
+  ControlServer(boost::asio::local::stream_protocol::acceptor acceptor, std::filesystem::path path,
+                Answer answer);
+  void accept();
+
+  boost::asio::local::stream_protocol::acceptor acceptor_;
+  std::filesystem::path path_;
+  std::shared_ptr<const Answer> answer_;
+  boost::asio::steady_timer pause_;  ///< after a failed accept: there may be no descriptors left
+};
+
+/// Asks the running withdrawd; waits at most `limit`. An error: there is none, or it does not
+/// answer.
+core::Result<std::string> ask_control(const std::filesystem::path& path, std::string_view request,
+                                      core::Duration limit = std::chrono::seconds(2));
+
+}  // namespace withdrawd::daemon

@@ -1,0 +1,174 @@
+#include "daemon/engine.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+
+#include "dns/ask.hpp"
+#include "process/bgpd_process.hpp"
+
+namespace withdrawd::daemon {
+namespace asio = boost::asio;
+
+Engine::Engine(asio::io_context& io, config::Config config, const core::Memory& memory,
+               Manner manner, TellFunction tell, std::function<void()> after_step)
+    : io_(io),
+      config_(std::move(config)),
+      manner_(manner),
+      tell_(std::move(tell)),
+      after_step_(std::move(after_step)),
+      timer_(io),
+      controller_(std::make_unique<core::Controller>(config_.settings, memory,
+                                                     std::chrono::steady_clock::now())),
+      bgpd_(make_bgpd()) {}
+
+Engine::~Engine() {
+  stop();
+}
+
+std::shared_ptr<vty::Bgpd> Engine::make_bgpd() {
+  std::weak_ptr<const int> alive = generation_;
+  return std::make_shared<vty::Bgpd>(io_.get_executor(), config_.access, [this, alive] {
+    // Not from inside the operation that noticed it.
+    asio::post(io_, [this, alive] {
+      if (alive.lock()) feed(core::ConnectionLost{});
+    });
+  });
+}
+
+void Engine::start() {
+  asio::post(io_, [this, alive = std::weak_ptr(generation_)] {
+    if (!alive.lock()) return;
+    carry_out(controller_->wake(std::chrono::steady_clock::now()));
+    step_done();
+  });
+}
+
+void Engine::stop() {
+  generation_.reset();
+  timer_.cancel();
+}
+
+void Engine::replace(config::Config config) {
+  generation_ = std::make_shared<const int>(0);
+  config_ = std::move(config);
+  controller_ = std::make_unique<core::Controller>(config_.settings, controller_->memory(),
+                                                   std::chrono::steady_clock::now());
+  bgpd_ = make_bgpd();
+  talking_ = false;
+  start();
+}
+
+void Engine::feed(const core::Event& event) {
+  carry_out(controller_->on(event, std::chrono::steady_clock::now()));
+  step_done();
+}
+
+void Engine::step_done() {
+  arm_timer();
+  after_step_();
+}
+
+void Engine::arm_timer() {
+  const auto wake = controller_->next_wake();
+  if (!wake) {
+    timer_.cancel();
+    return;
+  }
+  timer_.expires_at(*wake);
+  timer_.async_wait([this, alive = std::weak_ptr(generation_)](boost::system::error_code error) {
+    if (error || !alive.lock()) return;
+    carry_out(controller_->wake(std::chrono::steady_clock::now()));
+    step_done();
+  });
+}
+
+void Engine::carry_out(const core::Effects& effects) {
+  for (const core::Effect& effect : effects) {
+    std::visit([this](const auto& one) { carry_out(one); }, effect);
+  }
+}
+
+template <class MakeEvent>
+void Engine::spawn(MakeEvent make_event) {
+  asio::co_spawn(
+      io_,
+      [](Engine* self, std::weak_ptr<const int> alive, MakeEvent make) -> asio::awaitable<void> {
+        core::Event event = co_await make();
+        if (alive.lock()) self->feed(event);
+      }(this, generation_, std::move(make_event)),
+      asio::detached);
+}
+
+void Engine::carry_out(const core::AskCheck& effect) {
+  spawn([check = effect.check,
+         question =
+             config_.settings.checks[effect.check].question]() -> asio::awaitable<core::Event> {
+    core::Outcome outcome = co_await dns::ask(question);
+    co_return core::CheckAnswered{check, std::move(outcome)};
+  });
+}
+
+void Engine::carry_out(const core::ReadBgpd& effect) {
+  talking_ = true;
+  spawn([this, bgpd = bgpd_, alive = std::weak_ptr(generation_),
+         lookups = effect.lookups]() -> asio::awaitable<core::Event> {
+    vty::ReadReport report = co_await bgpd->read(lookups);
+    if (alive.lock()) talking_ = false;
+    co_return core::BgpdRead{std::move(report.observed), std::move(report.via)};
+  });
+}
+
+void Engine::carry_out(const core::ApplyPlan& effect) {
+  if (manner_ == Manner::observe) {
+    withheld_ = effect.plan.vty_lines();
+    return;
+  }
+  talking_ = true;
+  spawn([this, bgpd = bgpd_, alive = std::weak_ptr(generation_), plan = effect.plan,
+         lookups = effect.lookups]() -> asio::awaitable<core::Event> {
+    vty::ApplyReport report = co_await bgpd->apply(plan, lookups);
+    if (alive.lock()) talking_ = false;
+    co_return core::PlanApplied{std::move(report.observed), std::move(report.via),
+                                std::move(report.answered)};
+  });
+}
+
+void Engine::carry_out(const core::FindBgpd&) {
+  spawn([bgpd = config_.process]() -> asio::awaitable<core::Event> {
+    co_return core::BgpdFound{process::find(bgpd)};
+  });
+}
+
+void Engine::carry_out(const core::StopBgpd&) {
+  if (manner_ == Manner::observe) {
+    withheld_.emplace_back("kill bgpd");
+    return;
+  }
+  spawn([this, alive = std::weak_ptr(generation_),
+         bgpd = config_.process]() -> asio::awaitable<core::Event> {
+    auto stopped = co_await process::stop(bgpd);
+    if (stopped && alive.lock() && !talking_) bgpd_->reset();
+    co_return core::BgpdStopped{std::move(stopped)};
+  });
+}
+
+void Engine::carry_out(const core::RestartBgpd&) {
+  if (manner_ == Manner::observe) {
+    withheld_.emplace_back("restart bgpd");
+    return;
+  }
+  spawn([this, alive = std::weak_ptr(generation_),
+         bgpd = config_.process]() -> asio::awaitable<core::Event> {
+    auto restarted = co_await process::restart(bgpd);
+    if (restarted && alive.lock() && !talking_) bgpd_->reset();
+    co_return core::BgpdRestarted{std::move(restarted)};
+  });
+}
+
+void Engine::carry_out(const core::Tell& effect) {
+  tell_(effect.severity, effect.text);
+}
+
+}  // namespace withdrawd::daemon

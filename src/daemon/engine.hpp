@@ -1,0 +1,80 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "core/controller.hpp"
+#include "vty/bgpd.hpp"
+
+namespace withdrawd::daemon {
+
+/// Carries the Controller's effects out and feeds what comes of them back in. One thread, the
+/// io_context's; nothing in it blocks.
+class Engine {
+ public:
+  enum class Manner : std::uint8_t {
+    act,      ///< carry everything out
+    observe,  ///< ask and read, but change nothing: what would have been done is kept
+  };
+  using TellFunction = std::function<void(core::Severity, const std::string&)>;
+
+  /// `after_step` is called after each event has been dealt with, also before the first.
+  Engine(boost::asio::io_context& io, config::Config config, const core::Memory& memory,
+         Manner manner, TellFunction tell, std::function<void()> after_step);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  void start();
+  /// Nothing more is begun, and what is under way is not waited for.
+  void stop();
+
+  /// Goes on with another configuration: health, options and the fallback's state stay. Only while
+  /// the Controller is not busy; questions under way are forgotten.
+  void replace(config::Config config);
+
+  const core::Controller& controller() const { return *controller_; }
+  const config::Config& config() const { return config_; }
+
+  /// Observing only: has the Controller come to an action? And what it is, a line each.
+  bool withheld_something() const { return !withheld_.empty(); }
+  const std::vector<std::string>& withheld() const { return withheld_; }
+
+ private:
+  void feed(const core::Event& event);
+  void carry_out(const core::Effects& effects);
+  void step_done();
+  void arm_timer();
+  template <class MakeEvent>
+  void spawn(MakeEvent make_event);
+
+  void carry_out(const core::AskCheck& effect);
+  void carry_out(const core::ReadBgpd& effect);
+  void carry_out(const core::ApplyPlan& effect);
+  void carry_out(const core::FindBgpd& effect);
+  void carry_out(const core::StopBgpd& effect);
+  void carry_out(const core::RestartBgpd& effect);
+  void carry_out(const core::Tell& effect);
+
+  std::shared_ptr<vty::Bgpd> make_bgpd();
+
+  boost::asio::io_context& io_;
+  config::Config config_;
+  Manner manner_;
+  TellFunction tell_;
+  std::function<void()> after_step_;
+  boost::asio::steady_timer timer_;
+  std::unique_ptr<core::Controller> controller_;
+  std::shared_ptr<vty::Bgpd> bgpd_;
+  bool talking_ = false;  ///< an operation of bgpd_ is under way
+  std::vector<std::string> withheld_;
+  /// What is under way belongs to this generation; answers to an earlier one are dropped.
+  std::shared_ptr<const int> generation_ = std::make_shared<const int>(0);
+};
+
+}  // namespace withdrawd::daemon

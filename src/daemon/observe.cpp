@@ -1,0 +1,45 @@
+#include "daemon/observe.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include "daemon/engine.hpp"
+#include "daemon/state_file.hpp"
+
+namespace withdrawd::daemon {
+
+Observation observe(config::Config config, core::Duration limit) {
+  config.settings.first_outcome_decides = true;
+  const StateFile state(config.state_file);
+  // Of an earlier run only what a withdrawn statement had: health is asked for afresh.
+  core::Memory memory;
+  memory.options =
+      state.load(std::chrono::system_clock::now(), StateFile::Damaged::leave).memory.options;
+
+  boost::asio::io_context io;
+  Observation seen;
+  std::unique_ptr<Engine> engine;
+  engine = std::make_unique<Engine>(
+      io, std::move(config), memory, Engine::Manner::observe,
+      [&seen](core::Severity severity, const std::string& text) {
+        if (severity >= core::Severity::error) seen.problems.push_back(text);
+      },
+      [&] {
+        const core::Controller& controller = engine->controller();
+        const bool unreachable = controller.settings().mode == core::Mode::soft &&
+                                 !controller.busy() && !controller.report().bgpd_reachable;
+        bool asked = true;
+        for (const auto& check : controller.report().checks)
+          asked = asked && check.last.has_value();
+        if (asked && (controller.at_rest() || engine->withheld_something() || unreachable))
+          io.stop();
+      });
+  engine->start();
+  io.run_for(limit);
+  seen.at_rest = engine->controller().at_rest();
+  seen.report = engine->controller().report();
+  seen.withheld = engine->withheld();
+  engine->stop();
+  return seen;
+}
+
+}  // namespace withdrawd::daemon

@@ -1,0 +1,283 @@
+#include "daemon/session.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/json.hpp>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "daemon/control_socket.hpp"
+#include "daemon/engine.hpp"
+#include "daemon/exit_status.hpp"
+#include "daemon/lock_file.hpp"
+#include "daemon/report_json.hpp"
+#include "daemon/state_file.hpp"
+#include "process/bgpd_process.hpp"
+
+namespace withdrawd::daemon {
+namespace asio = boost::asio;
+using core::Severity;
+namespace {
+
+constexpr auto lock_poll = std::chrono::milliseconds(20);
+/// How long a change of bgpd that is under way may still take when the run is to end.
+constexpr auto last_words = std::chrono::seconds(10);
+
+/// Counts that go on growing would make every outcome a change worth saving.
+core::Memory worth_saving(core::Memory memory, const core::Settings& settings) {
+  for (const core::Check& check : settings.checks) {
+    if (auto it = memory.checks.find(check.name); it != memory.checks.end()) {
+      it->second.run = std::min(it->second.run, std::max(check.policy.rise, check.policy.fall));
+    }
+  }
+  return memory;
+}
+
+int exit_status(const core::Report& report, bool at_rest) {
+  if (report.mode == core::Mode::soft && !report.bgpd_reachable && !report.bgpd_gone) {
+    return exit_unreachable;
+  }
+  const bool all_up = std::ranges::all_of(report.checks, [](const core::CheckReport& check) {
+    return check.health == core::Health::up;
+  });
+  return all_up && at_rest ? exit_fine : exit_unhealthy;
+}
+
+class Session {
+ public:
+  Session(config::Config config, Log log, SessionPlan plan)
+      : log_(std::move(log)),
+        plan_(std::move(plan)),
+        config_(std::move(config)),
+        state_(config_.state_file),
+        signals_(io_, SIGTERM, SIGINT, SIGHUP),
+        deadline_(io_),
+        turn_(io_),
+        force_(io_) {}
+
+  int run() {
+    if (!complete(config_)) return exit_usage;
+    wait_for_signal();
+    take_lock();
+    io_.run();
+    // Here nothing of the engine runs any more, but its Controller still knows how it ended.
+    if (engine_) {
+      save(true);
+      if (plan_.single_round) {
+        status_ = exit_status(engine_->controller().report(), engine_->controller().at_rest());
+      }
+    }
+    return status_;
+  }
+
+ private:
+  void tell(Severity severity, std::string_view text) { log_.tell(severity, text); }
+
+  /// Fills in what the configuration leaves to the host.
+  bool complete(config::Config& config) {
+    if (!config.process.restart.empty()) return true;
+    auto found = process::default_restart();
+    if (found) {
+      config.process.restart = std::move(*found);
+      return true;
+    }
+    if (config.settings.mode == core::Mode::hard) {
+      tell(Severity::critical, found.error().text());
+      return false;
+    }
+    tell(Severity::warning,
+         "if bgpd ever had to be killed, it could not be started again: " + found.error().text());
+    return true;
+  }
+
+  void take_lock() {
+    auto taken = LockFile::take(config_.lock_file, plan_.mode);
+    if (!taken) {
+      tell(Severity::critical, taken.error().text());
+      status_ = exit_usage;
+      finish();
+      return;
+    }
+    if (auto* lock = std::get_if<LockFile>(&*taken)) {
+      lock_.emplace(std::move(*lock));
+      begin();
+      return;
+    }
+    const auto& holder = std::get<LockFile::Holder>(*taken);
+    const bool over = plan_.until && std::chrono::steady_clock::now() >= *plan_.until;
+    if (plan_.waits_its_turn && holder.mode != "run" && !over) {
+      turn_.expires_after(lock_poll);
+      turn_.async_wait([this](boost::system::error_code error) {
+        if (!error && !ending_) take_lock();
+      });
+      return;
+    }
+    const std::string who = holder.pid > 0 ? fmt::format("`withdrawd {}` (pid {})",
+                                                         core::printable(holder.mode), holder.pid)
+                                           : "another withdrawd";
+    tell(plan_.waits_its_turn ? Severity::info : Severity::error,
+         fmt::format("{} is at work here and holds {}; this one leaves", who,
+                     config_.lock_file.string()));
+    // A cron job beside a daemon is superfluous, no failure.
+    status_ = plan_.waits_its_turn ? exit_fine : exit_usage;
+    finish();
+  }
+
+  void begin() {
+    auto loaded = state_.load(std::chrono::system_clock::now());
+    if (!loaded.warning.empty()) tell(Severity::warning, loaded.warning);
+    saved_ = loaded.memory;
+    engine_ = std::make_unique<Engine>(
+        io_, config_, loaded.memory, Engine::Manner::act,
+        [this](Severity severity, const std::string& text) { tell(severity, text); },
+        [this] { after_step(); });
+    auto control =
+        ControlServer::open(io_.get_executor(), config_.control_socket,
+                            [this](std::string_view request) { return answer(request); });
+    if (control) {
+      control_ = std::move(*control);
+    } else {
+      tell(Severity::warning, control.error().text());
+    }
+    if (plan_.until) {
+      deadline_.expires_at(*plan_.until);
+      deadline_.async_wait([this](boost::system::error_code error) {
+        if (!error) end();
+      });
+    }
+    tell(Severity::info,
+         fmt::format("withdrawd {} (pid {}) begins: {}", plan_.mode, ::getpid(), summary()));
+    engine_->start();
+  }
+
+  std::string summary() const {
+    std::size_t prefixes = 0;
+    for (const auto& rule : config_.settings.rules) prefixes += rule.prefixes.size();
+    return fmt::format(
+        "{} mode, {} check{}, {} prefix{}",
+        config_.settings.mode == core::Mode::hard ? "hard" : "soft", config_.settings.checks.size(),
+        config_.settings.checks.size() == 1 ? "" : "s", prefixes, prefixes == 1 ? "" : "es");
+  }
+
+  std::string answer(std::string_view request) const {
+    if (request == "status")
+      return boost::json::serialize(to_json(engine_->controller().report())) + "\n";
+    return boost::json::serialize(
+               boost::json::object{{"error", "unknown request \"" + core::printable(request, 60) +
+                                                 "\"; known: status"}}) +
+           "\n";
+  }
+
+  void after_step() {
+    save(false);
+    const core::Controller& controller = engine_->controller();
+    if (plan_.single_round && (controller.at_rest() || controller.stuck())) end();
+    if (ending_ && !controller.busy()) finish();
+    if (next_config_ && !controller.busy()) adopt();
+  }
+
+  void save(bool last) {
+    core::Memory memory = worth_saving(engine_->controller().memory(), engine_->config().settings);
+    // At the end in any case: the counts' age is that of the file.
+    if (memory == saved_ && !last) return;
+    const auto done = state_.save(memory, std::chrono::system_clock::now());
+    saved_ = std::move(memory);
+    if (done) {
+      save_failed_ = false;
+    } else if (!std::exchange(save_failed_, true)) {
+      tell(Severity::warning, done.error().text());
+    }
+  }
+
+  void wait_for_signal() {
+    signals_.async_wait([this](boost::system::error_code error, int signal) {
+      if (error) return;
+      if (signal == SIGHUP && plan_.reload) {
+        reload();
+      } else {
+        tell(Severity::info, fmt::format("{}: ends, announcements stay as they are",
+                                         signal == SIGTERM  ? "SIGTERM"
+                                         : signal == SIGINT ? "SIGINT"
+                                                            : "SIGHUP"));
+        end();
+      }
+      wait_for_signal();
+    });
+  }
+
+  void reload() {
+    auto config = plan_.reload();
+    if (!config) {
+      tell(Severity::error, "SIGHUP: nothing changes: " + config.error().text());
+      return;
+    }
+    if (!complete(*config)) return;
+    next_config_ = std::move(*config);
+    if (engine_ && !engine_->controller().busy()) adopt();
+  }
+
+  void adopt() {
+    config_ = std::move(*next_config_);
+    next_config_.reset();
+    engine_->replace(config_);
+    tell(Severity::info, "SIGHUP: goes on with the new configuration: " + summary());
+  }
+
+  /// As soon as no change of bgpd is under way, it is over.
+  void end() {
+    if (std::exchange(ending_, true)) {
+      finish();  // asked twice: at once
+      return;
+    }
+    if (!engine_ || !engine_->controller().busy()) {
+      finish();
+      return;
+    }
+    force_.expires_after(last_words);
+    force_.async_wait([this](boost::system::error_code error) {
+      if (!error) finish();
+    });
+  }
+
+  void finish() {
+    ending_ = true;
+    if (engine_) engine_->stop();
+    io_.stop();
+  }
+
+  asio::io_context io_;  // first: what is in it must outlive nothing but itself
+  Log log_;
+  SessionPlan plan_;
+  config::Config config_;
+  StateFile state_;
+  asio::signal_set signals_;
+  asio::steady_timer deadline_;
+  asio::steady_timer turn_;
+  asio::steady_timer force_;
+  std::optional<LockFile> lock_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<ControlServer> control_;
+  core::Memory saved_;
+  std::optional<config::Config> next_config_;
+  bool save_failed_ = false;
+  bool ending_ = false;
+  int status_ = exit_fine;
+};
+
+}  // namespace
+
+int run_session(config::Config config, Log log, SessionPlan plan) {
+  // A vtysh or a peer of the control socket that goes away must not take us along.
+  ::signal(SIGPIPE, SIG_IGN);
+  return Session(std::move(config), std::move(log), std::move(plan)).run();
+}
+
+}  // namespace withdrawd::daemon

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "core/controller.hpp"
+#include "core/error.hpp"
+
+namespace withdrawd::daemon {
+
+/// The one small file in which a run leaves its Memory to the next: JSON, versioned, replaced
+/// atomically. A missing file is an empty Memory.
+class StateFile {
+ public:
+  using WallTime = std::chrono::system_clock::time_point;
+
+  explicit StateFile(std::filesystem::path path) : path_(std::move(path)) {}
+
+  /// Health counts that are older than this say nothing about now.
+  static constexpr std::chrono::minutes counts_last{5};
+
+  struct Loaded {
+    core::Memory memory;
+    std::string
+        warning;  ///< the file was damaged or from a later version, and was set aside (or left)
+  };
+  /// What to do with a file that cannot be used.
+  enum class Damaged : std::uint8_t { set_aside, leave };
+  /// Never fails: what cannot be read costs its contents, with a warning.
+  Loaded load(WallTime now, Damaged damaged = Damaged::set_aside) const;
+
+  core::Result<void> save(const core::Memory& memory, WallTime now) const;
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// The text of a state file, and back; exposed for tests.
+std::string state_text(const core::Memory& memory, StateFile::WallTime now);
+core::Result<core::Memory> parse_state(std::string_view text, StateFile::WallTime now);
+
+}  // namespace withdrawd::daemon

@@ -1,0 +1,37 @@
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <exception>
+
+#include "cli/command.hpp"
+#include "daemon/exit_status.hpp"
+
+int main(int argc, char** argv) {
+  using namespace withdrawd;
+  CLI::App app(
+      "Keeps anycast DNS honest: asks a DNS server what its users ask, withdraws the server's "
+      "prefixes\n"
+      "from the local Quagga or FRR bgpd when the answers stop, and announces them when they "
+      "return.",
+      "withdrawd");
+  app.set_version_flag("-V,--version", "withdrawd " WITHDRAWD_VERSION);
+  app.require_subcommand(1);
+  app.footer("`withdrawd COMMAND --help` says more. Configuration: /etc/withdrawd/withdrawd.toml.");
+  int status = daemon::exit_fine;
+  cli::add_run(app, status);
+  cli::add_cron(app, status);
+  cli::add_once(app, status);
+  cli::add_status(app, status);
+  cli::add_plan(app, status);
+  cli::add_check(app, status);
+  cli::add_validate(app, status);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    return app.exit(problem) == 0 ? daemon::exit_fine : daemon::exit_usage;
+  } catch (const std::exception& problem) {
+    cli::complain(problem.what());
+    return daemon::exit_usage;
+  }
+  return status;
+}
