@@ -1,0 +1,64 @@
+#include "vty/table.hpp"
+
+#include <algorithm>
+
+namespace withdrawd::vty {
+namespace {
+
+/// Is `wanted` one of the phrases that ", " separates? "valid" is not found in "invalid".
+bool has_phrase(std::string_view line, std::string_view wanted) {
+  while (true) {
+    const auto comma = line.find(", ");
+    auto phrase = line.substr(0, comma);
+    // "best (First path received)": FRR adds the reason.
+    if (phrase == wanted || (phrase.starts_with(wanted) && phrase.substr(wanted.size())[0] == ' '))
+      return true;
+    if (comma == line.npos) return false;
+    line.remove_prefix(comma + 2);
+  }
+}
+
+}  // namespace
+
+std::string show_command(const core::Prefix& prefix, const core::InstanceKey& instance) {
+  const bool ipv4 = prefix.family() == core::Family::ipv4;
+  const std::string start = ipv4 ? "show ip bgp " : "show bgp ";
+  const std::string family = ipv4 ? "" : "ipv6 ";
+  // Quagga takes "unicast" behind the family in the default instance only.
+  if (instance.kind == core::InstanceKey::Kind::standard) {
+    return start + (ipv4 ? "" : "ipv6 unicast ") + prefix.text();
+  }
+  return start + instance.text() + " " + family + prefix.text();
+}
+
+std::optional<bool> sourced_locally(std::string_view answer) {
+  bool known = false;
+  bool removed = false;
+  while (!answer.empty()) {
+    const auto end = answer.find('\n');
+    auto line = answer.substr(0, end);
+    answer.remove_prefix(end == answer.npos ? answer.size() : end + 1);
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
+    const auto indent = std::min(line.find_first_not_of(' '), line.size());
+    line.remove_prefix(indent);
+
+    if (line.starts_with("% Network not in table")) return false;
+    if (line.starts_with("BGP routing table entry for ")) known = true;
+    if (indent == 2) {
+      // A path begins with its AS path: "Local, (removed)", "65002 65003".
+      removed = has_phrase(line, "(removed)");
+    } else if (line.starts_with("Origin ") && known) {
+      // "sourced, local" for a statement, "sourced" for redistribution, "aggregated, local"; every
+      // path of a peer is "internal", "external" or of the confederation instead. (bgpd's
+      // route_vty_out_detail)
+      const bool ours = has_phrase(line, "sourced") ||
+                        (has_phrase(line, "aggregated") && has_phrase(line, "local"));
+      // Still "best" although invalid: bgpd has not got round to it yet, nor told its peers.
+      const bool stands = has_phrase(line, "valid") || has_phrase(line, "best");
+      if (ours && stands && !removed) return true;
+    }
+  }
+  return known ? std::optional(false) : std::nullopt;
+}
+
+}  // namespace withdrawd::vty
