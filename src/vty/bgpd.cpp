@@ -1,1 +1,313 @@
+#include "vty/bgpd.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "core/outcome.hpp"
+#include "vty/running_config.hpp"
+#include "vty/socket_transport.hpp"
+#include "vty/table.hpp"
+#include "vty/transport.hpp"
+#include "vty/vtysh_transport.hpp"
+#if __has_include("vty/telnet_transport.hpp")
+#include "vty/telnet_transport.hpp"
+#define WITHDRAWD_TELNET
+#endif
+
+namespace withdrawd::vty {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::steady_clock;
+
+/// The key of the instance that `choice` means, as far as `config` says.
+std::optional<core::InstanceKey> resolve(const core::RunningConfig& config,
+                                         const core::InstanceChoice& choice) {
+  const auto chosen = core::choose_instance(config, choice);
+  return chosen ? std::optional((*chosen)->key) : std::nullopt;
+}
+
+/// One plan for each instance: should bgpd refuse to enter one (its AS changed meanwhile), nothing
+/// of it can end up in another, and nothing of another is lost.
+std::vector<core::Plan> by_instance(const core::Plan& plan) {
+  std::vector<core::Plan> plans;
+  for (const auto& change : plan.changes) {
+    const auto same = [&](const core::Plan& other) {
+      const auto& first = other.changes.front();
+      return first.asn == change.asn && first.instance == change.instance;
+    };
+    auto place = std::ranges::find_if(plans, same);
+    if (place == plans.end()) place = plans.insert(plans.end(), core::Plan{});
+    place->changes.push_back(change);
+  }
+  return plans;
+}
+
+/// "no network 192.0.2.0/24" or "no network 192.0.2.0/24 and 3 more"
+std::string describe(const std::vector<const core::Change*>& changes) {
+  auto text = changes.front()->statement();
+  if (changes.size() > 1) text += fmt::format(" and {} more", changes.size() - 1);
+  return text;
+}
+
+/// For one line of a log: `"no network …": % Can't find static route specified`
+std::string describe(const Reply& reply) {
+  std::string_view text = reply.text;
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
+  auto said = text.empty() ? fmt::format("status {}", reply.status) : core::printable(text, 160);
+  return reply.command.empty() ? said : fmt::format("{}: {}", core::printable(reply.command), said);
+}
+
+std::string one_line(const Transport& transport, const core::Error& error) {
+  auto text = error.text();
+  const auto name = transport.text();
+  // "run vtysh: …" through vtysh needs no second name.
+  return fmt::format("{}: {}", name, text);
+}
+
+}  // namespace
+
+struct Bgpd::Impl {
+  struct Way {
+    std::unique_ptr<Transport> transport;
+    std::optional<steady_clock::time_point> passed_over_until = {};
+  };
+  /// One transport that failed within this call.
+  struct Attempt {
+    const Transport* transport;
+    Failure failure;
+  };
+  using Observed = std::expected<core::Observed, Failure>;
+  using Replies = std::expected<std::vector<Reply>, Failure>;
+
+  /// The transports in the order of this call.
+  std::vector<Way*> order();
+  void pass_over(Way& way) { way.passed_over_until = steady_clock::now() + retry_after; }
+  static std::string via(const Transport& transport, const std::vector<Attempt>& failed);
+  static Failure all_failed(std::string tried, const std::vector<Attempt>& failed);
+
+  asio::awaitable<Observed> observe(Transport& transport, std::vector<core::Lookup> lookups);
+  asio::awaitable<Replies> configure(Transport& transport, core::Plan plan);
+
+  std::vector<Way> ways;
+  core::Duration retry_after;
+  /// As read last: which instance a look-up is about is mostly known before the configuration is
+  /// read again, so that one round does for both.
+  std::optional<core::RunningConfig> last_config;
+};
+
+std::vector<Bgpd::Impl::Way*> Bgpd::Impl::order() {
+  const auto now = steady_clock::now();
+  std::vector<Way*> all;
+  for (auto& way : ways) {
+    if (way.passed_over_until && *way.passed_over_until <= now) way.passed_over_until.reset();
+    all.push_back(&way);
+  }
+  std::ranges::stable_partition(all, [](const Way* way) { return !way->passed_over_until; });
+  return all;
+}
+
+std::string Bgpd::Impl::via(const Transport& transport, const std::vector<Attempt>& failed) {
+  if (failed.empty()) return transport.text();
+  std::vector<std::string> others;
+  for (const auto& [other, failure] : failed) others.push_back(one_line(*other, failure.error));
+  return fmt::format("{} ({})", transport.text(), fmt::join(others, "; "));
+}
+
+Failure Bgpd::Impl::all_failed(std::string tried, const std::vector<Attempt>& failed) {
+  // Any answer at all shows that bgpd is there, and a silent one that its process is.
+  auto trouble = Trouble::unreachable;
+  std::vector<std::string> reasons;
+  for (const auto& [transport, failure] : failed) {
+    if (failure.trouble == Trouble::refused) trouble = Trouble::refused;
+    if (failure.trouble == Trouble::silent && trouble != Trouble::refused)
+      trouble = Trouble::silent;
+    reasons.push_back(one_line(*transport, failure.error));
+  }
+  return {trouble, {std::move(tried), fmt::format("{}", fmt::join(reasons, "; ")), ""}};
+}
+
+asio::awaitable<Bgpd::Impl::Observed> Bgpd::Impl::observe(Transport& transport,
+                                                          std::vector<core::Lookup> lookups) {
+  using Asked = std::pair<core::Lookup, core::InstanceKey>;
+  core::Observed observed;
+  const auto note = [&observed](const std::vector<Asked>& asked, const Reply* replies) {
+    for (const auto& [lookup, key] : asked) {
+      if (const auto there = sourced_locally((replies++)->text)) {
+        observed.in_table[lookup] = *there;
+      } else {
+        observed.in_table.erase(lookup);
+      }
+    }
+  };
+  const auto ask_about = [](std::vector<std::string>& commands, const std::vector<Asked>& asked) {
+    for (const auto& [lookup, key] : asked) commands.push_back(show_command(lookup.prefix, key));
+  };
+
+  std::vector<Asked> expected;
+  if (last_config) {
+    for (const auto& lookup : lookups) {
+      if (auto key = resolve(*last_config, lookup.instance)) expected.emplace_back(lookup, *key);
+    }
+  }
+  std::vector<std::string> commands{"show running-config"};
+  ask_about(commands, expected);
+  const auto count = commands.size();
+  auto replies = co_await transport.show(std::move(commands));
+  if (!replies) co_return std::unexpected(std::move(replies.error()));
+  if (replies->size() != count) {
+    co_return std::unexpected(Failure{
+        Trouble::refused,
+        {"read bgpd", fmt::format("{} answers to {} questions", replies->size(), count), ""}});
+  }
+  auto config = read_running_config(replies->front().text);
+  if (!config) co_return std::unexpected(Failure{Trouble::refused, std::move(config.error())});
+  observed.config = std::move(*config);
+  note(expected, replies->data() + 1);
+
+  // What the configuration now says otherwise is asked again.
+  std::vector<Asked> amended;
+  for (const auto& lookup : lookups) {
+    const auto before = std::ranges::find(expected, lookup, &Asked::first);
+    auto key = resolve(observed.config, lookup.instance);
+    if (key && (before == expected.end() || before->second != *key)) {
+      amended.emplace_back(lookup, *key);
+    } else if (!key) {
+      observed.in_table.erase(lookup);
+    }
+  }
+  last_config = observed.config;
+  if (!amended.empty()) {
+    std::vector<std::string> again;
+    ask_about(again, amended);
+    auto more = co_await transport.show(std::move(again));
+    if (!more) co_return std::unexpected(std::move(more.error()));
+    if (more->size() == amended.size()) note(amended, more->data());
+  }
+  co_return observed;
+}
+
+asio::awaitable<Bgpd::Impl::Replies> Bgpd::Impl::configure(Transport& transport, core::Plan plan) {
+  std::vector<Reply> answered;
+  for (const auto& part : by_instance(plan)) {
+    auto lines = part.vty_lines();
+    auto replies = co_await transport.configure(std::move(lines));
+    if (!replies) co_return replies;
+    std::ranges::move(*replies, std::back_inserter(answered));
+  }
+  co_return answered;
+}
+
+Bgpd::Bgpd(asio::any_io_executor executor, core::BgpdAccess access,
+           std::function<void()> connection_lost)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->retry_after = access.retry_after;
+  for (const auto kind : access.transports) {
+    std::unique_ptr<Transport> transport;
+    switch (kind) {
+      case core::TransportKind::socket:
+        transport = std::make_unique<SocketTransport>(executor, access, connection_lost);
+        break;
+      case core::TransportKind::vtysh:
+        transport = std::make_unique<VtyshTransport>(executor, access);
+        break;
+      case core::TransportKind::telnet:
+#ifdef WITHDRAWD_TELNET
+        transport = std::make_unique<TelnetTransport>(executor, access, connection_lost);
+#endif
+        break;
+    }
+    if (transport) impl_->ways.push_back({std::move(transport)});
+  }
+}
+
+Bgpd::Bgpd(std::vector<std::unique_ptr<Transport>> transports, core::Duration retry_after)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->retry_after = retry_after;
+  for (auto& transport : transports) impl_->ways.push_back({std::move(transport)});
+}
+
+Bgpd::~Bgpd() = default;
+
+void Bgpd::reset() {
+  for (auto& way : impl_->ways) {
+    way.transport->close();
+    way.passed_over_until.reset();
+  }
+}
+
+asio::awaitable<ReadReport> Bgpd::read(std::vector<core::Lookup> lookups) {
+  std::vector<Impl::Attempt> failed;
+  for (auto* way : impl_->order()) {
+    auto& transport = *way->transport;
+    auto observed = co_await impl_->observe(transport, lookups);
+    if (observed) {
+      way->passed_over_until.reset();
+      co_return ReadReport{std::move(observed), Impl::via(transport, failed)};
+    }
+    impl_->pass_over(*way);
+    failed.push_back({&transport, std::move(observed.error())});
+  }
+  co_return ReadReport{std::unexpected(Impl::all_failed("read bgpd", failed)), ""};
+}
+
+asio::awaitable<ApplyReport> Bgpd::apply(core::Plan plan, std::vector<core::Lookup> lookups) {
+  std::vector<const core::Change*> wanted;
+  for (const auto& change : plan.changes) wanted.push_back(&change);
+  if (wanted.empty()) {
+    auto report = co_await read(std::move(lookups));
+    co_return ApplyReport{std::move(report.observed), std::move(report.via), {}};
+  }
+  const auto tried = fmt::format("apply \"{}\"", describe(wanted));
+
+  std::vector<Impl::Attempt> failed;
+  std::vector<std::string> answered;
+  for (auto* way : impl_->order()) {
+    auto& transport = *way->transport;
+    const auto fail = [&](Failure failure) { failed.push_back({&transport, std::move(failure)}); };
+    auto replies = co_await impl_->configure(transport, plan);
+    if (!replies && replies.error().trouble == Trouble::locked) {
+      auto error = std::move(replies.error().error);
+      core::Error told{tried, one_line(transport, {error.tried, error.happened, ""}), error.advice};
+      co_return ApplyReport{std::unexpected(Failure{Trouble::locked, std::move(told)}), "",
+                            std::move(answered)};
+    }
+    if (!replies) {
+      impl_->pass_over(*way);
+      fail(std::move(replies.error()));
+      continue;
+    }
+    for (const auto& reply : *replies) answered.push_back(describe(reply));
+
+    auto observed = co_await impl_->observe(transport, lookups);
+    if (!observed) {
+      impl_->pass_over(*way);
+      fail(std::move(observed.error()));
+      continue;
+    }
+    std::vector<const core::Change*> missing;
+    for (const auto& change : plan.changes) {
+      if (!core::in_effect(change, observed->config)) missing.push_back(&change);
+    }
+    if (missing.empty()) {
+      way->passed_over_until.reset();
+      co_return ApplyReport{std::move(observed), Impl::via(transport, failed), std::move(answered)};
+    }
+    // Where bgpd objected, the transport did its part. Where all went well and yet nothing
+    // happened, it does not do what it says.
+    std::string happened = fmt::format("read back, \"{}\" has had no effect", describe(missing));
+    if (replies->empty()) {
+      impl_->pass_over(*way);
+    } else {
+      happened += fmt::format("; bgpd answered \"{}\"", describe(replies->front()));
+    }
+    fail({Trouble::refused, {"", std::move(happened), ""}});
+  }
+  co_return ApplyReport{std::unexpected(Impl::all_failed(tried, failed)), "", std::move(answered)};
+}
+
+}  // namespace withdrawd::vty

@@ -15,13 +15,17 @@
 
 namespace withdrawd::vty {
 
+class Transport;
+
 using core::Failure;
 using core::Trouble;
 
 /// What reading bgpd gave.
 struct ReadReport {
   std::expected<core::Observed, Failure> observed;
-  std::string via;  ///< "socket /run/frr/bgpd.vty", "vtysh", "telnet 127.0.0.1:2605"
+  /// "socket /run/frr/bgpd.vty", "vtysh", "telnet 127.0.0.1:2605"; and which failed before it in
+  /// the same call: "vtysh (socket /run/frr/bgpd.vty: permission denied)". Empty: all failed.
+  std::string via;
 };
 
 /// What applying a plan gave.
@@ -29,7 +33,7 @@ struct ApplyReport {
   /// bgpd as it was right after the statements (its configuration read back, and the look-ups):
   /// the statements of the plan are in effect there. Else why not.
   std::expected<core::Observed, Failure> observed;
-  std::string via;                    ///< the transport that did it
+  std::string via;                    ///< the transport that did it, as in ReadReport
   std::vector<std::string> answered;  ///< what bgpd said that was not mere success, for the log
 };
 
@@ -37,9 +41,9 @@ struct ApplyReport {
 ///
 /// A transport that fails (also one that claims success while the statement is still there when
 /// bgpd is read back, as vtysh does when it reaches another daemon only) is passed over for
-/// `retry_after` and the next one is tried within the same call. If all have been passed over,
-/// all are tried. The configuration lock is bgpd's state, not a transport's failure: it is reported
-/// at once, no other transport is tried.
+/// `retry_after` and the next one is tried within the same call. When all others have failed, those
+/// passed over are tried again after all. The configuration lock is bgpd's state, not a transport's
+/// failure: it is reported at once, no other transport is tried.
 ///
 /// One operation at a time: the caller waits for one to end before it starts the next.
 class Bgpd {
@@ -48,6 +52,8 @@ class Bgpd {
   /// earliest sign that bgpd has died), between operations as well as inside one.
   Bgpd(boost::asio::any_io_executor executor, core::BgpdAccess access,
        std::function<void()> connection_lost);
+  /// With transports made elsewhere, tried in this order; at least one.
+  Bgpd(std::vector<std::unique_ptr<Transport>> transports, core::Duration retry_after);
   ~Bgpd();
   Bgpd(const Bgpd&) = delete;
   Bgpd& operator=(const Bgpd&) = delete;

@@ -15,11 +15,15 @@ struct Reply {
   /// The socket's status byte (0 success, 1 warning, 2 unknown command, 13 configuration failed).
   /// Over telnet, which has none: 0 unless the text says otherwise.
   int status = 0;
+  std::string command = {};  ///< what it answers; may be empty where the transport cannot tell
+
+  /// Said without any objection?
+  bool mere_success() const { return status == 0 && text.empty(); }
 };
 
 /// One way into bgpd. Keeps its connection open between calls where it has one; connects when
-/// asked to do something and there is none. One call at a time. A failed call leaves the
-/// transport closed: the next call starts afresh.
+/// asked to do something and there is none. One call at a time. After a failed call the next one
+/// starts afresh.
 class Transport {
  public:
   virtual ~Transport() = default;
@@ -34,7 +38,8 @@ class Transport {
   /// Types configuration lines, from "configure terminal" to "end", written ahead of the answers
   /// where the transport can. Gives what bgpd answered that was not mere success (a refused
   /// statement is no failure here: reading back decides); fails with `locked` if another session
-  /// holds the configuration lock, and with `unreachable` or `silent` if bgpd could not be talked to.
+  /// holds the configuration lock, and with `unreachable` or `silent` if bgpd could not be talked
+  /// to.
   virtual boost::asio::awaitable<std::expected<std::vector<Reply>, Failure>> configure(
       std::vector<std::string> lines) = 0;
 

@@ -1,0 +1,302 @@
+#include "vty/socket_transport.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <cerrno>
+#include <optional>
+#include <utility>
+
+#include "core/outcome.hpp"
+#include "core/time.hpp"
+#include "vty/answers.hpp"
+#include "vty/socket_reader.hpp"
+
+namespace withdrawd::vty {
+namespace {
+
+namespace asio = boost::asio;
+using asio::local::stream_protocol;
+using boost::system::error_code;
+using namespace asio::experimental::awaitable_operators;
+
+constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+
+// So many bytes of commands may be waiting for their answers. It is less than a Unix socket's
+// buffer, so that a write never waits for a bgpd that itself waits for us to read.
+constexpr std::size_t written_ahead = 16 * 1024;
+
+constexpr std::array run_directories{"/run/frr", "/var/run/frr", "/run/quagga", "/var/run/quagga"};
+
+std::unexpected<Failure> failure(core::Trouble trouble, std::string tried, std::string happened,
+                                 std::string advice = "") {
+  return std::unexpected(
+      Failure{trouble, {std::move(tried), std::move(happened), std::move(advice)}});
+}
+
+std::unexpected<Failure> cannot_connect(const std::string& path, const error_code& error) {
+  const std::string tried = "connect";
+  if (error == asio::error::access_denied || error == error_code(EPERM, error.category())) {
+    return failure(Trouble::unreachable, tried, "permission denied",
+                   "run withdrawd in the socket's group: frrvty or quaggavty");
+  }
+  if (error == asio::error::connection_refused) {
+    return failure(Trouble::unreachable, tried, "nobody listens there",
+                   "bgpd is not running, or this is another one's socket left behind");
+  }
+  if (error == error_code(ENOENT, error.category())) {
+    return failure(Trouble::unreachable, tried, "no such file",
+                   "is bgpd running? Where its socket is was chosen when it was built or by "
+                   "--vty_socket; name it with bgpd.socket");
+  }
+  if (error == asio::error::try_again || error == asio::error::no_buffer_space) {
+    return failure(Trouble::silent, tried, "bgpd takes no more connections", "is it frozen?");
+  }
+  return failure(Trouble::unreachable, tried, fmt::format("{}: {}", path, error.message()));
+}
+
+std::string quoted(const std::string& command) {
+  return fmt::format("ask \"{}\"", command);
+}
+
+}  // namespace
+
+struct SocketTransport::Connection {
+  Connection(const asio::any_io_executor& executor, std::function<void()> lost)
+      : socket(executor), connection_lost(std::move(lost)) {}
+
+  void close() {
+    error_code ignored;
+    socket.close(ignored);
+  }
+
+  /// bgpd ended it.
+  void lost() {
+    if (!socket.is_open()) return;
+    close();
+    // Not from within whoever found out: the callback may want to close or destroy us.
+    if (connection_lost) asio::post(socket.get_executor(), connection_lost);
+  }
+
+  /// Between two questions nothing comes but the end of the connection.
+  static void watch(const std::shared_ptr<Connection>& self) {
+    self->idle = true;
+    self->socket.async_wait(stream_protocol::socket::wait_read,
+                            [weak = std::weak_ptr(self)](error_code cancelled) {
+                              const auto connection = weak.lock();
+                              if (!connection || cancelled || !connection->idle) return;
+                              connection->lost();
+                            });
+  }
+
+  void stop_watching() {
+    idle = false;
+    error_code ignored;
+    socket.cancel(ignored);
+  }
+
+  stream_protocol::socket socket;
+  std::function<void()> connection_lost;
+  SocketReader reader;
+  bool idle = false;
+  std::array<char, std::size_t{64} * 1024> buffer{};
+};
+
+SocketTransport::SocketTransport(asio::any_io_executor executor, const core::BgpdAccess& access,
+                                 std::function<void()> connection_lost)
+    : executor_(std::move(executor)),
+      configured_(!access.socket.empty()),
+      timeout_(access.socket_timeout),
+      connection_lost_(std::move(connection_lost)) {
+  if (configured_) {
+    places_.push_back(access.socket.string());
+  } else {
+    for (const auto* directory : run_directories) {
+      places_.push_back(fmt::format("{}/bgpd.vty", directory));
+    }
+  }
+}
+
+SocketTransport::~SocketTransport() {
+  close();
+}
+
+std::unexpected<Failure> SocketTransport::silent(const std::string& command) const {
+  return failure(Trouble::silent, quoted(command),
+                 fmt::format("no answer in {}", core::describe(timeout_)), "is bgpd frozen?");
+}
+
+std::unexpected<Failure> SocketTransport::hung_up(Connection& connection,
+                                                  const std::string& command,
+                                                  const error_code& error) {
+  if (error == asio::error::operation_aborted || !connection.socket.is_open()) {
+    return failure(Trouble::unreachable, quoted(command), "the connection was closed meanwhile");
+  }
+  connection.lost();
+  return failure(Trouble::unreachable, quoted(command), "bgpd closed the connection",
+                 "it has died or is being restarted");
+}
+
+std::string SocketTransport::text() const {
+  if (configured_) return "socket " + places_.front();
+  return "socket " + (path_.empty() ? "bgpd.vty" : path_);
+}
+
+void SocketTransport::close() {
+  if (connection_) connection_->close();
+  connection_.reset();
+}
+
+asio::awaitable<std::expected<void, Failure>> SocketTransport::connect_to(std::string path) {
+  if (path.size() >= sizeof(sockaddr_un::sun_path)) {
+    co_return failure(Trouble::unreachable, "connect", "the path is too long for a socket");
+  }
+  const auto connection = std::make_shared<Connection>(executor_, connection_lost_);
+  const stream_protocol::endpoint endpoint(path);
+  asio::steady_timer timer(executor_, timeout_);
+  auto connecting = connection->socket.async_connect(endpoint, as_result);
+  auto waiting = timer.async_wait(as_result);
+  const auto first = co_await (std::move(connecting) || std::move(waiting));
+  if (first.index() == 1) {
+    co_return failure(Trouble::silent, "connect", "bgpd takes no connection in time",
+                      "is it frozen?");
+  }
+  if (const auto error = std::get<0>(std::get<0>(first)); error) {
+    co_return cannot_connect(path, error);
+  }
+  connection_ = connection;
+  path_ = std::move(path);
+  co_return std::expected<void, Failure>();
+}
+
+asio::awaitable<std::expected<void, Failure>> SocketTransport::connect() {
+  std::optional<Failure> first_failure;
+  for (const auto& place : places_) {
+    struct stat found{};
+    if (!configured_ && ::stat(place.c_str(), &found) != 0 && errno == ENOENT) continue;
+    auto connected = co_await connect_to(place);
+    if (connected) co_return connected;
+    if (!first_failure) {
+      first_failure = std::move(connected.error());
+      path_ = place;
+    }
+  }
+  if (first_failure) co_return std::unexpected(std::move(*first_failure));
+  co_return failure(Trouble::unreachable, "find bgpd.vty",
+                    fmt::format("it is not in {}", fmt::join(run_directories, ", ")),
+                    "is bgpd running? If its socket is elsewhere, name it with bgpd.socket");
+}
+
+asio::awaitable<SocketTransport::Replies> SocketTransport::ask(std::vector<std::string> commands) {
+  if (connection_ && connection_->socket.is_open()) {
+    connection_->stop_watching();
+  } else {
+    auto connected = co_await connect();
+    if (!connected) co_return std::unexpected(std::move(connected.error()));
+    std::vector<std::string> enable{"enable"};
+    auto enabled = co_await exchange(connection_, std::move(enable));
+    if (enabled && enabled->front().status != 0) {
+      enabled =
+          failure(Trouble::refused, "ask \"enable\"",
+                  fmt::format("bgpd answered \"{}\"", core::printable(enabled->front().text, 120)));
+    }
+    if (!enabled) {
+      close();
+      co_return std::unexpected(std::move(enabled.error()));
+    }
+  }
+  // Held here, so that close() may be called meanwhile.
+  const auto connection = connection_;
+  auto replies = co_await exchange(connection, std::move(commands));
+  if (replies) {
+    Connection::watch(connection);
+  } else {
+    connection->close();
+  }
+  co_return replies;
+}
+
+asio::awaitable<SocketTransport::Replies> SocketTransport::exchange(
+    std::shared_ptr<Connection> connection, std::vector<std::string> commands) {
+  std::vector<Reply> replies;
+  replies.reserve(commands.size());
+  asio::steady_timer timer(executor_);
+  std::size_t written = 0;  // commands
+  std::size_t waiting = 0;  // bytes of commands that have not been answered
+  std::string chunk;
+  while (replies.size() < commands.size()) {
+    chunk.clear();
+    if (waiting <= written_ahead / 2) {
+      while (written < commands.size() && (waiting == 0 || waiting < written_ahead)) {
+        const auto& command = commands[written++];
+        chunk.append(command.c_str(), command.size() + 1);  // with its NUL
+        waiting += command.size() + 1;
+      }
+    }
+    // As long as bytes come, bgpd is not silent.
+    timer.expires_after(timeout_);
+    if (!chunk.empty()) {
+      auto writing = asio::async_write(connection->socket, asio::buffer(chunk), as_result);
+      auto time_up = timer.async_wait(as_result);
+      const auto first = co_await (std::move(writing) || std::move(time_up));
+      if (first.index() == 1) co_return silent(commands[replies.size()]);
+      if (const auto error = std::get<0>(std::get<0>(first)); error) {
+        co_return hung_up(*connection, commands[replies.size()], error);
+      }
+    }
+    auto answer = connection->reader.next();
+    if (answer && !*answer) {
+      timer.expires_after(timeout_);
+      auto reading =
+          connection->socket.async_read_some(asio::buffer(connection->buffer), as_result);
+      auto time_up = timer.async_wait(as_result);
+      const auto first = co_await (std::move(reading) || std::move(time_up));
+      if (first.index() == 1) co_return silent(commands[replies.size()]);
+      const auto& [error, count] = std::get<0>(first);
+      if (error) co_return hung_up(*connection, commands[replies.size()], error);
+      connection->reader.feed({connection->buffer.data(), count});
+      answer = connection->reader.next();
+    }
+    for (; answer && *answer && replies.size() < written; answer = connection->reader.next()) {
+      auto& command = commands[replies.size()];
+      waiting -= command.size() + 1;
+      replies.push_back({std::move((*answer)->text), (*answer)->status, std::move(command)});
+    }
+    if (!answer) co_return std::unexpected(Failure{Trouble::refused, std::move(answer.error())});
+  }
+  co_return replies;
+}
+
+asio::awaitable<SocketTransport::Replies> SocketTransport::show(std::vector<std::string> commands) {
+  return ask(std::move(commands));
+}
+
+asio::awaitable<SocketTransport::Replies> SocketTransport::configure(
+    std::vector<std::string> lines) {
+  auto replies = co_await ask(std::move(lines));
+  if (!replies) co_return replies;
+  for (const auto& reply : *replies) {
+    if (reply.status != 0 && says_locked(reply.text)) {
+      co_return failure(Trouble::locked, quoted(reply.command),
+                        fmt::format("bgpd answered \"{}\"", core::printable(reply.text, 120)),
+                        "somebody sits in configuration mode");
+    }
+  }
+  std::erase_if(*replies, [](const Reply& reply) { return reply.mere_success(); });
+  co_return replies;
+}
+
+}  // namespace withdrawd::vty

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/system/error_code.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/bgpd_settings.hpp"
+#include "vty/transport.hpp"
+
+namespace withdrawd::vty {
+
+/// vtysh's own socket, `bgpd.vty`: kept open, with a watch on it while nothing is asked, so that
+/// the end of bgpd is known at once. Commands are written ahead of their answers.
+class SocketTransport : public Transport {
+ public:
+  SocketTransport(boost::asio::any_io_executor executor, const core::BgpdAccess& access,
+                  std::function<void()> connection_lost);
+  ~SocketTransport() override;
+  SocketTransport(const SocketTransport&) = delete;
+  SocketTransport& operator=(const SocketTransport&) = delete;
+
+  std::string text() const override;
+  boost::asio::awaitable<std::expected<std::vector<Reply>, Failure>> show(
+      std::vector<std::string> commands) override;
+  boost::asio::awaitable<std::expected<std::vector<Reply>, Failure>> configure(
+      std::vector<std::string> lines) override;
+  void close() override;
+
+ private:
+  struct Connection;
+  using Replies = std::expected<std::vector<Reply>, Failure>;
+
+  boost::asio::awaitable<Replies> ask(std::vector<std::string> commands);
+  boost::asio::awaitable<Replies> exchange(std::shared_ptr<Connection> connection,
+                                           std::vector<std::string> commands);
+  std::unexpected<Failure> silent(const std::string& command) const;
+  static std::unexpected<Failure> hung_up(Connection& connection, const std::string& command,
+                                          const boost::system::error_code& error);
+  boost::asio::awaitable<std::expected<void, Failure>> connect();
+  boost::asio::awaitable<std::expected<void, Failure>> connect_to(std::string path);
+
+  boost::asio::any_io_executor executor_;
+  std::vector<std::string> places_;  ///< where the socket may be
+  bool configured_;                  ///< the operator named it
+  core::Duration timeout_;
+  std::function<void()> connection_lost_;
+  std::string path_;  ///< the one connected last
+  std::shared_ptr<Connection> connection_;
+};
+
+}  // namespace withdrawd::vty
