@@ -35,7 +35,8 @@ struct Complaint {
   unsigned column = 0;  ///< from 1
   std::string message;  ///< what is wrong, what was expected, what may have been meant
 
-  /// "withdrawd.toml:12:9: error: unknown key \"prefixs\" in [rule.anycast]; did you mean \"prefixes\"?"
+  /// "withdrawd.toml:12:9: error: unknown key \"prefixs\" in [rule.anycast]; did you mean
+  /// \"prefixes\"?" (one line)
   std::string text() const;
 };
 
@@ -44,7 +45,8 @@ struct Parsed {
   std::vector<Complaint> warnings;
 };
 
-/// Every complaint in one go, in the order of the file.
+/// Every complaint in one go, in the order of the file. (A file that is not TOML gives one: what
+/// stands behind the mistake cannot be told.)
 using ParseResult = std::expected<Parsed, std::vector<Complaint>>;
 
 /// Parses TOML 1.0 text; `file` is the name to use in complaints.
@@ -52,5 +54,17 @@ ParseResult parse(std::string_view text, std::string file);
 
 /// Reads and parses a file.
 ParseResult load(const std::filesystem::path& file);
+
+/// One key of the configuration file, for the manual and its test.
+struct KeyInfo {
+  std::string section;   ///< "" before the first section, "bgpd", "check.NAME"
+  std::string key;       ///< "interval"
+  std::string type;      ///< "duration", "integer, 1 to 65535"
+  std::string fallback;  ///< the default: TOML (`"800ms"`) where one can be written, else in words
+  std::string meaning;   ///< one line
+};
+
+/// Every key there is, in the order of etc/withdrawd.toml.
+std::vector<KeyInfo> known_keys();
 
 }  // namespace withdrawd::config

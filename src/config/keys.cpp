@@ -1,0 +1,318 @@
+#include "config/keys.hpp"
+
+#include <algorithm>
+
+#include "config/duration.hpp"
+
+namespace withdrawd::config {
+namespace {
+
+using core::DnsTransport;
+using core::Mode;
+using core::TransportKind;
+
+constexpr std::array<Word<Mode>, 2> modes{{{"soft", Mode::soft}, {"hard", Mode::hard}}};
+constexpr std::array<Word<LogLevel>, 5> levels{{{"debug", LogLevel::debug},
+                                                {"info", LogLevel::info},
+                                                {"warning", LogLevel::warning},
+                                                {"error", LogLevel::error},
+                                                {"critical", LogLevel::critical}}};
+constexpr std::array<Word<TransportKind>, 3> bgpd_transports{{{"socket", TransportKind::socket},
+                                                              {"vtysh", TransportKind::vtysh},
+                                                              {"telnet", TransportKind::telnet}}};
+constexpr std::array<Word<DnsTransport>, 2> dns_transports{
+    {{"udp", DnsTransport::udp}, {"tcp", DnsTransport::tcp}}};
+constexpr std::array<Word<bool>, 2> may_fall_back{{{"hard", true}, {"never", false}}};
+
+constexpr DurationLimits timeouts{.most = std::chrono::hours(1)};
+/// Shorter ones would leave no time for anything between two questions.
+constexpr DurationLimits intervals{.least = std::chrono::milliseconds(10)};
+
+constexpr std::int64_t many = 1000;
+
+/// Stores what was read, if anything was.
+template <class To, class From>
+void put(To& to, std::optional<From> value) {
+  if (value) to = static_cast<To>(*std::move(value));
+}
+
+core::Result<core::Endpoint> parse_vty_address(std::string_view text) {
+  return core::Endpoint::parse(text, 2605);
+}
+
+/// Port 0 where the text has none.
+core::Result<core::Endpoint> parse_server(std::string_view text) {
+  return core::Endpoint::parse(text, 0);
+}
+
+std::optional<core::Asn> as_number(const Value& value) {
+  const auto number = value.integer(1, 4294967294);
+  if (!number) return {};
+  return core::Asn::from(*number).value();
+}
+
+std::optional<core::VtyName> vty_name(const Value& value) {
+  return value.parsed(core::VtyName::parse, "a name");
+}
+
+void store_transports(const Value& value, ConfigDraft& draft) {
+  const auto elements = value.elements("an array of transports, such as [\"socket\", \"vtysh\"]");
+  if (!elements) return;
+  auto& transports = draft.config.access.transports;
+  transports.clear();
+  for (const auto& element : *elements) {
+    const auto kind = element.one_of(bgpd_transports);
+    if (kind && std::ranges::count(transports, *kind) > 0) {
+      element.complain(" twice");
+    } else if (kind) {
+      transports.push_back(*kind);
+    }
+  }
+}
+
+void store_process_name(const Value& value, ConfigDraft& draft) {
+  // The kernel cuts a process name to 15 bytes.
+  const std::string_view expected =
+      "a process name of 1 to 15 printable characters without a slash";
+  const auto name = value.string(expected);
+  if (!name) return;
+  const bool fine = !name->empty() && name->size() <= 15 &&
+                    std::ranges::all_of(*name, [](char c) { return c > 0x20 && c < 0x7f; }) &&
+                    name->find('/') == std::string::npos;
+  if (fine) {
+    draft.config.process.name = *name;
+  } else {
+    value.refuse(expected);
+  }
+}
+
+void store_restart(const Value& value, ConfigDraft& draft) {
+  const auto elements =
+      value.elements("a program and its arguments, such as [\"systemctl\", \"restart\", \"frr\"]");
+  if (!elements) return;
+  auto& restart = draft.config.process.restart;
+  for (const auto& element : *elements) {
+    // The first is the program; what comes after it can be any text that a program can be given.
+    if (&element == &elements->front()) {
+      if (const auto program = element.program()) restart.push_back(program->native());
+      continue;
+    }
+    const auto argument = element.string("a string");
+    if (argument && argument->find('\0') != std::string::npos) {
+      element.complain("; an argument must not contain a NUL");
+    } else if (argument) {
+      restart.push_back(*argument);
+    }
+  }
+}
+
+void store_settle(const Value& value, ConfigDraft& draft) {
+  const auto settle = value.duration();
+  put(draft.config.process.settle, settle);
+  put(draft.config.settings.settle, settle);
+}
+
+void store_prefixes(const Value& value, RuleDraft& draft) {
+  const auto elements =
+      value.elements("an array of prefixes, such as [\"192.0.2.0/24\", \"2001:db8:53::/48\"]");
+  if (!elements) return;
+  for (const auto& element : *elements) {
+    const auto prefix = element.parsed(core::Prefix::parse, "a prefix, such as \"192.0.2.0/24\"");
+    if (prefix) draft.prefixes.push_back({*prefix, element.position()});
+  }
+}
+
+void store_check_names(const Value& value, RuleDraft& draft) {
+  const auto elements = value.elements("an array of names of checks, such as [\"resolver\"]");
+  if (!elements) return;
+  for (const auto& element : *elements) {
+    const auto name = element.string("the name of a check");
+    if (!name) continue;
+    if (std::ranges::count(draft.checks, *name, &RuleDraft::PlacedName::name) > 0) {
+      element.complain(" twice");
+    } else {
+      draft.checks.push_back({*name, element});
+    }
+  }
+}
+
+}  // namespace
+
+const std::vector<Section<ConfigDraft>>& single_sections() {
+  using D = ConfigDraft;
+  using V = Value;
+  static const std::vector<Section<D>> sections{
+      {"",
+       {
+           {"mode", "\"soft\" or \"hard\"", "\"soft\"",
+            "withdraw prefixes through bgpd's vty, or stop and restart bgpd itself",
+            [](const V& v, D& d) { d.mode = v.one_of(modes); }},
+           {"state_file", "file", "\"/var/lib/withdrawd/state.json\"",
+            "what survives a restart of withdrawd",
+            [](const V& v, D& d) { put(d.config.state_file, v.file()); }},
+           {"control_socket", "file", "\"/run/withdrawd/control.sock\"",
+            "where `withdrawd status` asks the daemon",
+            [](const V& v, D& d) { put(d.config.control_socket, v.socket_path()); }},
+           {"lock_file", "file", "\"/run/withdrawd/lock\"",
+            "held by the one daemon or cron run that acts",
+            [](const V& v, D& d) { put(d.config.lock_file, v.file()); }},
+       }},
+      {"log",
+       {
+           {"file", "file", "\"\"", "where to log; empty: standard error",
+            [](const V& v, D& d) { put(d.config.log_file, v.file_or_none()); }},
+           {"level", "\"debug\", \"info\", \"warning\", \"error\" or \"critical\"", "\"info\"",
+            "the least important messages that are logged",
+            [](const V& v, D& d) { put(d.config.log_level, v.one_of(levels)); }},
+       }},
+      {"bgpd",
+       {
+           {"transports", "array of \"socket\", \"vtysh\", \"telnet\"",
+            "[\"socket\", \"vtysh\", \"telnet\"]", "the ways into bgpd, in the order to try them",
+            store_transports},
+           {"as", "integer, 1 to 4294967294", "read from bgpd",
+            "the AS number of the BGP instance, for rules that name none",
+            [](const V& v, D& d) { put(d.asn, as_number(v)); }},
+           {"socket", "file", "found under /run/frr, /var/run/frr, /run/quagga, /var/run/quagga",
+            "vtysh's own socket into bgpd",
+            [](const V& v, D& d) { put(d.config.access.socket, v.socket_path_or_none()); }},
+           {"vtysh", "program", "\"vtysh\"",
+            "the vtysh program; a name without a slash is looked up in PATH",
+            [](const V& v, D& d) { put(d.config.access.vtysh, v.program()); }},
+           {"vtysh_socket_dir", "directory", "\"\"",
+            "FRR: given to vtysh as --vty_socket; empty: vtysh's own default",
+            [](const V& v, D& d) { put(d.config.access.vtysh_socket_dir, v.file_or_none()); }},
+           {"telnet", "address and port", "\"127.0.0.1:2605\"", "bgpd's vty for telnet",
+            [](const V& v, D& d) {
+              put(d.config.access.telnet,
+                  v.parsed(parse_vty_address, "an address and port, such as \"127.0.0.1:2605\""));
+            }},
+           {"password_file", "file", "none",
+            "holds the vty password; only withdrawd may be able to read it",
+            [](const V& v, D& d) { put(d.config.access.password_file, v.file_or_none()); }},
+           {"enable_password_file", "file", "none",
+            "holds the enable password; only withdrawd may be able to read it",
+            [](const V& v, D& d) { put(d.config.access.enable_password_file, v.file_or_none()); }},
+           {"socket_timeout", "duration", "\"1s\"", "for one answer on the socket",
+            [](const V& v, D& d) { put(d.config.access.socket_timeout, v.duration(timeouts)); }},
+           {"vtysh_timeout", "duration", "\"2s\"", "for one run of vtysh",
+            [](const V& v, D& d) { put(d.config.access.vtysh_timeout, v.duration(timeouts)); }},
+           {"telnet_timeout", "duration", "\"1s\"", "for the telnet log-in, and for one answer",
+            [](const V& v, D& d) { put(d.config.access.telnet_timeout, v.duration(timeouts)); }},
+           {"retry_transport", "duration", "\"5s\"",
+            "a transport that failed is passed over for so long",
+            [](const V& v, D& d) { put(d.config.access.retry_after, v.duration()); }},
+           {"reconcile_interval", "duration", "\"10s\"", "bgpd is read back at least so often",
+            [](const V& v, D& d) {
+              put(d.config.settings.reconcile_interval, v.duration(intervals));
+            }},
+           {"pid_file", "file", "found by process name", "holds the process id of bgpd",
+            [](const V& v, D& d) { put(d.config.process.pid_file, v.file_or_none()); }},
+           {"process_name", "string, at most 15 bytes", "\"bgpd\"", "the process name of bgpd",
+            store_process_name},
+           {"restart", "array of strings", "the service this host has",
+            "the program that restarts bgpd, and its arguments; no shell", store_restart},
+           {"restart_timeout", "duration", "\"30s\"", "for one run of the restart program",
+            [](const V& v, D& d) { put(d.config.process.restart_timeout, v.duration(timeouts)); }},
+           {"settle", "duration", "\"2s\"", "bgpd is left alone for so long after a restart",
+            store_settle},
+       }},
+      {"fallback",
+       {
+           {"after", "duration", "\"5s\"",
+            "a sick prefix that is still announced for so long: kill bgpd",
+            [](const V& v, D& d) { put(d.config.settings.fallback.after, v.duration()); }},
+           {"restart_delay", "duration", "\"2s\"",
+            "before bgpd is started again; doubles with each kill",
+            [](const V& v, D& d) { put(d.config.settings.fallback.restart_delay, v.duration()); }},
+           {"restart_delay_max", "duration", "\"10min\"", "the longest that the delay doubles to",
+            [](const V& v, D& d) {
+              put(d.config.settings.fallback.restart_delay_max, v.duration());
+            }},
+       }}};
+  return sections;
+}
+
+const Section<CheckDraft>& check_section() {
+  using D = CheckDraft;
+  using V = Value;
+  static const Section<D> section{
+      "check.NAME",
+      {
+          {"server", "address, perhaps with a port", required, "the DNS server to ask",
+           [](const V& v, D& d) {
+             put(d.check.question.server,
+                 v.parsed(parse_server, "an address, such as \"127.0.0.1\""));
+           }},
+          {"name", "domain name", required, "an A record that users ask for",
+           [](const V& v, D& d) {
+             put(d.check.question.name,
+                 v.parsed(core::parse_domain_name, "a domain name, such as \"www.test.com\""));
+           }},
+          {"port", "integer, 1 to 65535", "53", "the DNS server's port",
+           [](const V& v, D& d) { put(d.port, v.integer(1, 65535)); }},
+          {"transport", "\"udp\" or \"tcp\"", "\"udp\"",
+           "UDP (and TCP when the answer is truncated), or TCP alone",
+           [](const V& v, D& d) { put(d.check.question.transport, v.one_of(dns_transports)); }},
+          {"interval", "duration, at least 10ms", "\"800ms\"", "from one question to the next",
+           [](const V& v, D& d) { put(d.check.policy.interval, v.duration(intervals)); }},
+          {"fast_interval", "duration, at least 10ms", "\"200ms\"",
+           "the same while health is about to change; never longer than the interval (hard mode: "
+           "the interval)",
+           [](const V& v, D& d) { put(d.check.policy.fast_interval, v.duration(intervals)); }},
+          {"timeout", "duration, at most 1h", "\"1s\"", "for all tries together",
+           [](const V& v, D& d) { put(d.check.question.timeout, v.duration(timeouts)); }},
+          {"tries", "integer, 1 to 1000", "2",
+           "questions inside the timeout, 10ms or more for each",
+           [](const V& v, D& d) { put(d.check.question.tries, v.integer(1, many)); }},
+          {"rise", "integer, 1 to 1000", "3",
+           "good answers in a row that make it up (hard mode: 1)",
+           [](const V& v, D& d) { put(d.check.policy.rise, v.integer(1, many)); }},
+          {"fall", "integer, 1 to 1000", "1", "bad answers in a row that make it down",
+           [](const V& v, D& d) { put(d.check.policy.fall, v.integer(1, many)); }},
+      }};
+  return section;
+}
+
+const Section<RuleDraft>& rule_section() {
+  using D = RuleDraft;
+  using V = Value;
+  static const Section<D> section{
+      "rule.NAME",
+      {
+          {"prefixes", "array of prefixes", "required unless mode = \"hard\"",
+           "withdrawn while a check is down", store_prefixes},
+          {"checks", "array of names of checks", required, "all of them must be up",
+           store_check_names},
+          {"vrf", "name", "the only BGP instance there is",
+           "the VRF of the BGP instance; \"default\" is the instance without a name",
+           [](const V& v, D& d) { put(d.vrf, vty_name(v)); }},
+          {"view", "name", "the only BGP instance there is", "the view of the BGP instance",
+           [](const V& v, D& d) { put(d.view, vty_name(v)); }},
+          {"as", "integer, 1 to 4294967294", "that of [bgpd], else read from bgpd",
+           "the AS number of the BGP instance",
+           [](const V& v, D& d) { put(d.rule.instance.asn, as_number(v)); }},
+          {"route_map", "name", "what bgpd had", "announce with this route-map",
+           [](const V& v, D& d) { put(d.rule.route_map, vty_name(v)); }},
+          {"fallback", "\"hard\" or \"never\"", "\"hard\"",
+           "\"never\": never kill bgpd for this rule's sake",
+           [](const V& v, D& d) { put(d.rule.may_fall_back, v.one_of(may_fall_back)); }},
+      }};
+  return section;
+}
+
+std::vector<KeyInfo> known_keys() {
+  std::vector<KeyInfo> keys;
+  const auto add = [&keys](const auto& section) {
+    for (const auto& key : section.keys) {
+      keys.push_back({std::string(section.title), std::string(key.name), std::string(key.type),
+                      std::string(key.fallback), std::string(key.meaning)});
+    }
+  };
+  for (const auto& section : single_sections()) add(section);
+  add(check_section());
+  add(rule_section());
+  return keys;
+}
+
+}  // namespace withdrawd::config
