@@ -1,0 +1,60 @@
+#include "vty/password_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include "core/outcome.hpp"
+#include "process/file_descriptor.hpp"
+
+namespace withdrawd::vty {
+
+core::Result<std::string> read_password_file(const std::filesystem::path& file) {
+  const auto name = core::printable(file.string());
+  const auto refused = [&name](std::string happened, std::string advice = "") {
+    return std::unexpected(
+        core::Error{"read the password file " + name, std::move(happened), std::move(advice)});
+  };
+  const auto reason = [](int error) { return std::generic_category().message(error); };
+
+  // Without O_NONBLOCK a FIFO would keep us waiting for somebody to open its other end.
+  const process::FileDescriptor descriptor(
+      ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!descriptor) return refused(reason(errno));
+  struct stat status{};
+  if (::fstat(descriptor.number(), &status) != 0) return refused(reason(errno));
+  if (!S_ISREG(status.st_mode)) return refused("it is not a regular file");
+  if (status.st_uid != ::geteuid() && status.st_uid != 0) {
+    return refused("it belongs to another user, who could change it",
+                   "chown it to withdrawd's user");
+  }
+  if ((status.st_mode & (S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH)) != 0) {
+    return refused("other users can read or write it", "chmod 600 " + name);
+  }
+
+  std::array<char, 1024> buffer{};
+  const auto got = ::read(descriptor.number(), buffer.data(), buffer.size());
+  if (got < 0) return refused(reason(errno));
+  std::string password(buffer.data(), static_cast<std::size_t>(got));
+  std::ranges::fill(buffer, '\0');
+  password.resize(std::min(password.find('\n'), password.size()));
+
+  if (password.empty()) return refused("its first line is empty", "write the password into it");
+  if (password.size() == buffer.size()) return refused("its first line is too long");
+  if (password.ends_with('\r')) {
+    return refused("its first line ends with a carriage return", "end its lines with LF alone");
+  }
+  const auto cannot_be_typed = [](char c) { return c < 0x20 || c > 0x7e; };
+  if (std::ranges::any_of(password, cannot_be_typed)) {
+    return refused("its first line holds a byte that bgpd's vty does not take",
+                   "use printable ASCII alone");
+  }
+  return password;
+}
+
+}  // namespace withdrawd::vty

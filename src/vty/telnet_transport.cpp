@@ -1,0 +1,311 @@
+#include "vty/telnet_transport.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "core/outcome.hpp"
+#include "core/time.hpp"
+#include "vty/answers.hpp"
+#include "vty/password_file.hpp"
+#include "vty/telnet_session.hpp"
+
+namespace withdrawd::vty {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+using Clock = std::chrono::steady_clock;
+
+/// bgpd prints an answer and the prompt behind it in one go: when nothing has followed for so long,
+/// nothing will.
+constexpr auto quiet_after = std::chrono::milliseconds(50);
+
+core::Endpoint usual_endpoint() {
+  return {core::Address(core::Family::ipv4, {127, 0, 0, 1}), 2605};
+}
+
+tcp::endpoint as_asio(const core::Endpoint& endpoint) {
+  const auto& bytes = endpoint.address.bytes();
+  if (endpoint.address.family() == core::Family::ipv6) {
+    return {asio::ip::address_v6(bytes), endpoint.port};
+  }
+  return {asio::ip::address_v4({bytes[0], bytes[1], bytes[2], bytes[3]}), endpoint.port};
+}
+
+std::unexpected<Failure> failure(Trouble trouble, std::string tried, std::string happened,
+                                 std::string advice = "") {
+  return std::unexpected(
+      Failure{trouble, {std::move(tried), std::move(happened), std::move(advice)}});
+}
+
+std::string quoted(const std::string& command) {
+  return "ask \"" + command + "\"";
+}
+
+/// What is typed edits the line, asks for help or ends it, unless it is printable; nothing of that
+/// kind can come out of a parsed configuration.
+bool can_be_typed(const std::string& command) {
+  return std::ranges::all_of(command, [](char c) { return c >= 0x20 && c < 0x7f && c != '?'; });
+}
+
+std::expected<std::optional<std::string>, Failure> password(const std::filesystem::path& file) {
+  if (file.empty()) return std::nullopt;
+  auto read = read_password_file(file);
+  if (!read) return std::unexpected(Failure{Trouble::unreachable, std::move(read.error())});
+  return std::move(*read);
+}
+
+}  // namespace
+
+/// The TCP connection under a session. Always reading, so that the end is seen at once.
+class TelnetTransport::Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(const asio::any_io_executor& executor, TelnetSession::Passwords passwords,
+             std::function<void()> lost)
+      : session(std::move(passwords)), socket_(executor), wake_(executor), lost_(std::move(lost)) {}
+
+  void open(const tcp::endpoint& endpoint) {
+    socket_.async_connect(endpoint, [self = shared_from_this()](error_code error) {
+      if (self->closed_) return;
+      if (error) {
+        self->connect_error_ = error;
+        return self->close();
+      }
+      self->connected_ = true;
+      error_code ignored;
+      self->socket_.set_option(tcp::no_delay(true), ignored);
+      self->keep_reading();
+    });
+  }
+
+  void close() {
+    closed_ = true;
+    error_code ignored;
+    socket_.close(ignored);
+    wake_.cancel();
+  }
+
+  bool is_ready() const { return !closed_ && session.state() == TelnetSession::State::ready; }
+
+  /// Sends what the session wants to be sent.
+  void send() {
+    if (sending_ || closed_) return;
+    output_ = session.take_output();
+    if (output_.empty()) return;
+    sending_ = true;
+    asio::async_write(socket_, asio::buffer(output_),
+                      [self = shared_from_this()](error_code error, std::size_t) {
+                        self->sending_ = false;
+                        if (self->closed_) return;
+                        if (error) return self->ended();
+                        self->send();
+                      });
+  }
+
+  /// Until the session is ready or over. An error: `silent`, or why it is over. Bytes that come
+  /// start the time afresh, except while we log in.
+  asio::awaitable<Done> settle(core::Duration timeout) {
+    const bool logging_in = session.state() == TelnetSession::State::logging_in;
+    const auto start = Clock::now();
+    while (!closed_ && (session.state() == TelnetSession::State::logging_in ||
+                        session.state() == TelnetSession::State::busy)) {
+      const auto deadline = (logging_in ? start : std::max(start, last_bytes_)) + timeout;
+      const auto quiet = last_bytes_ + quiet_after;
+      const auto now = Clock::now();
+      if (now >= deadline) {
+        co_return failure(Trouble::silent, connected_ ? session.doing() : "connect",
+                          "no answer in " + core::describe(timeout), "is bgpd frozen?");
+      }
+      const bool could_be_prompt = session.could_be_at_new_prompt();
+      if (could_be_prompt && now >= quiet) {
+        session.nothing_more();
+        send();
+        continue;
+      }
+      wake_.expires_at(could_be_prompt ? std::min(quiet, deadline) : deadline);
+      co_await wake_.async_wait(asio::as_tuple(asio::use_awaitable));
+    }
+    if (connect_error_) co_return cannot_connect();
+    if (session.failure()) co_return std::unexpected(*session.failure());
+    if (closed_) {
+      co_return failure(Trouble::unreachable, session.doing(),
+                        "the connection was closed meanwhile");
+    }
+    co_return Done();
+  }
+
+  TelnetSession session;
+
+ private:
+  void keep_reading() {
+    socket_.async_read_some(asio::buffer(buffer_),
+                            [self = shared_from_this()](error_code error, std::size_t count) {
+                              if (self->closed_) return;
+                              if (error) return self->ended();
+                              self->last_bytes_ = Clock::now();
+                              self->session.receive({self->buffer_.data(), count});
+                              if (self->session.state() == TelnetSession::State::over)
+                                return self->close();
+                              self->send();
+                              self->wake_.cancel();
+                              self->keep_reading();
+                            });
+  }
+
+  /// bgpd ended it.
+  void ended() {
+    const bool was_in = session.state() == TelnetSession::State::ready ||
+                        session.state() == TelnetSession::State::busy;
+    session.hang_up();
+    close();
+    // Not from within whoever found out: the callback may want to close or destroy the transport.
+    if (was_in && lost_ && !session.timed_out_idle()) asio::post(socket_.get_executor(), lost_);
+  }
+
+  std::unexpected<Failure> cannot_connect() const {
+    if (connect_error_ == asio::error::connection_refused) {
+      return failure(Trouble::unreachable, "connect", "connection refused",
+                     "bgpd is not running, or has its vty elsewhere: see its options -A and -P");
+    }
+    return failure(Trouble::unreachable, "connect", connect_error_.message());
+  }
+
+  tcp::socket socket_;
+  asio::steady_timer wake_;
+  std::function<void()> lost_;
+  bool connected_ = false;
+  bool closed_ = false;
+  bool sending_ = false;
+  error_code connect_error_;
+  std::string output_;
+  Clock::time_point last_bytes_{};
+  std::array<char, std::size_t{64} * 1024> buffer_{};
+};
+
+TelnetTransport::TelnetTransport(asio::any_io_executor executor, core::BgpdAccess access,
+                                 std::function<void()> connection_lost)
+    : executor_(std::move(executor)),
+      access_(std::move(access)),
+      endpoint_(access_.telnet.value_or(usual_endpoint())),
+      connection_lost_(std::move(connection_lost)) {}
+
+TelnetTransport::~TelnetTransport() {
+  close();
+}
+
+std::string TelnetTransport::text() const {
+  return "telnet " + endpoint_.text();
+}
+
+void TelnetTransport::close() {
+  if (connection_) connection_->close();
+  connection_.reset();
+}
+
+asio::awaitable<TelnetTransport::Done> TelnetTransport::log_in() {
+  close();
+  TelnetSession::Passwords passwords;
+  auto vty = password(access_.password_file);
+  if (!vty) co_return std::unexpected(std::move(vty.error()));
+  auto enable = password(access_.enable_password_file);
+  if (!enable) co_return std::unexpected(std::move(enable.error()));
+  passwords.vty = std::move(*vty);
+  passwords.enable = std::move(*enable);
+
+  const auto connection =
+      std::make_shared<Connection>(executor_, std::move(passwords), connection_lost_);
+  connection_ = connection;
+  connection->open(as_asio(endpoint_));
+  auto settled = co_await connection->settle(access_.telnet_timeout);
+  if (!settled) connection->close();
+  co_return settled;
+}
+
+/// Types the commands into a session that is ready.
+asio::awaitable<TelnetTransport::Replies> TelnetTransport::exchange(
+    std::shared_ptr<Connection> connection, std::vector<std::string> commands) {
+  // Whatever ends this, also a cancellation: an answer that nobody has waited for must not be taken
+  // for the next command's.
+  struct CloseUnlessAnswered {
+    std::shared_ptr<Connection> connection;
+    ~CloseUnlessAnswered() {
+      if (connection) connection->close();
+    }
+  } guard{connection};
+  for (const auto& command : commands) {
+    if (!can_be_typed(command)) {
+      co_return failure(Trouble::refused, "ask \"" + core::printable(command, 120) + "\"",
+                        "it cannot be typed at a vty");
+    }
+  }
+  connection->session.type(std::move(commands));
+  connection->send();
+  auto settled = co_await connection->settle(access_.telnet_timeout);
+  if (!settled) co_return std::unexpected(std::move(settled.error()));
+  guard.connection.reset();
+  co_return connection->session.take_replies();
+}
+
+asio::awaitable<TelnetTransport::Replies> TelnetTransport::ask(std::vector<std::string> commands) {
+  if (connection_ && connection_->is_ready()) {
+    const auto connection = connection_;
+    const auto progress = connection->session.progress();
+    auto replies = co_await exchange(connection, commands);
+    // A session kept for long may have ended just when we began to type. Nothing has been answered,
+    // so nothing is lost by typing it again in a new one.
+    const bool too_late = !replies && replies.error().trouble == Trouble::unreachable &&
+                          connection->session.progress() == progress;
+    if (!too_late) co_return replies;
+  }
+  auto logged_in = co_await log_in();
+  if (!logged_in) co_return std::unexpected(std::move(logged_in.error()));
+  const auto connection = connection_;
+  auto replies = co_await exchange(connection, std::move(commands));
+  co_return replies;
+}
+
+asio::awaitable<TelnetTransport::Replies> TelnetTransport::show(std::vector<std::string> commands) {
+  if (commands.empty()) co_return std::vector<Reply>();
+  auto replies = co_await ask(std::move(commands));
+  co_return replies;
+}
+
+asio::awaitable<TelnetTransport::Replies> TelnetTransport::configure(
+    std::vector<std::string> lines) {
+  if (lines.empty()) co_return std::vector<Reply>();
+  // By itself: outside the configuration nodes the rest would be typed in vain.
+  std::vector<std::string> enter{lines.front()};
+  auto replies = co_await ask(std::move(enter));
+  if (!replies) co_return replies;
+  const auto connection = connection_;
+  const auto& answer = replies->front();
+  if (!connection || !connection->session.in_configuration()) {
+    const bool locked = says_locked(answer.text);
+    co_return failure(locked ? Trouble::locked : Trouble::refused, quoted(answer.command),
+                      "bgpd answered \"" + core::printable(answer.text, 120) + "\"",
+                      locked ? "somebody sits in configuration mode" : "");
+  }
+  // In the same session or not at all.
+  lines.erase(lines.begin());
+  if (lines.empty() || lines.back() != "end") lines.push_back("end");
+  auto rest = co_await exchange(connection, std::move(lines));
+  if (!rest) co_return rest;
+  replies->insert(replies->end(), std::make_move_iterator(rest->begin()),
+                  std::make_move_iterator(rest->end()));
+  std::erase_if(*replies, [](const Reply& reply) { return reply.mere_success(); });
+  co_return replies;
+}
+
+}  // namespace withdrawd::vty
