@@ -1,0 +1,103 @@
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <fstream>
+#include <regex>
+
+#include "config/config.hpp"
+#include "written_config.hpp"
+
+using namespace withdrawd::config;
+
+namespace {
+
+Lines lines_of_the_example() {
+  std::ifstream file(EXAMPLE);
+  REQUIRE(file);
+  Lines lines;
+  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  return lines;
+}
+
+std::string joined(const Lines& lines) {
+  std::string text;
+  for (const auto& line : lines) text += line + "\n";
+  return text;
+}
+
+/// A key of the example: `key = value   # remark`, perhaps commented out.
+struct ExampleKey {
+  std::size_t line;
+  std::string section, key, value, remark;
+  bool commented_out;
+
+  /// The remark tells the default: the value is an example.
+  bool is_example() const { return remark.find("default:") != std::string::npos; }
+  std::string active() const { return key + " = " + value; }
+};
+
+std::vector<ExampleKey> keys_of(const Lines& lines) {
+  static const std::regex header(R"(\[(\w+)(\.\w+)?\])");
+  static const std::regex key(R"re((# )?(\w+) = ("[^"]*"|\[[^\]]*\]|\d+) *(?:# (.*))?)re");
+  std::vector<ExampleKey> keys;
+  std::string section;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    std::smatch match;
+    if (std::regex_match(lines[i], match, header)) {
+      section = match[1].str() + (match[2].matched ? ".NAME" : "");
+    } else if (std::regex_match(lines[i], match, key)) {
+      keys.push_back({i, section, match[2], match[3], match[4], match[1].matched});
+    }
+  }
+  return keys;
+}
+
+}  // namespace
+
+TEST_CASE("the example configuration is free of complaints") {
+  CHECK(complaints(joined(lines_of_the_example())) == Lines{});
+}
+
+TEST_CASE("the example shows every key, in the order of the declarations") {
+  Lines shown, known;
+  for (const auto& key : keys_of(lines_of_the_example()))
+    shown.push_back(key.section + " " + key.key);
+  for (const auto& key : known_keys()) known.push_back(key.section + " " + key.key);
+  CHECK(shown == known);
+}
+
+TEST_CASE("each default that the example shows is the default") {
+  const auto lines = lines_of_the_example();
+  const auto unchanged = everything_in(parsed(joined(lines)));
+  auto all = lines;
+  for (const auto& key : keys_of(lines)) {
+    if (!key.commented_out) continue;
+    CAPTURE(key.active());
+    auto changed = lines;
+    changed[key.line] = key.active();
+    const auto config = parse(joined(changed), EXAMPLE);
+    REQUIRE(config);
+    if (key.is_example()) {
+      CHECK(everything_in(config->config) != unchanged);
+    } else {
+      CHECK(everything_in(config->config) == unchanged);
+      all[key.line] = key.active();
+    }
+  }
+  CHECK(everything_in(parsed(joined(all))) == unchanged);
+}
+
+TEST_CASE("the example and the declarations tell the same defaults") {
+  for (const auto& shown : keys_of(lines_of_the_example())) {
+    for (const auto& known : known_keys()) {
+      if (known.section != shown.section || known.key != shown.key) continue;
+      CAPTURE(shown.section);
+      CAPTURE(shown.key);
+      const bool has_default = known.fallback.find_first_of("\"[0123456789") == 0;
+      CHECK(has_default == (shown.commented_out && !shown.is_example()));
+      if (has_default) CHECK(known.fallback == shown.value);
+      CHECK(known.meaning != "");
+      CHECK(known.type != "");
+    }
+  }
+}

@@ -1,0 +1,58 @@
+#include "written_config.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "config/duration.hpp"
+
+using namespace withdrawd;
+using config::written;
+
+namespace {
+
+std::string line(const core::Check& check) {
+  return fmt::format("check {}: {} {} {} tries {} rise {} fall {} interval {} fast {}\n",
+                     check.name, check.question.text(), name(check.question.transport),
+                     written(check.question.timeout), check.question.tries, check.policy.rise,
+                     check.policy.fall, written(check.policy.interval),
+                     written(check.policy.fast_interval));
+}
+
+std::string line(const core::Rule& rule) {
+  auto text = fmt::format("rule {}:", rule.name);
+  for (const auto& prefix : rule.prefixes) text += " " + prefix.text();
+  text += fmt::format(" checks {}", rule.checks);
+  if (rule.instance.asn) text += fmt::format(" as {}", rule.instance.asn->number());
+  if (rule.instance.key) text += " in " + rule.instance.key->text();
+  if (rule.route_map) text += " route-map " + rule.route_map->text();
+  return text + fmt::format(" may fall back: {}\n", rule.may_fall_back);
+}
+
+}  // namespace
+
+std::string everything_in(const config::Config& config) {
+  const auto& [settings, access, process, state_file, control_socket, lock_file, log_file,
+               log_level] = config;
+  std::string text;
+  for (const auto& check : settings.checks) text += line(check);
+  for (const auto& rule : settings.rules) text += line(rule);
+  text += fmt::format("mode {}\nfallback after {} restart {} to {}\nreconcile {} settle {}\n",
+                      settings.mode == core::Mode::soft ? "soft" : "hard",
+                      written(settings.fallback.after), written(settings.fallback.restart_delay),
+                      written(settings.fallback.restart_delay_max),
+                      written(settings.reconcile_interval), written(settings.settle));
+  for (const auto transport : access.transports) text += fmt::format("{} ", name(transport));
+  text += fmt::format("\nsocket {} {}\nvtysh {} {} {}\ntelnet {} {} {} {}\nretry {}\n",
+                      access.socket.native(), written(access.socket_timeout), access.vtysh.native(),
+                      access.vtysh_socket_dir.native(), written(access.vtysh_timeout),
+                      // None is bgpd's usual address: the two mean the same.
+                      access.telnet ? access.telnet->text() : "127.0.0.1:2605",
+                      access.password_file.native(), access.enable_password_file.native(),
+                      written(access.telnet_timeout), written(access.retry_after));
+  text += fmt::format("process {} {} restart {} {} settle {}\n", process.name,
+                      process.pid_file.native(), process.restart, written(process.restart_timeout),
+                      written(process.settle));
+  text += fmt::format("files {} {} {}\nlog {} {}\n", state_file.native(), control_socket.native(),
+                      lock_file.native(), log_file.native(), static_cast<int>(log_level));
+  return text;
+}
