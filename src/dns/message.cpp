@@ -191,7 +191,7 @@ std::optional<std::string> data_text(Message message, const Place& place) {
   if (status != LDNS_STATUS_OK) return std::nullopt;
   const Record record(decoded);
   // ldns takes a record with too little data, even none, and leaves a rest unread.
-  const auto* descriptor = ldns_rr_descript(ldns_rr_get_type(record.get()));
+  const auto* descriptor = ldns_rr_descript(static_cast<std::uint16_t>(place.type));
   if (at != place.end || ldns_rr_rd_count(record.get()) < ldns_rr_descriptor_minimum(descriptor))
     return std::nullopt;
   std::string text;
