@@ -11,12 +11,9 @@
 #include "vty/running_config.hpp"
 #include "vty/socket_transport.hpp"
 #include "vty/table.hpp"
+#include "vty/telnet_transport.hpp"
 #include "vty/transport.hpp"
 #include "vty/vtysh_transport.hpp"
-#if __has_include("vty/telnet_transport.hpp")
-#include "vty/telnet_transport.hpp"
-#define WITHDRAWD_TELNET
-#endif
 
 namespace withdrawd::vty {
 namespace {
@@ -63,10 +60,7 @@ std::string describe(const Reply& reply) {
 }
 
 std::string one_line(const Transport& transport, const core::Error& error) {
-  auto text = error.text();
-  const auto name = transport.text();
-  // "run vtysh: …" through vtysh needs no second name.
-  return fmt::format("{}: {}", name, text);
+  return fmt::format("{}: {}", transport.text(), error.text());
 }
 
 }  // namespace
@@ -216,12 +210,10 @@ Bgpd::Bgpd(asio::any_io_executor executor, core::BgpdAccess access,
         transport = std::make_unique<VtyshTransport>(executor, access);
         break;
       case core::TransportKind::telnet:
-#ifdef WITHDRAWD_TELNET
         transport = std::make_unique<TelnetTransport>(executor, access, connection_lost);
-#endif
         break;
     }
-    if (transport) impl_->ways.push_back({std::move(transport)});
+    impl_->ways.push_back({std::move(transport)});
   }
 }
 
@@ -302,6 +294,7 @@ asio::awaitable<ApplyReport> Bgpd::apply(core::Plan plan, std::vector<core::Look
     std::string happened = fmt::format("read back, \"{}\" has had no effect", describe(missing));
     if (replies->empty()) {
       impl_->pass_over(*way);
+      transport.close();
     } else {
       happened += fmt::format("; bgpd answered \"{}\"", describe(replies->front()));
     }
