@@ -1,0 +1,130 @@
+#include "daemon/control_socket.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <cstring>
+#include <thread>
+
+#include "scratch.hpp"
+
+using namespace withdrawd;
+using daemon::ControlServer;
+using daemon::testing::ScratchDirectory;
+
+namespace {
+
+/// A server that runs beside the test, answering with the request turned into capitals.
+class RunningServer {
+ public:
+  explicit RunningServer(const std::filesystem::path& path) {
+    auto opened = ControlServer::open(io_.get_executor(), path, [](std::string_view request) {
+      return "you said " + std::string(request) + std::string(100'000, '.');
+    });
+    REQUIRE(opened);
+    server_ = std::move(*opened);
+    thread_ = std::thread([this] { io_.run(); });
+  }
+  ~RunningServer() {
+    io_.stop();
+    thread_.join();
+  }
+
+ private:
+  boost::asio::io_context io_;
+  std::unique_ptr<ControlServer> server_;
+  std::thread thread_;
+};
+
+int connected(const std::filesystem::path& path) {
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
+  REQUIRE(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0);
+  return fd;
+}
+
+}  // namespace
+
+TEST_CASE("a question over the control socket is answered whole") {
+  const ScratchDirectory scratch;
+  const RunningServer server(scratch / "control.sock");
+  const auto answer = daemon::ask_control(scratch / "control.sock", "status");
+  REQUIRE(answer);
+  CHECK(*answer == "you said status" + std::string(100'000, '.'));
+}
+
+TEST_CASE("the control socket is for its owner and its group") {
+  const ScratchDirectory scratch;
+  const RunningServer server(scratch / "control.sock");
+  struct stat info{};
+  REQUIRE(::stat((scratch / "control.sock").c_str(), &info) == 0);
+  CHECK((info.st_mode & 07777) == 0660);
+}
+
+TEST_CASE("clients that say nothing, too much, or leave do not keep others from being answered") {
+  const ScratchDirectory scratch;
+  const RunningServer server(scratch / "control.sock");
+  const int silent = connected(scratch / "control.sock");
+  const int talker = connected(scratch / "control.sock");
+  const std::string much(5000, 'x');
+  CHECK(::send(talker, much.data(), much.size(), MSG_NOSIGNAL) > 0);
+  ::close(connected(scratch / "control.sock"));
+  CHECK(daemon::ask_control(scratch / "control.sock", "status"));
+  ::close(silent);
+  ::close(talker);
+}
+
+TEST_CASE("a socket file left by a dead run is replaced; the own one is removed at the end") {
+  const ScratchDirectory scratch;
+  {
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, (scratch / "control.sock").c_str(),
+                 sizeof(address.sun_path) - 1);
+    REQUIRE(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0);
+    ::close(fd);  // the file stays, nobody listens
+  }
+  {
+    const RunningServer server(scratch / "control.sock");
+    CHECK(daemon::ask_control(scratch / "control.sock", "status"));
+  }
+  CHECK_FALSE(std::filesystem::exists(scratch / "control.sock"));
+}
+
+TEST_CASE("a file that is no socket is not removed to make room") {
+  const ScratchDirectory scratch;
+  daemon::testing::write(scratch / "control.sock", "precious");
+  boost::asio::io_context io;
+  const auto opened = ControlServer::open(io.get_executor(), scratch / "control.sock",
+                                          [](std::string_view) { return std::string(); });
+  CHECK_FALSE(opened);
+  CHECK(daemon::testing::read(scratch / "control.sock") == "precious");
+}
+
+TEST_CASE("without a daemon the question fails at once") {
+  const ScratchDirectory scratch;
+  const auto answer = daemon::ask_control(scratch / "control.sock", "status");
+  REQUIRE_FALSE(answer);
+  CHECK(answer.error().text().find("control.sock") != std::string::npos);
+}
+
+TEST_CASE("a daemon that does not answer is given up within the limit") {
+  const ScratchDirectory scratch;
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, (scratch / "control.sock").c_str(), sizeof(address.sun_path) - 1);
+  REQUIRE(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0);
+  REQUIRE(::listen(fd, 5) == 0);
+  const auto answer =
+      daemon::ask_control(scratch / "control.sock", "status", std::chrono::milliseconds(50));
+  CHECK_FALSE(answer);
+  ::close(fd);
+}

@@ -1,0 +1,120 @@
+#include "daemon/state_file.hpp"
+
+#include <doctest/doctest.h>
+
+#include "scratch.hpp"
+
+using namespace withdrawd;
+using daemon::StateFile;
+using daemon::testing::ScratchDirectory;
+
+namespace {
+
+const StateFile::WallTime noon{std::chrono::hours(490'000)};
+
+core::Memory full_memory() {
+  core::Memory memory;
+  memory.checks["resolver"] = {core::Health::down, 2, true};
+  memory.checks["na\"me\n"] = {core::Health::up, 3, true};
+  core::NetworkOptions options;
+  options.route_map = core::RouteMapName::parse("TAG").value();
+  options.label_index = 7;
+  memory.options.emplace(
+      core::SoftPath::Key{"anycast", core::Prefix::parse("2001:db8:53::/48").value()}, options);
+  core::NetworkOptions backdoor;
+  backdoor.backdoor = true;
+  memory.options.emplace(
+      core::SoftPath::Key{"anycast", core::Prefix::parse("192.0.2.0/24").value()}, backdoor);
+  memory.fallback = {true, 3};
+  return memory;
+}
+
+}  // namespace
+
+TEST_CASE("what one run leaves, the next one finds") {
+  const auto back =
+      daemon::parse_state(daemon::state_text(full_memory(), noon), noon + std::chrono::seconds(30));
+  REQUIRE(back);
+  CHECK(*back == full_memory());
+}
+
+TEST_CASE("counts that are too old are forgotten, route-maps and a killed bgpd are not") {
+  const auto back = daemon::parse_state(daemon::state_text(full_memory(), noon),
+                                        noon + StateFile::counts_last + std::chrono::seconds(1));
+  REQUIRE(back);
+  CHECK(back->checks.empty());
+  CHECK(back->options == full_memory().options);
+  CHECK(back->fallback == full_memory().fallback);
+}
+
+TEST_CASE("counts from a clock that went back are forgotten") {
+  const auto back =
+      daemon::parse_state(daemon::state_text(full_memory(), noon), noon - std::chrono::hours(1));
+  REQUIRE(back);
+  CHECK(back->checks.empty());
+}
+
+TEST_CASE("a missing state file is an empty memory, without a word") {
+  const ScratchDirectory scratch;
+  const auto loaded = StateFile(scratch / "state.json").load(noon);
+  CHECK(loaded.memory == core::Memory{});
+  CHECK(loaded.warning.empty());
+}
+
+TEST_CASE("a damaged state file costs its contents, is set aside, and is told of") {
+  const ScratchDirectory scratch;
+  for (const std::string damaged :
+       {"", "{", "[]", "{\"version\":99}", "\xff\xfe", "{\"version\":\"1\"}"}) {
+    CAPTURE(damaged);
+    daemon::testing::write(scratch / "state.json", damaged);
+    const auto loaded = StateFile(scratch / "state.json").load(noon);
+    CHECK(loaded.memory == core::Memory{});
+    CHECK(loaded.warning.find("set aside") != std::string::npos);
+    CHECK(daemon::testing::read(scratch / "state.json.damaged") == damaged);
+    CHECK_FALSE(std::filesystem::exists(scratch / "state.json"));
+  }
+}
+
+TEST_CASE("a look that changes nothing leaves a damaged state file where it is") {
+  const ScratchDirectory scratch;
+  daemon::testing::write(scratch / "state.json", "{");
+  const auto loaded = StateFile(scratch / "state.json").load(noon, StateFile::Damaged::leave);
+  CHECK_FALSE(loaded.warning.empty());
+  CHECK(std::filesystem::exists(scratch / "state.json"));
+}
+
+TEST_CASE("members of the wrong type or with invalid values are passed over") {
+  const auto back = daemon::parse_state(
+      R"({"version":1,"saved":1764000000,"checks":{"a":5,"b":{"health":7,"run":-3,"good":"x"}},
+          "withdrawn":[1,{"rule":"r","prefix":"192.0.2.1/24"},
+                       {"rule":"r","prefix":"192.0.2.0/24","route_map":"A B"}],
+          "fallback":[]})",
+      StateFile::WallTime{std::chrono::seconds(1764000001)});
+  REQUIRE(back);
+  CHECK_FALSE(back->checks.contains("a"));
+  CHECK(back->checks.at("b") == core::HealthCount{});
+  REQUIRE(back->options.size() == 1);
+  CHECK(back->options.begin()->second == core::NetworkOptions{});
+  CHECK(back->fallback == core::LastResort::Memory{});
+}
+
+TEST_CASE("saving makes missing directories and leaves no other file behind") {
+  const ScratchDirectory scratch;
+  const StateFile file(scratch / "deep/er/state.json");
+  REQUIRE(file.save(full_memory(), noon));
+  CHECK(file.load(noon).memory == full_memory());
+  std::size_t files = 0;
+  for ([[maybe_unused]] const auto& entry :
+       std::filesystem::directory_iterator(scratch / "deep/er"))
+    ++files;
+  CHECK(files == 1);
+}
+
+TEST_CASE("a state file that cannot be written says where and why, and the old one stays") {
+  const ScratchDirectory scratch;
+  std::filesystem::create_directory(scratch / "state.json");  // a directory in its place
+  const auto saved = StateFile(scratch / "state.json").save(full_memory(), noon);
+  REQUIRE_FALSE(saved);
+  CHECK(saved.error().text().find((scratch / "state.json").string()) != std::string::npos);
+  CHECK(std::filesystem::is_directory(scratch / "state.json"));
+}
