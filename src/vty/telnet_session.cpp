@@ -354,7 +354,10 @@ void TelnetSession::fail(Trouble trouble, std::string tried, std::string happene
 }
 
 std::string TelnetSession::doing() const {
-  if (replies_.size() < commands_.size()) return "ask \"" + commands_[replies_.size()] + "\"";
+  auto unanswered = replies_.size();
+  // The next command's echo has yet to confirm that this is the prompt, but for people it is.
+  if (echoed_ && unanswered + 1 < typed_ && as_known_prompt(line_)) ++unanswered;
+  if (unanswered < commands_.size()) return "ask \"" + commands_[unanswered] + "\"";
   return step_ == Step::enable || step_ == Step::enable_password ? "enable" : "log in";
 }
 
