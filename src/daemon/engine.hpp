@@ -69,12 +69,12 @@ class Engine {
   TellFunction tell_;
   std::function<void()> after_step_;
   boost::asio::steady_timer timer_;
+  /// What is under way belongs to this generation; answers to an earlier one are dropped.
+  std::shared_ptr<const int> generation_ = std::make_shared<const int>(0);
   std::unique_ptr<core::Controller> controller_;
   std::shared_ptr<vty::Bgpd> bgpd_;
   bool talking_ = false;  ///< an operation of bgpd_ is under way
   std::vector<std::string> withheld_;
-  /// What is under way belongs to this generation; answers to an earlier one are dropped.
-  std::shared_ptr<const int> generation_ = std::make_shared<const int>(0);
 };
 
 }  // namespace withdrawd::daemon
