@@ -134,7 +134,7 @@ def withdrawn_and_back(story, lab, withdrawd, configuration):
     )
     others = [prefix for _, _, prefix in lab.peer.events(killed_at) if prefix in Prefixes.STAYING]
     story.see(
-        lab.peer.sessions() == sessions and not others,
+        not lab.peer.changes_since(sessions) and not others,
         f"meanwhile no session dropped, and {listed(Prefixes.STAYING)} stayed announced",
     )
 

@@ -120,6 +120,9 @@ def test_without_a_configuration_bgpd_is_found_by_its_name(secluded):
 
 def test_without_a_configuration_a_run_ends_by_itself(secluded):
     lab = secluded
-    status, said = lab.start("cron", "--hard", "--name", "www.test.com", "--for", "3s", within=6)
+    status, said = lab.start(
+        "cron", "--hard", "--name", "www.test.com", "--for", "3s", "--log-level", "info",
+        "--restart", lab.bgpd.start_script, within=6,
+    )
     assert status == 0, said
     assert "nothing to do" in said

@@ -123,7 +123,7 @@ class Peer(Bgpd):
         return seen["paths"][0].get("community", {}).get("string", "") if "paths" in seen else ""
 
     def sessions(self):
-        """By neighbor address: state, how often established and dropped, established since."""
+        """By neighbor address: state, how often established and dropped, milliseconds up."""
         seen = {}
         for address, it in json.loads(self.command("show bgp neighbors json")).items():
             if not isinstance(it, dict):
@@ -132,9 +132,20 @@ class Peer(Bgpd):
                 "state": it["bgpState"],
                 "established": it["connectionsEstablished"],
                 "dropped": it["connectionsDropped"],
-                "since": it.get("bgpTimerUpEstablishedEpoch", 0),
+                "up": it.get("bgpTimerUpMsec", 0),
             }
         return seen
+
+    def changes_since(self, before):
+        """What has happened to the sessions since `before`, a `sessions()`: nothing, if they are
+        the same and were up all the time."""
+        changes = []
+        for address, now in self.sessions().items():
+            then = before[address]
+            same = all(now[key] == then[key] for key in ("state", "established", "dropped"))
+            if not same or now["up"] < then["up"]:
+                changes.append(f"{address}: {then} became {now}")
+        return changes
 
     def established(self):
         sessions = self.sessions()

@@ -78,14 +78,16 @@ class Withdrawd(Program):
         """The first line of this kind among those after the first `after` of all lines."""
 
         def probe():
-            if not self.running and not self.lines(level, containing):
-                raise AssertionError(f"withdrawd ended: {self.text()}")
             for line in self.lines()[after:]:
                 if containing in line.message and level in (None, line.level):
                     return line
+            self.assert_running()
             return None
 
         return wait_until(f'withdrawd to log "{containing}"', probe, within)
+
+    def assert_running(self):
+        assert self.running, f"withdrawd ended, status {self.process.returncode}: {self.text()}"
 
     def wait_for_health(self, check, health, within=5, after=0):
         """Until it says that a check has become up or down."""
@@ -94,7 +96,7 @@ class Withdrawd(Program):
             for line in self.lines()[after:]:
                 if f'check "{check}"' in line.message and f": {health}, was" in line.message:
                     return line
-            assert self.running, f"withdrawd ended: {self.text()}"
+            self.assert_running()
             return None
 
         return wait_until(f'withdrawd to log check "{check}" {health}', probe, within)
