@@ -20,17 +20,23 @@ void CheckSchedule::resume(std::size_t index, HealthCount count) {
   entries_[index].tracker = HealthTracker(entries_[index].check->policy, count);
 }
 
+Time CheckSchedule::when_due(const Entry& entry) const {
+  return held_until_ ? std::max(entry.due, *held_until_) : entry.due;
+}
+
 void CheckSchedule::ask_due(Time now, Effects& effects) {
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     Entry& entry = entries_[i];
-    if (entry.asking || entry.due > now) continue;
+    if (entry.asking || when_due(entry) > now) continue;
     entry.asking = true;
+    // Whoever missed whole intervals (held, busy, asleep) does not ask twice to catch up.
+    if (now - entry.due >= entry.tracker.pause()) entry.due = now;
     effects.push_back(AskCheck{i});
   }
 }
 
 void CheckSchedule::hold(Time until) {
-  for (Entry& entry : entries_) entry.due = std::max(entry.due, until);
+  if (!held_until_ || *held_until_ < until) held_until_ = until;
 }
 
 bool CheckSchedule::answered(const CheckAnswered& answer, Time now) {
@@ -85,7 +91,7 @@ std::string CheckSchedule::story(std::size_t index) const {
 std::optional<Time> CheckSchedule::next_due() const {
   std::optional<Time> next;
   for (const Entry& entry : entries_) {
-    if (!entry.asking && (!next || entry.due < *next)) next = entry.due;
+    if (!entry.asking && (!next || when_due(entry) < *next)) next = when_due(entry);
   }
   return next;
 }

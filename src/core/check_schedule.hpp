@@ -32,6 +32,11 @@ class CheckSchedule {
   bool answered(const CheckAnswered& answer, Time now);
 
   Health health(std::size_t index) const { return entries_[index].tracker.health(); }
+  /// Health as something to act on: unknown until this run has asked for itself, whatever an
+  /// earlier one had counted.
+  Health verdict(std::size_t index) const {
+    return entries_[index].last ? entries_[index].tracker.health() : Health::unknown;
+  }
   HealthCount count(std::size_t index) const { return entries_[index].tracker.count(); }
   const std::optional<Outcome>& last(std::size_t index) const { return entries_[index].last; }
   /// Has every check been answered at least once?
@@ -52,8 +57,11 @@ class CheckSchedule {
     bool asking = false;
     std::optional<Outcome> last{};
   };
+  Time when_due(const Entry& entry) const;
+
   std::vector<Entry> entries_;
   bool first_outcome_decides_;
+  std::optional<Time> held_until_;
 };
 
 }  // namespace withdrawd::core

@@ -41,14 +41,13 @@ Effects Controller::on(const Event& event, Time now) {
       effects.push_back(Tell{Severity::debug, checks_->story(answer->check)});
     }
     if (hard) {
-      hard_->answered(effects);
+      hard_->answered(now, effects);
     } else {
       // Also without a change: a run that continues an earlier one starts with its verdicts.
       soft_->verdict(now, effects);
     }
   } else if (const auto* read = std::get_if<BgpdRead>(&event)) {
     soft_->on(*read, now, effects);
-    if (read->observed) last_resort_->bgpd_is_back(effects);
   } else if (const auto* applied = std::get_if<PlanApplied>(&event)) {
     soft_->on(*applied, now, effects);
   } else if (std::holds_alternative<ConnectionLost>(event)) {
@@ -56,20 +55,15 @@ Effects Controller::on(const Event& event, Time now) {
   } else if (const auto* found = std::get_if<BgpdFound>(&event)) {
     finding_ = false;
     if (hard) {
-      hard_->on(*found, effects);
+      hard_->on(*found, now, effects);
     } else {
-      // Who cannot look must assume that it runs.
-      soft_->process_found(!found->pids || !found->pids->empty(), now);
+      process_found(*found, now, effects);
     }
   } else if (const auto* stopped = std::get_if<BgpdStopped>(&event)) {
     if (hard) {
       hard_->on(*stopped, now, effects);
     } else {
-      last_resort_->on(*stopped, now, effects);
-      if (stopped->pids) {
-        soft_->connection_lost(now);
-        soft_->process_found(false, now);
-      }
+      process_stopped(*stopped, now, effects);
     }
   } else if (const auto* restarted = std::get_if<BgpdRestarted>(&event)) {
     if (hard) {
@@ -77,13 +71,42 @@ Effects Controller::on(const Event& event, Time now) {
     } else {
       last_resort_->on(*restarted, now, effects);
       if (restarted->output) {
-        soft_->process_found(true, now);
-        soft_->connection_lost(now);
+        find_is_void_ = finding_;
+        soft_->bgpd_replaced(true, now);
       }
     }
   }
   advance(now, effects);
   return effects;
+}
+
+void Controller::process_found(const BgpdFound& found, Time now, Effects& effects) {
+  if (std::exchange(find_is_void_, false)) return;
+  if (found.pids) {
+    soft_->process_found(!found.pids->empty(), now);
+    if (!found.pids->empty()) last_resort_->bgpd_is_back(effects);
+    cannot_look_.clear();
+    return;
+  }
+  // Who cannot look must assume that it runs, save when it was killed and not started again.
+  soft_->process_found(!last_resort_->keeps_down(), now);
+  std::string text = found.pids.error().text();
+  if (text == cannot_look_) return;
+  effects.push_back(Tell{Severity::error, text});
+  cannot_look_ = std::move(text);
+}
+
+void Controller::process_stopped(const BgpdStopped& stopped, Time now, Effects& effects) {
+  const bool answers = soft_->reachable();
+  last_resort_->on(stopped, answers, now, effects);
+  if (!stopped.pids) return;
+  if (stopped.pids->empty() && answers) {
+    // Whom to believe, reading it again tells.
+    soft_->connection_lost(now);
+  } else {
+    find_is_void_ = finding_;
+    soft_->bgpd_replaced(false, now);
+  }
 }
 
 void Controller::advance(Time now, Effects& effects) {
@@ -116,7 +139,8 @@ std::optional<Time> Controller::next_wake() const {
 }
 
 bool Controller::busy() const {
-  return settings_->mode == Mode::hard ? hard_->busy() : soft_->busy() || last_resort_->busy();
+  return settings_->mode == Mode::hard ? hard_->busy()
+                                       : soft_->busy() || last_resort_->busy() || finding_;
 }
 
 bool Controller::at_rest() const {
@@ -126,11 +150,11 @@ bool Controller::at_rest() const {
 
 bool Controller::stuck() const {
   if (!checks_->all_answered() || busy()) return false;
-  if (settings_->mode == Mode::hard) return !hard_->reachable();
-  if (soft_->longest_exposed(true) || (soft_->longest_exposed(false) && !last_resort_->failing())) {
-    return false;
-  }
-  return !soft_->reachable() && !last_resort_->memory().killed;
+  if (settings_->mode == Mode::hard) return hard_->failed();
+  const bool exposed = soft_->longest_exposed(true) || soft_->longest_exposed(false);
+  if (exposed && !last_resort_->failing()) return false;
+  if (last_resort_->memory().killed && !last_resort_->cannot_restart()) return false;
+  return soft_->obstructed();
 }
 
 Memory Controller::memory() const {

@@ -72,6 +72,8 @@ class Controller {
 
  private:
   void advance(Time now, Effects& effects);
+  void process_found(const BgpdFound& found, Time now, Effects& effects);
+  void process_stopped(const BgpdStopped& stopped, Time now, Effects& effects);
 
   // On the heap, so that the parts' references to it survive a move of the Controller.
   std::unique_ptr<const Settings> settings_;
@@ -80,6 +82,8 @@ class Controller {
   std::unique_ptr<LastResort> last_resort_;
   std::unique_ptr<HardPath> hard_;
   bool finding_ = false;
+  bool find_is_void_ = false;  ///< the look under way began before bgpd was killed or started
+  std::string cannot_look_;    ///< told once
 };
 
 }  // namespace withdrawd::core

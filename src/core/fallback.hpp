@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -16,7 +17,7 @@ class LastResort {
  public:
   /// What a later run has to know: without it, nobody would start the bgpd that we killed.
   struct Memory {
-    bool killed = false;  ///< by us, and not running since
+    bool killed = false;  ///< by us (or about to be), and not seen running since
     unsigned kills = 0;   ///< in a row; sets how long the next restart waits
     auto operator<=>(const Memory&) const = default;
   };
@@ -27,18 +28,26 @@ class LastResort {
   void advance(const SoftPath& soft, Time now, Effects& effects);
   std::optional<Time> next_wake(const SoftPath& soft) const;
 
-  void on(const BgpdStopped& event, Time now, Effects& effects);
+  /// `answers`: bgpd had answered on its vty a moment ago.
+  void on(const BgpdStopped& event, bool answers, Time now, Effects& effects);
   void on(const BgpdRestarted& event, Time now, Effects& effects);
   /// bgpd answers or was seen running: whoever started it.
   void bgpd_is_back(Effects& effects);
 
-  const Memory& memory() const { return memory_; }
+  /// Also while the kill is under way: who dies in the middle of it must know it afterwards.
+  Memory memory() const { return {memory_.killed || stopping_, memory_.kills}; }
   bool busy() const { return stopping_ || restarting_; }
-  /// A prefix that must not be announced still is, and nothing more will be done about it.
-  bool failing() const { return told_forbidden_; }
+  /// Was bgpd killed by us, and has nothing been done yet to start it again?
+  bool keeps_down() const { return memory_.killed && !started_; }
+  /// The last attempt to start bgpd again has not brought it back.
+  bool cannot_restart() const { return memory_.killed && failed_restarts_ > 0 && !started_; }
+  /// A prefix that must not be announced still is: it may not be killed for, or cannot be.
+  bool failing() const { return told_forbidden_ || told_unkillable_; }
 
  private:
   Duration restart_delay() const;
+  Duration pause_after_restart() const;
+  void tell(const std::string& cause, const std::string& failure, Time now, Effects& effects);
 
   const Fallback& settings_;
   Memory memory_;
@@ -47,8 +56,14 @@ class LastResort {
   std::optional<Time> next_stop_;  ///< after a kill that failed
   bool stopping_ = false;
   bool restarting_ = false;
+  bool started_ = false;          ///< by us, after the kill, and not seen running yet
+  unsigned failed_restarts_ = 0;  ///< in a row
+  unsigned vain_stops_ = 0;       ///< in a row: bgpd answers, but there is no process to kill
+  unsigned obeyed_ = 0;           ///< as the soft path had counted when last looked at
   bool told_forbidden_ = false;
+  bool told_unkillable_ = false;
   std::string cause_;
+  std::map<std::string, Time> told_;  ///< failures, so that none is repeated too soon
 };
 
 }  // namespace withdrawd::core

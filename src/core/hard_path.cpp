@@ -3,48 +3,59 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <utility>
+
 #include "core/four_cases.hpp"
 
 namespace withdrawd::core {
 
-bool HardPath::healthy() const {
+// One check that is down is enough to know; else all must have spoken.
+Health HardPath::health() const {
+  Health all = Health::up;
   for (std::size_t i = 0; i < checks_.size(); ++i) {
-    if (checks_.health(i) != Health::up) return false;
+    const Health one = checks_.verdict(i);
+    if (one == Health::down) return Health::down;
+    if (one == Health::unknown) all = Health::unknown;
   }
-  return true;
+  return all;
 }
 
-std::string HardPath::story() const {
+std::string HardPath::story(Health health) const {
   for (std::size_t i = 0; i < checks_.size(); ++i) {
-    if (checks_.health(i) != Health::up) return checks_.story(i);
+    if (checks_.verdict(i) == health) return checks_.story(i);
   }
-  return checks_.story(0);
+  return "there are no checks";
 }
 
-void HardPath::answered(Effects& effects) {
-  if (busy_) return;
-  bool unknown = false;
-  for (std::size_t i = 0; i < checks_.size(); ++i) {
-    if (checks_.health(i) == Health::unknown) unknown = true;
+void HardPath::answered(Time now, Effects& effects) {
+  if (busy_) {
+    again_ = true;
+    return;
   }
-  // One check that is down is enough to know; else all must have spoken.
-  bool down = false;
-  for (std::size_t i = 0; i < checks_.size(); ++i) {
-    if (checks_.health(i) == Health::down) down = true;
-  }
-  if (unknown && !down) return;
+  const Health all = health();
+  if (all == Health::unknown || (settled_at_ && now < *settled_at_)) return;
   busy_ = true;
-  round_healthy_ = healthy();
-  round_story_ = story();
+  round_healthy_ = all == Health::up;
+  round_story_ = story(all);
   effects.push_back(FindBgpd{});
 }
 
-void HardPath::on(const BgpdFound& event, Effects& effects) {
+void HardPath::ended(bool agrees, Time now, Effects& effects) {
+  busy_ = false;
+  agrees_ = agrees;
+  failed_ = !agrees;
+  // Nothing new: the next answer begins the next round.
+  if (!std::exchange(again_, false) || (health() == Health::up) == round_healthy_) return;
+  agrees_ = false;
+  failed_ = false;
+  answered(now, effects);
+}
+
+void HardPath::on(const BgpdFound& event, Time now, Effects& effects) {
   known_ = event.pids.has_value();
   if (!event.pids) {
-    busy_ = false;
-    agrees_ = false;
     effects.push_back(Tell{Severity::error, event.pids.error().text()});
+    ended(false, now, effects);
     return;
   }
   const std::string_view dns = round_healthy_ ? "DNS ok" : "DNS failing";
@@ -58,44 +69,48 @@ void HardPath::on(const BgpdFound& event, Effects& effects) {
     case Action::nothing:
       break;
   }
-  busy_ = false;
-  agrees_ = true;
   const std::string process =
       event.pids->empty() ? "bgpd not running"
                           : fmt::format("bgpd running (pid {})", fmt::join(*event.pids, ", "));
   effects.push_back(Tell{round_healthy_ ? Severity::info : Severity::warning,
                          fmt::format("{}, {}: nothing to do: {}", dns, process, round_story_)});
+  ended(true, now, effects);
 }
 
-void HardPath::on(const BgpdStopped& event, Time, Effects& effects) {
-  busy_ = false;
-  agrees_ = event.pids.has_value();
+void HardPath::on(const BgpdStopped& event, Time now, Effects& effects) {
   if (!event.pids) {
     effects.push_back(
         Tell{Severity::critical, fmt::format("DNS failing, bgpd running, and not stopped: {}: {}",
                                              event.pids.error().text(), round_story_)});
-    return;
+  } else if (event.pids->empty()) {
+    effects.push_back(
+        Tell{Severity::warning,
+             fmt::format("DNS failing, bgpd running: it had gone before it was killed: {}",
+                         round_story_)});
+  } else {
+    effects.push_back(
+        Tell{Severity::warning, fmt::format("DNS failing, bgpd running: bgpd (pid {}) killed: {}",
+                                            fmt::join(*event.pids, ", "), round_story_)});
   }
-  effects.push_back(
-      Tell{Severity::warning, fmt::format("DNS failing, bgpd running: bgpd (pid {}) killed: {}",
-                                          fmt::join(*event.pids, ", "), round_story_)});
+  ended(event.pids.has_value(), now, effects);
 }
 
 void HardPath::on(const BgpdRestarted& event, Time now, Effects& effects) {
-  busy_ = false;
-  agrees_ = event.output.has_value();
-  checks_.hold(now + settings_.settle);
+  settled_at_ = now + settings_.settle;
+  checks_.hold(*settled_at_);
   if (!event.output) {
     effects.push_back(
         Tell{Severity::critical, fmt::format("DNS ok, bgpd not running, and not restarted: {}: {}",
                                              event.output.error().text(), round_story_)});
-    return;
+  } else {
+    effects.push_back(
+        Tell{Severity::warning,
+             fmt::format("DNS ok, bgpd not running: bgpd restarted: {}{}", round_story_,
+                         event.output->empty()
+                             ? ""
+                             : fmt::format("; it said \"{}\"", printable(*event.output)))});
   }
-  effects.push_back(Tell{
-      Severity::warning,
-      fmt::format(
-          "DNS ok, bgpd not running: bgpd restarted: {}{}", round_story_,
-          event.output->empty() ? "" : fmt::format("; it said \"{}\"", printable(*event.output)))});
+  ended(event.output.has_value(), now, effects);
 }
 
 }  // namespace withdrawd::core

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "core/check_schedule.hpp"
@@ -16,27 +17,34 @@ class HardPath {
   HardPath(const Settings& settings, CheckSchedule& checks)
       : settings_(settings), checks_(checks) {}
 
-  /// A check has been answered: a new round, unless one is under way or health is not known.
-  void answered(Effects& effects);
+  /// A check has been answered: a new round, unless health is not known or bgpd was just restarted;
+  /// behind the one that is under way, if there is one.
+  void answered(Time now, Effects& effects);
 
-  void on(const BgpdFound& event, Effects& effects);
+  void on(const BgpdFound& event, Time now, Effects& effects);
   void on(const BgpdStopped& event, Time now, Effects& effects);
   void on(const BgpdRestarted& event, Time now, Effects& effects);
 
   bool busy() const { return busy_; }
   /// Are there as many rounds behind us as it takes to know: bgpd runs if and only if DNS is ok?
   bool agrees() const { return agrees_; }
+  /// The last round could not do what it had to.
+  bool failed() const { return failed_; }
   bool reachable() const { return known_; }
 
  private:
-  bool healthy() const;
-  std::string story() const;
+  Health health() const;
+  std::string story(Health health) const;
+  void ended(bool agrees, Time now, Effects& effects);
 
   const Settings& settings_;
   CheckSchedule& checks_;
   bool busy_ = false;
   bool agrees_ = false;
-  bool known_ = false;  ///< the last look for the process gave an answer
+  bool failed_ = false;
+  bool again_ = false;              ///< answers came during the round
+  std::optional<Time> settled_at_;  ///< the end of the rest after a restart
+  bool known_ = false;              ///< the last look for the process gave an answer
   bool round_healthy_ = false;
   std::string round_story_;
 };

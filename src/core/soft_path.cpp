@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <numeric>
+#include <tuple>
+
+#include "core/four_cases.hpp"
 
 namespace withdrawd::core {
 namespace {
@@ -16,11 +19,13 @@ using std::chrono::seconds;
 // `removed`, for up to 50 ms.
 constexpr Duration first_confirm_pause = milliseconds(25);
 constexpr Duration longest_confirm_pause = milliseconds(500);
-// A lock in configuration mode is held by a person or by a script; either may leave any moment.
+// How soon to try again what failed, and, doubled each time, how late: a lock in configuration mode
+// is held by a person or by a script, either may leave any moment; and after a restart of bgpd a
+// sick prefix must be gone before a session can carry it, which needs a second or more.
 constexpr Duration retry_pause = milliseconds(100);
-// How soon to look again for a bgpd that does not answer: after a restart a sick prefix must be
-// gone before a session can carry it, and a session needs a second or more.
-constexpr Duration reconnect_pause = milliseconds(100);
+constexpr Duration longest_retry_pause = milliseconds(500);
+// A connection that ends is often followed by a bgpd that starts.
+constexpr Duration reconnect_pause = milliseconds(20);
 constexpr Duration process_pause = seconds(1);
 constexpr Duration repeat_failure_after = seconds(60);
 // A statement whose prefix has not reached the table by then is not going to.
@@ -54,7 +59,7 @@ SoftPath::SoftPath(const Settings& settings, const CheckSchedule& checks, const 
 Health SoftPath::health(const Rule& rule) const {
   Health all = Health::up;
   for (std::size_t check : rule.checks) {
-    const Health one = checks_.health(check);
+    const Health one = checks_.verdict(check);
     if (one == Health::down) return Health::down;
     if (one == Health::unknown) all = Health::unknown;
   }
@@ -66,7 +71,7 @@ std::string SoftPath::cause(const Rule& rule) const {
   std::string story;
   std::size_t more = 0;
   for (std::size_t check : rule.checks) {
-    if (checks_.health(check) != all) continue;
+    if (checks_.verdict(check) != all) continue;
     if (story.empty()) {
       story = checks_.story(check);
     } else {
@@ -106,17 +111,23 @@ SoftPath::View SoftPath::view(const Slot& slot) const {
   return view;
 }
 
-bool SoftPath::agrees(const Slot& slot, const View& view) const {
+bool SoftPath::statement_agrees(const Slot& slot, const View& view) const {
   switch (slot.desired) {
     case Desired::as_it_is:
       return true;
     case Desired::withdrawn:
-      return !view.configured && view.presence == Presence::absent;
+      return !view.configured;
     case Desired::announced:
       break;
   }
-  return view.configured && view.presence == Presence::present &&
+  return view.configured &&
          (!slot.rule->route_map || view.configured->route_map == slot.rule->route_map);
+}
+
+bool SoftPath::agrees(const Slot& slot, const View& view) const {
+  if (slot.desired == Desired::as_it_is) return true;
+  const Presence wanted = slot.desired == Desired::announced ? Presence::present : Presence::absent;
+  return statement_agrees(slot, view) && view.presence == wanted;
 }
 
 void SoftPath::verdict(Time now, Effects& effects) {
@@ -138,6 +149,7 @@ void SoftPath::verdict(Time now, Effects& effects) {
     slot.desired_since = now;
     slot.reached = false;
     slot.trouble.reset();
+    slot.table_differs_since.reset();
     const View seen = view(slot);
     judge_exposure(slot, seen, now);
     if (agrees(slot, seen)) {
@@ -145,10 +157,14 @@ void SoftPath::verdict(Time now, Effects& effects) {
           Tell{Severity::info, fmt::format("rule \"{}\": {} is {} already: {}", slot.rule->name,
                                            slot.prefix.text(), name(desired), cause(*slot.rule))});
     }
+    last_verdict_ = now;
     dirty_ = true;
     confirm_pause_ = first_confirm_pause;
+    // News is not kept waiting for old failures.
+    failure_pause_ = Duration::zero();
+    next_try_ = now;
     // What was read last may be as old as the reconcile interval.
-    next_read_ = std::min(next_read_, now + confirm_pause_);
+    next_read_ = stale_ ? now : std::min(next_read_, now + confirm_pause_);
   }
 }
 
@@ -160,23 +176,33 @@ void SoftPath::judge_exposure(Slot& slot, const View& view, Time now) {
   }
 }
 
+bool SoftPath::any_exposed() const {
+  return std::ranges::any_of(slots_,
+                             [](const Slot& slot) { return slot.exposed_since.has_value(); });
+}
+
 void SoftPath::observe(const Observed& observed, Time now, Effects& effects) {
   if (seen_) {
     seen_->config = observed.config;
+    // What bgpd was asked and did not answer is not known any longer.
+    for (const Lookup& lookup : busy_lookups_) seen_->in_table.erase(lookup);
     for (const auto& [lookup, present] : observed.in_table) seen_->in_table[lookup] = present;
   } else {
     seen_ = observed;
   }
-  if (!reached_ && !last_failure_.empty()) {
-    effects.push_back(Tell{Severity::info, "bgpd answers again"});
+  seen_from_ = busy_since_;
+  if (!unanswered_.empty()) {
+    if (told_unanswered_) effects.push_back(Tell{Severity::info, "bgpd answers again"});
+    unanswered_.clear();
+    told_unanswered_ = false;
+    // What it refused before it was away, it may take now.
+    failure_pause_ = Duration::zero();
+    next_try_ = now;
   }
-  last_failure_.clear();
   reached_ = true;
   gone_ = false;
   stale_ = false;
-  dirty_ = true;
 
-  bool settled = true;
   for (Slot& slot : slots_) {
     const View seen = view(slot);
     if (seen.configured) slot.options = *seen.configured;
@@ -184,23 +210,24 @@ void SoftPath::observe(const Observed& observed, Time now, Effects& effects) {
     if (agrees(slot, seen)) {
       slot.reached = true;
       slot.trouble.reset();
-    } else if (slot.desired == Desired::announced && seen.configured &&
-               seen.presence == Presence::absent && now - slot.desired_since >= table_patience) {
-      trouble(slot,
-              "is configured, but bgpd does not announce it (not in the RIB while `bgp network "
-              "import-check` is on, or denied by its route-map)",
-              Severity::error, effects);
-    } else if (slot.desired == Desired::withdrawn && !seen.configured &&
-               seen.presence == Presence::present && now - slot.desired_since >= table_patience) {
-      trouble(slot,
-              "has no network statement, yet is in the table (redistribute or aggregate-address?)",
-              Severity::error, effects);
-      settled = false;
-    } else {
-      settled = false;
+      slot.table_differs_since.reset();
     }
   }
-  if (settled) {
+  if (withdrew_at_ && now - *withdrew_at_ >= table_patience) {
+    if (!any_exposed()) ++obeyed_;
+    withdrew_at_.reset();
+  }
+  make_plan(now, effects);
+  if (plan_.empty()) {
+    refusal_.clear();
+    failure_pause_ = Duration::zero();
+  }
+  // What is out of our hands needs no haste; what is sick does.
+  const bool nothing_to_do =
+      plan_.empty() && std::ranges::all_of(slots_, [this](const Slot& slot) {
+        return agrees(slot, view(slot)) || (slot.desired == Desired::announced && slot.trouble);
+      });
+  if (nothing_to_do && seen_from_ >= last_verdict_) {
     confirm_pause_ = first_confirm_pause;
     next_read_ = now + settings_.reconcile_interval;
   } else {
@@ -210,36 +237,61 @@ void SoftPath::observe(const Observed& observed, Time now, Effects& effects) {
 }
 
 void SoftPath::failed(const Failure& failure, Time now, Effects& effects) {
-  const std::string text = failure.error.text();
-  if (text != last_failure_ || now - last_failure_told_ >= repeat_failure_after) {
-    effects.push_back(Tell{Severity::error, text});
-    last_failure_ = text;
-    last_failure_told_ = now;
-  }
+  std::string text = failure.error.text();
+  std::erase_if(told_, [&](const auto& told) { return now - told.second >= repeat_failure_after; });
+  const bool first = told_.emplace(text, now).second;
+  if (first) effects.push_back(Tell{Severity::error, text});
+
+  // Whether it had an effect is not known. Somebody else may put things right as well: the one who
+  // sits in configuration mode, for instance. So bgpd is read before anything is sent again.
+  stale_ = true;
+  Duration longest = longest_retry_pause;
   switch (failure.trouble) {
     case Trouble::unreachable:
-      connection_lost(now);
-      next_read_ = now + reconnect_pause;
-      break;
+      seen_.reset();
+      [[fallthrough]];
     case Trouble::silent:
       reached_ = false;
-      next_read_ = now + reconnect_pause;
+      unanswered_ = std::move(text);
+      told_unanswered_ = told_unanswered_ || first;
       break;
-    case Trouble::locked:
     case Trouble::refused:
+      // bgpd is not going to think better of it soon.
+      if (!any_exposed()) longest = std::max(longest, settings_.reconcile_interval);
+      [[fallthrough]];
+    case Trouble::locked:
       reached_ = true;
-      next_read_ = std::min(next_read_, now + longest_confirm_pause);
+      gone_ = false;
+      unanswered_.clear();
+      told_unanswered_ = false;
+      refusal_ = std::move(text);
       break;
   }
-  next_try_ = now + retry_pause;
+  for (Slot& slot : slots_) judge_exposure(slot, view(slot), now);
+  failure_pause_ = failure_pause_ == Duration::zero()
+                       ? retry_pause
+                       : std::min<Duration>(failure_pause_ * 2, longest);
+  next_try_ = now + failure_pause_;
+  next_read_ = now + failure_pause_;
 }
 
 void SoftPath::connection_lost(Time now) {
+  // Once: a bgpd that hangs up on everybody is not asked any faster for it.
+  if (reached_) next_read_ = std::min(next_read_, now + reconnect_pause);
   reached_ = false;
   stale_ = true;
   seen_.reset();
-  next_read_ = std::min(next_read_, now + milliseconds(20));
   for (Slot& slot : slots_) judge_exposure(slot, view(slot), now);
+}
+
+void SoftPath::bgpd_replaced(bool running, Time now) {
+  void_ = busy_;
+  process_found(running, now);
+  if (running) looked_for_process_.reset();  // it should run; nobody has seen it yet
+  reached_ = true;                           // so that it is read soon
+  connection_lost(now);
+  failure_pause_ = Duration::zero();
+  next_try_ = now;
 }
 
 void SoftPath::process_found(bool running, Time now) {
@@ -250,12 +302,17 @@ void SoftPath::process_found(bool running, Time now) {
 }
 
 bool SoftPath::wants_process(Time now) const {
-  return !reached_ && !last_failure_.empty() &&
+  return !reached_ && !unanswered_.empty() &&
          (!looked_for_process_ || now - *looked_for_process_ >= process_pause);
 }
 
-void SoftPath::on(const BgpdRead& event, Time now, Effects& effects) {
+bool SoftPath::ended() {
   busy_ = false;
+  return !std::exchange(void_, false);
+}
+
+void SoftPath::on(const BgpdRead& event, Time now, Effects& effects) {
+  if (!ended()) return;
   if (event.observed) {
     observe(*event.observed, now, effects);
   } else {
@@ -264,25 +321,28 @@ void SoftPath::on(const BgpdRead& event, Time now, Effects& effects) {
 }
 
 void SoftPath::on(const PlanApplied& event, Time now, Effects& effects) {
-  busy_ = false;
+  if (!ended()) return;
   if (!event.observed) {
     failed(event.observed.error(), now, effects);
     return;
   }
   for (std::size_t i = 0; i < plan_.changes.size(); ++i) {
-    const Change& change = plan_.changes[i];
-    std::string line = tell_change(slots_[plan_slots_[i]], change, event.via, now);
+    if (plan_.changes[i].verb == Change::Verb::withdraw) withdrew_at_ = now;
+    std::string line = tell_change(i, event.via, now);
     if (i == 0 && !event.answered.empty()) {
       line += fmt::format("; bgpd answered \"{}\"", fmt::join(event.answered, "; "));
     }
     effects.push_back(Tell{Severity::warning, std::move(line)});
   }
+  refusal_.clear();
   confirm_pause_ = first_confirm_pause;
+  failure_pause_ = Duration::zero();
   observe(*event.observed, now, effects);
 }
 
-std::string SoftPath::tell_change(const Slot& slot, const Change& change, std::string_view via,
-                                  Time now) const {
+std::string SoftPath::tell_change(std::size_t index, std::string_view via, Time now) const {
+  const Change& change = plan_.changes[index];
+  const Slot& slot = slots_[plan_slots_[index]];
   const bool withdrawn = change.verb == Change::Verb::withdraw;
   // The verdict is old: somebody else, or a restart of bgpd, changed what had been put right.
   const std::string_view again =
@@ -290,58 +350,85 @@ std::string SoftPath::tell_change(const Slot& slot, const Change& change, std::s
                    : "";
   return fmt::format("rule \"{}\": {} {}{} in {} through {}: {}; sent \"{}\"", slot.rule->name,
                      slot.prefix.text(), withdrawn ? "withdrawn" : "announced", again,
-                     describe(now - busy_since_), via, cause(*slot.rule), statements_of(change));
+                     describe(now - busy_since_), via, plan_causes_[index], statements_of(change));
 }
 
-void SoftPath::trouble(Slot& slot, std::string text, Severity severity, Effects& effects) {
+void SoftPath::trouble(Slot& slot, std::string text, Effects& effects) {
   if (slot.trouble == text) return;
-  effects.push_back(
-      Tell{severity, fmt::format("rule \"{}\": {} {}", slot.rule->name, slot.prefix.text(), text)});
+  effects.push_back(Tell{Severity::error, fmt::format("rule \"{}\": {} {}", slot.rule->name,
+                                                      slot.prefix.text(), text)});
   slot.trouble = std::move(text);
 }
 
+// The statement is as it should be; whether the table follows is up to bgpd.
+void SoftPath::await_table(Slot& slot, const View& view, Time now, Effects& effects) {
+  if (agrees(slot, view)) return;
+  if (!slot.table_differs_since) slot.table_differs_since = now;
+  if (now - *slot.table_differs_since < table_patience) return;
+  if (view.presence == Presence::unknown) {
+    trouble(slot, "cannot be looked up: bgpd does not say whether it is in the table", effects);
+  } else if (slot.desired == Desired::announced) {
+    trouble(slot,
+            "is configured, but bgpd does not announce it (not in the RIB while `bgp network "
+            "import-check` is on, or denied by its route-map)",
+            effects);
+  } else {
+    trouble(slot,
+            "has no network statement, yet is in the table (redistribute or aggregate-address?)",
+            effects);
+  }
+}
+
 std::optional<Change> SoftPath::change_for(Slot& slot, const View& view, Effects& effects) {
-  if (slot.desired == Desired::as_it_is) return std::nullopt;
   if (!view.instance) {
-    const auto chosen = choose_instance(seen_->config, slot.lookup.instance);
     if (slot.desired == Desired::announced || view.presence != Presence::absent) {
+      const auto chosen = choose_instance(seen_->config, slot.lookup.instance);
       trouble(slot, fmt::format("cannot be {}: {}", name(slot.desired), chosen.error().text()),
-              Severity::error, effects);
+              effects);
     }
     return std::nullopt;
   }
-  if (slot.desired == Desired::withdrawn) {
-    if (!view.configured) return std::nullopt;
+  const bool healthy = slot.desired == Desired::announced;
+  const Action action = four_cases(healthy, view.configured != nullptr);
+  if (action == Action::take_down) {
     return Change{Change::Verb::withdraw, view.instance->asn, view.instance->key, slot.prefix, {}};
   }
+  if (!healthy) return std::nullopt;
   NetworkOptions options = slot.options.value_or(NetworkOptions{});
   if (slot.rule->route_map) options.route_map = slot.rule->route_map;
-  if (view.configured && *view.configured == options) return std::nullopt;
+  if (action == Action::nothing && *view.configured == options) return std::nullopt;
   // bgpd takes a route-map that it does not have without a word, and then withdraws the prefix.
   if (options.route_map && !seen_->config.route_maps.contains(options.route_map->text())) {
     trouble(slot,
             fmt::format("cannot be announced with route-map {}: bgpd has no such route-map, and "
                         "would withdraw the prefix (define it in bgpd, or correct route_map)",
                         options.route_map->text()),
-            Severity::error, effects);
+            effects);
     return std::nullopt;
   }
   return Change{Change::Verb::announce, view.instance->asn, view.instance->key, slot.prefix,
                 options};
 }
 
-void SoftPath::make_plan(Effects& effects) {
+void SoftPath::make_plan(Time now, Effects& effects) {
   std::vector<std::pair<Change, std::size_t>> wanted;
   for (std::size_t i = 0; i < slots_.size(); ++i) {
-    if (auto change = change_for(slots_[i], view(slots_[i]), effects))
-      wanted.emplace_back(*change, i);
+    Slot& slot = slots_[i];
+    if (slot.desired == Desired::as_it_is) continue;
+    const View seen = view(slot);
+    if (auto change = change_for(slot, seen, effects)) {
+      slot.table_differs_since.reset();
+      wanted.emplace_back(std::move(*change), i);
+    } else if (seen.instance && statement_agrees(slot, seen)) {
+      await_table(slot, seen, now, effects);
+    }
   }
   // Withdrawals first: they are what users wait for. Then by instance and family, so that each is
-  // entered once.
+  // entered once for each of the two.
   std::ranges::sort(wanted, {}, [](const auto& entry) {
     const Change& change = entry.first;
-    return std::tuple(change.asn, change.instance, change.prefix.family(),
-                      change.verb == Change::Verb::announce, change.prefix);
+    return std::tuple(change.verb == Change::Verb::announce, change.asn, change.instance,
+                      change.prefix.family(), change.prefix);
   });
   plan_ = {};
   plan_slots_.clear();
@@ -359,24 +446,32 @@ std::vector<Lookup> SoftPath::all_lookups() const {
   return lookups;
 }
 
+void SoftPath::begin(Time now, std::vector<Lookup> lookups) {
+  busy_ = true;
+  busy_since_ = now;
+  busy_lookups_ = std::move(lookups);
+}
+
 void SoftPath::advance(Time now, Effects& effects) {
   if (busy_ || slots_.empty()) return;
   if (seen_ && !stale_) {
-    if (dirty_) make_plan(effects);
+    if (dirty_) make_plan(now, effects);
     if (!plan_.empty()) {
       if (now < next_try_) return;
       std::vector<Lookup> lookups;
-      for (std::size_t slot : plan_slots_) lookups.push_back(slots_[slot].lookup);
-      effects.push_back(ApplyPlan{plan_, std::move(lookups)});
-      busy_ = true;
-      busy_since_ = now;
+      plan_causes_.clear();
+      for (std::size_t slot : plan_slots_) {
+        lookups.push_back(slots_[slot].lookup);
+        plan_causes_.push_back(cause(*slots_[slot].rule));
+      }
+      effects.push_back(ApplyPlan{plan_, lookups});
+      begin(now, std::move(lookups));
       return;
     }
   }
   if (now < next_read_) return;
   effects.push_back(ReadBgpd{all_lookups()});
-  busy_ = true;
-  busy_since_ = now;
+  begin(now, all_lookups());
 }
 
 std::optional<Time> SoftPath::next_wake() const {
@@ -392,9 +487,10 @@ std::optional<SoftPath::Exposed> SoftPath::longest_exposed(bool may_fall_back) c
     if (!longest || *slot.exposed_since < *longest->exposed_since) longest = &slot;
   }
   if (!longest) return std::nullopt;
-  std::string obstacle = !last_failure_.empty() ? last_failure_
-                         : longest->trouble     ? "it " + *longest->trouble
-                                                : "bgpd has not withdrawn it yet";
+  std::string obstacle = !unanswered_.empty() ? unanswered_
+                         : !refusal_.empty()  ? refusal_
+                         : longest->trouble   ? "it " + *longest->trouble
+                                              : "bgpd has not withdrawn it yet";
   return Exposed{*longest->exposed_since,
                  fmt::format("rule \"{}\": {} could not be withdrawn: {}; {}", longest->rule->name,
                              longest->prefix.text(), obstacle, cause(*longest->rule))};
@@ -410,8 +506,15 @@ bool SoftPath::agrees() const {
     return std::ranges::none_of(slots_,
                                 [](const Slot& s) { return s.desired == Desired::announced; });
   }
-  if (!seen_ || busy_) return false;
+  if (!seen_ || stale_ || busy_ || seen_from_ < last_verdict_) return false;
   return std::ranges::all_of(slots_, [this](const Slot& slot) { return agrees(slot, view(slot)); });
+}
+
+bool SoftPath::obstructed() const {
+  if (!unanswered_.empty() || !refusal_.empty()) return true;
+  if (!seen_ || stale_ || busy_ || dirty_ || !plan_.empty()) return false;
+  return std::ranges::all_of(
+      slots_, [this](const Slot& slot) { return slot.trouble || agrees(slot, view(slot)); });
 }
 
 SoftPath::Options SoftPath::options() const {

@@ -50,6 +50,9 @@ class SoftPath {
 
   /// The process was looked for: without it nothing is announced, whatever was seen before.
   void process_found(bool running, Time now);
+  /// bgpd was killed or started by us: what was seen is void, and so is what an operation that is
+  /// under way will say.
+  void bgpd_replaced(bool running, Time now);
   /// Is it worth looking whether bgpd runs at all? (It does not answer, and nobody has looked.)
   bool wants_process(Time now) const;
 
@@ -69,6 +72,11 @@ class SoftPath {
   bool reachable() const { return reached_; }
   bool process_gone() const { return gone_; }
   bool agrees() const;  ///< observed is desired everywhere, and it was read after the last verdict
+  /// Has the last operation failed, or is all that differs out of the soft path's hands?
+  bool obstructed() const;
+  /// How often bgpd has let go of every prefix that must not be announced, when told to: a bgpd
+  /// that can be controlled.
+  unsigned times_obeyed() const { return obeyed_; }
   bool busy() const { return busy_; }
   Options options() const;  ///< of the statements that are not there now
   std::vector<PrefixReport> report() const;
@@ -84,6 +92,7 @@ class SoftPath {
     Time desired_since{};
     std::optional<NetworkOptions> options{};  ///< of the statement as it was last seen
     std::optional<Time> exposed_since{};
+    std::optional<Time> table_differs_since{};  ///< although the statement is as desired
     bool reached = false;                  ///< observed has been as desired since desired changed
     std::optional<std::string> trouble{};  ///< told once
   };
@@ -95,39 +104,55 @@ class SoftPath {
   };
 
   View view(const Slot& slot) const;
+  bool statement_agrees(const Slot& slot, const View& view) const;
   bool agrees(const Slot& slot, const View& view) const;
   Health health(const Rule& rule) const;
   std::string cause(const Rule& rule) const;
   void observe(const Observed& observed, Time now, Effects& effects);
   void failed(const Failure& failure, Time now, Effects& effects);
   void judge_exposure(Slot& slot, const View& view, Time now);
+  bool any_exposed() const;
   std::optional<Change> change_for(Slot& slot, const View& view, Effects& effects);
-  void make_plan(Effects& effects);
-  void trouble(Slot& slot, std::string text, Severity severity, Effects& effects);
+  void await_table(Slot& slot, const View& view, Time now, Effects& effects);
+  void make_plan(Time now, Effects& effects);
+  void begin(Time now, std::vector<Lookup> lookups);
+  bool ended();
+  void trouble(Slot& slot, std::string text, Effects& effects);
   std::vector<Lookup> all_lookups() const;
-  std::string tell_change(const Slot& slot, const Change& change, std::string_view via,
-                          Time now) const;
+  std::string tell_change(std::size_t index, std::string_view via, Time now) const;
 
   const Settings& settings_;
   const CheckSchedule& checks_;
   std::vector<Slot> slots_;
 
   std::optional<Observed> seen_;  ///< none: bgpd was not read, or has been away since
+  Time seen_from_{};              ///< when the operation that saw it began
   bool stale_ = true;             ///< to be read before the next plan is made
   bool dirty_ = true;             ///< desired or observed changed since the plan was made
   bool gone_ = false;             ///< there is no bgpd process
   bool reached_ = false;          ///< the last operation got through
+  Time last_verdict_{};
+  unsigned obeyed_ = 0;
+  std::optional<Time> withdrew_at_;  ///< by statement, and not yet known whether that was all
+
   bool busy_ = false;
+  bool void_ = false;  ///< what the operation under way will say is about a bgpd that is no more
   Time busy_since_{};
+  std::vector<Lookup> busy_lookups_;
 
   Plan plan_;
-  std::vector<std::size_t> plan_slots_;  ///< the slot of each change
+  std::vector<std::size_t> plan_slots_;   ///< the slot of each change
+  std::vector<std::string> plan_causes_;  ///< why, as it was when the plan was sent
   Time next_try_{};
   Time next_read_{};
   Duration confirm_pause_{};
+  Duration failure_pause_{};  ///< zero: the last operation succeeded
   std::optional<Time> looked_for_process_;
-  std::string last_failure_;
-  Time last_failure_told_{};
+
+  std::string unanswered_;  ///< bgpd does not answer: why; empty: it does
+  std::string refusal_;     ///< bgpd answers, but does not take the plan: why
+  bool told_unanswered_ = false;
+  std::map<std::string, Time> told_;  ///< failures, so that none is repeated too soon
 };
 
 }  // namespace withdrawd::core

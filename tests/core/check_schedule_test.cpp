@@ -1,0 +1,164 @@
+#include "core/check_schedule.hpp"
+
+#include <doctest/doctest.h>
+
+#include "small_world.hpp"
+
+using namespace withdrawd::core;
+using namespace withdrawd::core::testing;
+
+namespace {
+
+const Time start = Time{} + 1000s;
+
+std::vector<std::size_t> asked(CheckSchedule& checks, Time now) {
+  Effects effects;
+  checks.ask_due(now, effects);
+  std::vector<std::size_t> indices;
+  for (const Effect& effect : effects) indices.push_back(std::get<AskCheck>(effect).check);
+  return indices;
+}
+
+using Indices = std::vector<std::size_t>;
+
+}  // namespace
+
+TEST_CASE("the first askings are spread over a fast interval") {
+  const std::vector<Check> four{check("a"), check("b"), check("c"), check("d")};
+  CheckSchedule checks(four, false, start);
+  CHECK(asked(checks, start) == Indices{0});
+  CHECK(checks.next_due() == start + 50ms);
+  CHECK(asked(checks, start + 50ms) == Indices{1});
+  CHECK(asked(checks, start + 150ms) == Indices{2, 3});
+  CHECK(checks.next_due() == std::nullopt);
+}
+
+TEST_CASE("a check is not asked again before it has answered") {
+  const std::vector<Check> one{check("a")};
+  CheckSchedule checks(one, false, start);
+  CHECK(asked(checks, start) == Indices{0});
+  CHECK(asked(checks, start + 10s) == Indices{});
+}
+
+TEST_CASE("the interval runs from asking to asking, however slow the answer") {
+  const std::vector<Check> one{check("a")};
+  CheckSchedule checks(one, false, start);
+  asked(checks, start);
+  checks.answered({0, SmallWorld::good()}, start + 300ms);
+  CHECK(checks.next_due() == start + 800ms);
+}
+
+TEST_CASE("an answer that took longer than the interval is followed by the next question at once") {
+  const std::vector<Check> one{check("a")};
+  CheckSchedule checks(one, false, start);
+  asked(checks, start);
+  checks.answered({0, SmallWorld::bad()}, start + 1s);
+  CHECK(asked(checks, start + 1s) == Indices{0});
+  // And from then on it counts from there.
+  checks.answered({0, SmallWorld::good()}, start + 1s + 1ms);
+  CHECK(checks.next_due() == start + 1800ms);
+}
+
+TEST_CASE("a late timer does not shift a check's phase") {
+  const std::vector<Check> one{check("a")};
+  CheckSchedule checks(one, false, start);
+  asked(checks, start);
+  checks.answered({0, SmallWorld::good()}, start + 1ms);
+  CHECK(asked(checks, start + 830ms) == Indices{0});
+  checks.answered({0, SmallWorld::good()}, start + 831ms);
+  CHECK(checks.next_due() == start + 1600ms);
+}
+
+TEST_CASE("whoever slept for an hour asks once, not twice to catch up") {
+  const std::vector<Check> one{check("a")};
+  CheckSchedule checks(one, false, start);
+  asked(checks, start);
+  checks.answered({0, SmallWorld::good()}, start + 1ms);
+  CHECK(asked(checks, start + 1h) == Indices{0});
+  checks.answered({0, SmallWorld::good()}, start + 1h + 1ms);
+  CHECK(checks.next_due() == start + 1h + 800ms);
+}
+
+TEST_CASE("near an edge a check is asked at the fast interval") {
+  const std::vector<Check> one{check("a", 1, 2)};
+  CheckSchedule checks(one, false, start);
+  asked(checks, start);
+  checks.answered({0, SmallWorld::good()}, start + 1ms);
+  asked(checks, start + 800ms);
+  checks.answered({0, SmallWorld::bad()}, start + 801ms);
+  CHECK(checks.next_due() == start + 1000ms);
+}
+
+TEST_CASE("nothing is asked while the checks are held") {
+  const std::vector<Check> two{check("a"), check("b")};
+  CheckSchedule checks(two, false, start);
+  asked(checks, start);
+  checks.hold(start + 2s);
+  CHECK(checks.next_due() == start + 2s);
+  CHECK(asked(checks, start + 1999ms) == Indices{});
+  // An answer that was under way does not wait for longer than that.
+  checks.answered({0, SmallWorld::good()}, start + 1s);
+  CHECK(asked(checks, start + 2s) == Indices{0, 1});
+}
+
+TEST_CASE("a check that continues from an earlier run is nothing to act on before it was asked") {
+  const std::vector<Check> one{check("a", 3, 3)};
+  CheckSchedule checks(one, false, start);
+  checks.resume(0, {Health::up, 7, true});
+  CHECK(checks.health(0) == Health::up);
+  CHECK(checks.verdict(0) == Health::unknown);
+  checks.answered({0, SmallWorld::bad()}, start + 1ms);
+  CHECK(checks.verdict(0) == Health::up);
+}
+
+TEST_CASE("a change of health is reported once") {
+  const std::vector<Check> one{check("a")};
+  CheckSchedule checks(one, false, start);
+  CHECK(checks.answered({0, SmallWorld::good()}, start));
+  CHECK_FALSE(checks.answered({0, SmallWorld::good()}, start + 800ms));
+  CHECK(checks.answered({0, SmallWorld::bad()}, start + 1600ms));
+}
+
+TEST_CASE("in a single round the first outcome decides") {
+  const std::vector<Check> two{check("a", 3, 3), check("b", 3, 3)};
+  CheckSchedule checks(two, true, start);
+  CHECK(checks.answered({0, SmallWorld::good()}, start));
+  CHECK(checks.answered({1, SmallWorld::bad()}, start));
+  CHECK(checks.health(0) == Health::up);
+  CHECK(checks.health(1) == Health::down);
+}
+
+TEST_CASE("in a single round too what an earlier run had counted takes fall outcomes to change") {
+  const std::vector<Check> one{check("a", 3, 3)};
+  CheckSchedule checks(one, true, start);
+  checks.resume(0, {Health::up, 7, true});
+  CHECK_FALSE(checks.answered({0, SmallWorld::bad()}, start));
+  CHECK(checks.health(0) == Health::up);
+}
+
+TEST_CASE("all have been answered when the last one has") {
+  const std::vector<Check> two{check("a"), check("b")};
+  CheckSchedule checks(two, false, start);
+  checks.answered({0, SmallWorld::good()}, start);
+  CHECK_FALSE(checks.all_answered());
+  checks.answered({1, SmallWorld::bad()}, start);
+  CHECK(checks.all_answered());
+}
+
+TEST_CASE("the story names check, outcome, count, question and latency") {
+  const std::vector<Check> one{check("resolver", 3, 2)};
+  CheckSchedule checks(one, false, start);
+  CHECK(checks.story(0) == "check \"resolver\" has not been answered yet");
+  checks.answered({0, {OutcomeKind::timeout, 1s, ""}}, start);
+  CHECK(checks.story(0) ==
+        "check \"resolver\" timed out 1 of 2 (127.0.0.1:53, A www.test.com, 1.0 s)");
+  checks.answered({0, {OutcomeKind::error, 31ms, "SERVFAIL"}}, start);
+  CHECK(checks.story(0) ==
+        "check \"resolver\" SERVFAIL 2 of 2 (127.0.0.1:53, A www.test.com, 31 ms)");
+  checks.answered({0, {OutcomeKind::nxdomain, 31ms, ""}}, start);
+  CHECK(checks.story(0) ==
+        "check \"resolver\" NXDOMAIN 2 of 2 (127.0.0.1:53, A www.test.com, 31 ms)");
+  checks.answered({0, {OutcomeKind::ok, 31ms, "192.0.2.53"}}, start);
+  CHECK(checks.story(0) ==
+        "check \"resolver\" ok 1 of 3 (127.0.0.1:53, A www.test.com, 192.0.2.53, 31 ms)");
+}

@@ -1,0 +1,460 @@
+#include "core/fallback.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "small_world.hpp"
+
+using namespace withdrawd::core;
+using namespace withdrawd::core::testing;
+
+namespace {
+
+using Statements = std::vector<std::string>;
+using Manner = SmallWorld::Manner;
+
+const Prefix p = prefix("192.0.2.0/24");
+const Prefix q = prefix("198.51.100.0/24");
+
+/// Two rules, each with a check and a prefix of its own, both healthy and announced.
+SmallWorld two_rules(bool may_fall_back = true) {
+  Settings settings;
+  settings.checks = {check("a"), check("b")};
+  settings.rules = {rule("first", {p}, {0}), rule("second", {q}, {1})};
+  settings.rules[0].may_fall_back = may_fall_back;
+  SmallWorld world(std::move(settings));
+  world.networks() = {{p, {}}, {q, {}}};
+  world.file = world.config;
+  world.run_for(3s);
+  REQUIRE(world.controller().at_rest());
+  world.told.clear();
+  return world;
+}
+
+/// The same, but the first prefix is in the table without a statement, and sick from the start.
+SmallWorld redistributed() {
+  Settings settings;
+  settings.checks = {check("a"), check("b")};
+  settings.rules = {rule("first", {p}, {0}), rule("second", {q}, {1})};
+  SmallWorld world(std::move(settings));
+  world.networks() = {{q, {}}};
+  world.table[p] = true;
+  world.file = world.config;
+  return world;
+}
+
+/// When the verdict on the first rule falls.
+Duration verdict(SmallWorld& world) {
+  world.dns[0] = SmallWorld::bad();
+  world.run_until([&] { return world.count_told(Severity::warning, ": down, was ") > 0; });
+  return world.now();
+}
+
+}  // namespace
+
+TEST_CASE("a lock of three seconds is waited out: no kill, and the prefix goes") {
+  auto world = two_rules();
+  world.manner = Manner::locked;
+  verdict(world);
+  world.run_for(3s);
+  world.manner = Manner::obeys;
+  const auto took = world.run_until([&] { return !world.announced("192.0.2.0/24"); });
+  CHECK(took < 600ms);
+  world.run_for(1min);
+  CHECK(world.stopped.empty());
+  CHECK(world.announced("198.51.100.0/24"));
+}
+
+TEST_CASE("whatever keeps the prefix announced, bgpd is killed exactly fallback.after later") {
+  for (const auto manner : {Manner::locked, Manner::refuses, Manner::unreachable, Manner::silent,
+                            Manner::no_effect, Manner::hangs}) {
+    CAPTURE(static_cast<int>(manner));
+    auto world = two_rules();
+    world.manner = manner;
+    const auto since = verdict(world);
+    world.run_until([&] { return !world.stopped.empty(); });
+    CHECK(world.stopped.front() - since == 5s);
+    CHECK(world.count_told(Severity::critical) == 0);
+    world.run_for(10ms);
+    CHECK_FALSE(world.running);
+    CHECK(world.count_told(Severity::critical, "bgpd (pid 4711) killed") == 1);
+  }
+}
+
+TEST_CASE("while an operation hangs the fallback does not wait for it") {
+  auto world = two_rules();
+  world.latency = 30s;
+  world.run_for(10s);  // a read is under way
+  REQUIRE(world.controller().busy());
+  const auto since = verdict(world);
+  world.run_until([&] { return !world.stopped.empty(); });
+  CHECK(world.stopped.front() - since == 5s);
+}
+
+TEST_CASE("fallback.after is the operator's") {
+  Settings settings = one_rule();
+  settings.fallback.after = 1500ms;
+  SmallWorld world(std::move(settings));
+  world.networks().emplace(p, NetworkOptions{});
+  world.manner = Manner::locked;
+  const auto since = verdict(world);
+  world.run_until([&] { return !world.stopped.empty(); });
+  CHECK(world.stopped.front() - since == 1500ms);
+}
+
+TEST_CASE("where the soft path works nobody is killed") {
+  auto world = two_rules();
+  for (int i = 0; i < 50; ++i) {
+    world.dns[0] = world.dns[0].healthy() ? SmallWorld::bad() : SmallWorld::good();
+    world.run_for(4s);
+  }
+  CHECK(world.stopped.empty());
+  CHECK(world.sent.size() == 50);
+}
+
+TEST_CASE("a verdict that turns in time saves bgpd") {
+  auto world = two_rules();
+  world.manner = Manner::locked;
+  verdict(world);
+  world.run_for(3s);
+  world.dns[0] = SmallWorld::good();
+  world.run_for(1min);
+  CHECK(world.stopped.empty());
+}
+
+TEST_CASE("each time that a prefix gets stuck counts from its own beginning") {
+  auto world = two_rules();
+  world.manner = Manner::locked;
+  for (int i = 0; i < 5; ++i) {
+    verdict(world);
+    world.run_for(3s);
+    world.dns[0] = SmallWorld::good();
+    world.run_for(1s);
+    world.told.clear();
+  }
+  CHECK(world.stopped.empty());
+}
+
+TEST_CASE("a silent bgpd is not killed when the prefix was seen to be gone before") {
+  auto world = two_rules();
+  verdict(world);
+  world.run_for(2s);
+  REQUIRE(world.controller().at_rest());
+  world.manner = Manner::silent;
+  world.run_for(10min);
+  CHECK(world.stopped.empty());
+  CHECK(world.read.size() > 50);
+}
+
+TEST_CASE("a silent bgpd that still has the prefix is killed") {
+  auto world = two_rules();
+  world.manner = Manner::silent;
+  world.run_for(15s);
+  CHECK(world.stopped.empty());  // nothing is sick
+  const auto since = verdict(world);
+  world.run_until([&] { return !world.stopped.empty(); });
+  CHECK(world.stopped.front() - since == 5s);
+}
+
+TEST_CASE("what the lock's holder withdraws with his own hands needs no kill") {
+  auto world = two_rules();
+  world.manner = Manner::locked;
+  verdict(world);
+  world.run_for(2s);
+  world.networks().erase(p);
+  world.run_for(1min);
+  CHECK(world.stopped.empty());
+}
+
+TEST_CASE("a prefix in the table without a statement cannot be withdrawn softly") {
+  auto world = redistributed();
+  const auto since = verdict(world);
+  world.run_until([&] { return !world.stopped.empty(); });
+  CHECK(world.stopped.front() - since == 5s);
+  CHECK(world.count_told(Severity::error, "redistribute") == 1);
+  CHECK(world.sent.empty());
+}
+
+TEST_CASE(
+    "a rule that forbids the fallback: told once at the highest level, and nobody is killed") {
+  auto world = two_rules(false);
+  world.manner = Manner::locked;
+  const auto since = verdict(world);
+  world.run_until([&] { return world.count_told(Severity::critical) > 0; });
+  CHECK(world.told.back().at - since == 5s);
+  CHECK(world.told.back().text.find("192.0.2.0/24 could not be withdrawn: send statements: "
+                                    "locked") != std::string::npos);
+  CHECK(world.controller().report().failing);
+  world.run_for(10min);
+  CHECK(world.count_told(Severity::critical) == 1);
+  CHECK(world.stopped.empty());
+  world.manner = Manner::obeys;
+  world.run_for(2s);
+  CHECK_FALSE(world.controller().report().failing);
+  CHECK(world.count_told(Severity::warning, "no sick prefix is announced any longer") == 1);
+}
+
+TEST_CASE("bgpd dead: nothing is announced, so nobody is killed and the log stays calm") {
+  auto world = two_rules();
+  world.running = false;
+  world.lose_connection();
+  verdict(world);
+  world.run_for(55s);
+  CHECK(world.stopped.empty());
+  CHECK(world.restarted.empty());
+  CHECK(world.count_told(Severity::critical) == 0);
+  CHECK(world.count_told(Severity::error) == 1);
+}
+
+TEST_CASE("bgpd that dies by itself when it is to be killed is nothing to worry about") {
+  auto world = two_rules();
+  world.manner = Manner::locked;
+  const auto since = verdict(world);
+  world.run_for(since + 5s - world.now() - 1ms);
+  world.running = false;
+  world.run_for(20s);
+  CHECK(world.stopped.size() == 1);
+  CHECK(world.count_told(Severity::critical) == 0);
+  CHECK(world.controller().report().bgpd_gone);
+}
+
+TEST_CASE("a bgpd that answers but is nowhere among the processes: a human is needed") {
+  auto world = two_rules();
+  world.manner = Manner::locked;
+  world.stop_finds_nothing = true;
+  verdict(world);
+  world.run_for(50s);
+  CHECK(world.count_told(Severity::critical, "correct the process name or pid file") == 1);
+  CHECK(world.controller().report().failing);
+  CHECK_FALSE(world.controller().report().bgpd_gone);
+  CHECK(world.stopped.size() > 10);
+}
+
+TEST_CASE("a bgpd that cannot be killed is tried again every second and told once a minute") {
+  auto world = two_rules();
+  world.manner = Manner::locked;
+  world.stop_fails = true;
+  verdict(world);
+  world.run_for(55s);
+  CHECK(world.stopped.size() > 40);
+  CHECK(world.stopped.size() < 55);
+  CHECK(world.count_told(Severity::critical, "not permitted") == 1);
+  CHECK(world.controller().report().failing);
+  world.stop_fails = false;
+  world.run_for(2s);
+  CHECK_FALSE(world.controller().report().failing);
+}
+
+TEST_CASE("after the kill bgpd is started again for the prefixes that are wanted") {
+  auto world = two_rules();
+  world.manner = Manner::locked;
+  verdict(world);
+  world.run_until([&] { return !world.running; });
+  world.manner = Manner::obeys;
+  world.run_until([&] { return world.announced("198.51.100.0/24"); });
+  CHECK(world.restarted.size() == 1);
+  CHECK(world.restarted[0] - world.stopped[0] == 2001ms);
+  // Its file announces the sick one as well.
+  world.run_for(100ms);
+  CHECK_FALSE(world.announced("192.0.2.0/24"));
+  world.run_for(1min);
+  CHECK(world.stopped.size() == 1);
+  CHECK(world.restarted.size() == 1);
+  CHECK_FALSE(world.controller().report().bgpd_killed);
+  CHECK(world.count_told(Severity::warning, "somebody else") == 0);
+}
+
+TEST_CASE("after the kill bgpd stays down until a prefix is wanted") {
+  SmallWorld world(one_rule());
+  world.networks().emplace(p, NetworkOptions{});
+  world.run_for(2s);
+  world.manner = Manner::locked;
+  verdict(world);
+  world.run_for(10min);
+  CHECK(world.stopped.size() == 1);
+  CHECK(world.restarted.empty());
+  CHECK(world.controller().report().bgpd_killed);
+  CHECK(world.controller().at_rest());
+  world.manner = Manner::obeys;
+  world.dns[0] = SmallWorld::good();
+  world.run_for(3s);
+  CHECK(world.restarted.size() == 1);
+  CHECK(world.announced("192.0.2.0/24"));
+}
+
+TEST_CASE("a bgpd that cannot be controlled is restarted ever more slowly") {
+  auto world = redistributed();  // it will be there after each restart
+  verdict(world);
+  world.run_for(2h);
+  REQUIRE(world.restarted.size() >= 12);
+  std::vector<Duration> delays;
+  for (std::size_t i = 0; i < world.restarted.size(); ++i) {
+    delays.push_back(world.restarted[i] - world.stopped[i] - 1ms);
+  }
+  CHECK(delays[0] == 2s);
+  CHECK(delays[1] == 4s);
+  CHECK(delays[2] == 8s);
+  CHECK(delays[8] == 512s);
+  CHECK(delays[9] == 10min);
+  CHECK(delays[11] == 10min);
+}
+
+TEST_CASE("a bgpd that has obeyed meanwhile is restarted as soon as the first time") {
+  auto world = two_rules();
+  for (int i = 0; i < 4; ++i) {
+    world.manner = Manner::locked;
+    world.dns[0] = SmallWorld::good();
+    world.told.clear();
+    world.manner = Manner::obeys;
+    world.run_for(10s);
+    world.manner = Manner::locked;
+    verdict(world);
+    world.run_until([&] { return !world.running; });
+    world.manner = Manner::obeys;
+    world.run_until([&] { return world.restarted.size() == std::size_t(i) + 1; });
+    CHECK(world.restarted.back() - world.stopped.back() == 2001ms);
+    world.run_for(15s);  // it withdraws the sick prefix when told to
+    REQUIRE_FALSE(world.announced("192.0.2.0/24"));
+  }
+}
+
+TEST_CASE("a restart that fails is tried again, ever more slowly, and told once a minute") {
+  auto world = two_rules();
+  world.manner = Manner::locked;
+  verdict(world);
+  world.run_until([&] { return !world.running; });
+  world.manner = Manner::obeys;
+  world.restart_fails = true;
+  world.run_for(50s);
+  CHECK(world.restarted.size() >= 4);
+  CHECK(world.restarted.size() <= 7);
+  CHECK(world.count_told(Severity::critical, "could not be restarted") == 1);
+  world.restart_fails = false;
+  world.run_for(61s);
+  CHECK(world.announced("198.51.100.0/24"));
+}
+
+TEST_CASE("a restart that claims success and starts nothing is noticed and repeated") {
+  auto world = two_rules();
+  world.manner = Manner::locked;
+  verdict(world);
+  world.run_until([&] { return !world.running; });
+  world.manner = Manner::obeys;
+  world.restart_does_nothing = true;
+  world.run_for(20s);
+  CHECK(world.restarted.size() >= 2);
+  CHECK(world.controller().report().bgpd_killed);
+  world.restart_does_nothing = false;
+  world.run_for(61s);
+  CHECK(world.announced("198.51.100.0/24"));
+  CHECK_FALSE(world.controller().report().bgpd_killed);
+}
+
+TEST_CASE("a bgpd that somebody else starts after the kill is noticed, said, and left running") {
+  auto world = two_rules();
+  world.manner = Manner::locked;
+  verdict(world);
+  world.run_until([&] { return !world.running; });
+  world.run_for(500ms);
+  world.manner = Manner::obeys;
+  world.start_bgpd();  // watchfrr
+  world.run_for(1min);
+  CHECK(world.restarted.empty());
+  CHECK(world.count_told(Severity::warning, "was started by somebody else") == 1);
+  CHECK_FALSE(world.announced("192.0.2.0/24"));
+  CHECK(world.announced("198.51.100.0/24"));
+}
+
+TEST_CASE("a restart that fails although bgpd runs is not repeated") {
+  auto world = two_rules();
+  world.manner = Manner::locked;
+  verdict(world);
+  world.run_until([&] { return !world.running; });
+  world.manner = Manner::obeys;
+  world.restart_fails = true;  // say, it took longer than its time limit
+  world.run_until([&] { return !world.restarted.empty(); });
+  world.start_bgpd();
+  world.run_for(1min);
+  CHECK(world.restarted.size() == 1);
+}
+
+TEST_CASE("a read that began before the kill says nothing about bgpd after it") {
+  auto world = two_rules();
+  world.latency = 5010ms;  // of the read under way when the fallback comes
+  world.manner = Manner::obeys;
+  world.run_for(10s);
+  verdict(world);
+  world.run_until([&] { return !world.stopped.empty(); }, 20s);
+  world.latency = 2ms;
+  world.run_for(500ms);
+  // What it had seen arrives now.
+  world.feed(BgpdRead{Observed{world.config, {{Lookup{p, {}}, true}, {Lookup{q, {}}, true}}}, ""});
+  CHECK(world.controller().report().bgpd_killed);
+  CHECK(world.controller().report().bgpd_gone);
+  world.run_until([&] { return !world.restarted.empty(); }, 20s);
+}
+
+TEST_CASE("a look for the process that began before the kill says nothing about bgpd after it") {
+  Settings settings = one_rule();
+  settings.checks.push_back(check("b"));
+  settings.rules.push_back(rule("second", {q}, {1}));
+  Controller controller(std::move(settings), {}, Time{} + 1s);
+  Time now = Time{} + 1s;
+  const Failure nobody{Trouble::unreachable, {"connect", "refused", ""}};
+  controller.wake(now);
+  controller.on(CheckAnswered{0, SmallWorld::bad()}, now);
+  auto effects = controller.on(BgpdRead{std::unexpected(nobody), ""}, now);
+  REQUIRE(std::ranges::any_of(effects,
+                              [](const Effect& e) { return std::holds_alternative<FindBgpd>(e); }));
+  now += 5s;
+  effects = controller.wake(now);
+  REQUIRE(std::ranges::any_of(effects,
+                              [](const Effect& e) { return std::holds_alternative<StopBgpd>(e); }));
+  controller.on(BgpdStopped{std::vector<pid_t>{4711}}, now);
+  controller.on(BgpdFound{std::vector<pid_t>{4711}}, now);
+  CHECK(controller.report().bgpd_gone);
+  CHECK(controller.report().bgpd_killed);
+}
+
+TEST_CASE("a later run starts the bgpd that an earlier one has killed") {
+  Memory memory;
+  memory.fallback = {.killed = true, .kills = 1};
+  SmallWorld world(one_rule(), memory);
+  world.running = false;
+  world.file = world.config;
+  world.run_for(2s);
+  CHECK(world.restarted.size() == 1);
+  world.run_for(2s);
+  CHECK(world.announced("192.0.2.0/24"));
+}
+
+TEST_CASE("a later run does not restart a bgpd that runs again") {
+  Memory memory;
+  memory.fallback = {.killed = true, .kills = 1};
+  SmallWorld world(one_rule(), memory);
+  world.latency = 500ms;  // the verdict is in before bgpd has been read
+  world.run_for(10s);
+  CHECK(world.restarted.empty());
+  CHECK_FALSE(world.controller().memory().fallback.killed);
+}
+
+TEST_CASE("whoever dies in the middle of a kill knows about it afterwards") {
+  auto world = two_rules();
+  world.manner = Manner::locked;
+  verdict(world);
+  world.run_until([&] { return !world.stopped.empty(); });
+  CHECK(world.controller().memory().fallback.killed);
+}
+
+TEST_CASE("a process table that cannot be read does not keep a killed bgpd down") {
+  auto world = two_rules();
+  world.manner = Manner::locked;
+  world.find_fails = true;
+  verdict(world);
+  world.run_until([&] { return !world.running; });
+  world.manner = Manner::obeys;
+  world.run_for(5s);
+  CHECK(world.restarted.size() == 1);
+  CHECK(world.announced("198.51.100.0/24"));
+}
