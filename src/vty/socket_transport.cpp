@@ -174,9 +174,15 @@ asio::awaitable<std::expected<void, Failure>> SocketTransport::connect_to(std::s
     co_return failure(Trouble::silent, "connect", "bgpd takes no connection in time",
                       "is it frozen?");
   }
-  if (const auto error = std::get<0>(std::get<0>(first)); error) {
-    co_return cannot_connect(path, error);
+  auto error = std::get<0>(std::get<0>(first));
+  if (!error) {
+    // A full queue of connections is EAGAIN, which Asio takes for "under way", and a socket that is
+    // under way nowhere is ready at once: whether there is a peer tells.
+    error_code no_peer;
+    connection->socket.remote_endpoint(no_peer);
+    if (no_peer) error = asio::error::try_again;
   }
+  if (error) co_return cannot_connect(path, error);
   connection_ = connection;
   path_ = std::move(path);
   co_return std::expected<void, Failure>();
