@@ -1,0 +1,125 @@
+#include "vty/table.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "transcript.hpp"
+
+using namespace withdrawd;
+using test::Transcript;
+using vty::show_command;
+using vty::sourced_locally;
+
+namespace {
+
+core::Prefix prefix(std::string_view text) {
+  return core::Prefix::parse(text).value();
+}
+
+core::InstanceKey key(core::InstanceKey::Kind kind, std::string_view name) {
+  return {kind, core::VtyName::parse(name).value()};
+}
+
+std::string path(std::string_view first_line, std::string_view origin_line) {
+  return "BGP routing table entry for 192.0.2.0/24\nPaths: (1 available)\n  Not advertised to any "
+         "peer\n  " +
+         std::string(first_line) +
+         "\n    0.0.0.0 from 0.0.0.0 (10.0.0.1)\n      Origin IGP, metric 0, " +
+         std::string(origin_line) + "\n      Last update: Mon Nov 23 02:17:17 2026\n";
+}
+
+}  // namespace
+
+TEST_CASE("the table is asked in words that both bgpds answered in the transcripts") {
+  const auto v4 = prefix("203.0.113.0/24");
+  const auto v6 = prefix("2001:db8:55::/48");
+  const auto lab = key(core::InstanceKey::Kind::view, "LAB");
+  const auto customer = key(core::InstanceKey::Kind::vrf, "CUSTOMER");
+  for (const std::string bgpd : {"quagga-1.2.3", "frr-8.4.4"}) {
+    CAPTURE(bgpd);
+    const auto table = Transcript::load(bgpd + "-socket-table");
+    const auto plan = Transcript::load(bgpd + "-socket-plan");
+    CHECK(sourced_locally(table.answer(show_command(prefix("192.0.2.0/24"), {}))) == true);
+    CHECK(sourced_locally(table.answer(show_command(prefix("1.0.0.0/24"), {}))) == false);
+    CHECK(sourced_locally(table.answer(show_command(v4, lab))) == true);
+    CHECK(sourced_locally(table.answer(show_command(v6, lab))) == true);
+    CHECK(sourced_locally(table.answer(
+              show_command(v4, key(core::InstanceKey::Kind::view, "NOSUCH")))) == std::nullopt);
+    CHECK(sourced_locally(plan.answer(show_command(prefix("2001:db8:53::/48"), {}))) == true);
+  }
+  const auto frr = Transcript::load("frr-8.4.4-socket-table");
+  CHECK(sourced_locally(frr.answer(show_command(prefix("192.0.2.0/24"), customer))) == true);
+  CHECK(sourced_locally(frr.answer(show_command(prefix("2001:db8:54::/48"), customer))) == true);
+  // Quagga has no VRFs: it does not know the command.
+  const auto quagga = Transcript::load("quagga-1.2.3-socket-table");
+  CHECK(sourced_locally(quagga.answer(show_command(prefix("192.0.2.0/24"), customer))) ==
+        std::nullopt);
+}
+
+TEST_CASE("a redistributed or aggregated prefix is in the table just as well") {
+  const auto quagga = Transcript::load("quagga-1.2.3-socket-table");
+  CHECK(sourced_locally(quagga.answer("show ip bgp 203.0.113.0/24")) == true);  // redistributed
+  CHECK(sourced_locally(quagga.answer("show ip bgp 198.18.0.0/23")) == true);   // aggregated
+  const auto frr = Transcript::load("frr-8.4.4-socket-table");
+  CHECK(sourced_locally(frr.answer("show ip bgp 203.0.114.0/24")) == true);
+  CHECK(sourced_locally(frr.answer("show ip bgp 203.0.113.0/24")) == true);
+}
+
+TEST_CASE("a path that is being removed is not in the table any more") {
+  for (const std::string bgpd : {"quagga-1.2.3", "frr-8.4.4"}) {
+    CAPTURE(bgpd);
+    const auto plan = Transcript::load(bgpd + "-socket-plan");
+    REQUIRE(plan.answer("show ip bgp 192.0.2.0/24", 1).find("(removed)") != std::string::npos);
+    CHECK(sourced_locally(plan.answer("show ip bgp 192.0.2.0/24", 0)) == true);
+    CHECK(sourced_locally(plan.answer("show ip bgp 192.0.2.0/24", 1)) == false);
+    CHECK(sourced_locally(plan.answer("show ip bgp 192.0.2.0/24", 2)) == false);
+    CHECK(sourced_locally(plan.answer("show ip bgp 192.0.2.0/24", 3)) == true);
+  }
+}
+
+TEST_CASE("only a path of our own counts, and only one that can be announced") {
+  CHECK(sourced_locally(path("Local", "valid, sourced, local, best")) == true);
+  CHECK(sourced_locally(path("Local", "valid, sourced, local")) == true);  // not yet processed
+  CHECK(sourced_locally(path("65002", "valid, external, best")) == false);
+  CHECK(sourced_locally(path("Local", "valid, internal, best")) == false);
+  CHECK(sourced_locally(path("Local, (aggregated by 65002 10.0.0.2)", "valid, internal, best")) ==
+        false);
+  // import-check: the prefix is not in the RIB; but as long as it is best, the peers have it.
+  CHECK(sourced_locally(path("Local", "invalid, sourced, local")) == false);
+  CHECK(sourced_locally(path("Local", "invalid, sourced, local, best (First path received)")) ==
+        true);
+}
+
+TEST_CASE("a path of our own is found behind a removed one and among those of peers") {
+  const auto two = [](std::string_view first, std::string_view second) {
+    return path("Local, (removed)", first) +
+           "  65002\n    10.0.0.2 from 10.0.0.2 (10.0.0.2)\n      Origin IGP, " +
+           std::string(second) + "\n";
+  };
+  CHECK(sourced_locally(two("valid, sourced, local", "valid, sourced, local")) == true);
+  CHECK(sourced_locally(two("valid, sourced, local", "valid, external, best")) == false);
+}
+
+TEST_CASE("the answer is the same with telnet's line ends") {
+  for (const std::string name : {"quagga-1.2.3-telnet-route-map", "frr-8.4.4-telnet-route-map"}) {
+    bool asked = false;
+    const auto transcript = Transcript::load(name);
+    for (const auto& turn : transcript.turns) {
+      if (!turn.send.starts_with("show ")) continue;
+      asked = true;
+      CHECK(sourced_locally(turn.recv) == true);
+    }
+    CHECK(asked);
+  }
+  CHECK(sourced_locally("% Network not in table\r\n") == false);
+}
+
+TEST_CASE("text that answers another question is no answer") {
+  for (const std::string text :
+       {"", "\n", "No BGP process is configured\n", "% Unknown command.\n",
+        "address is malformed\n", "      Origin IGP, valid, sourced, local\n"}) {
+    CAPTURE(text);
+    CHECK(sourced_locally(text) == std::nullopt);
+  }
+}
