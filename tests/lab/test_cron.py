@@ -26,7 +26,7 @@ def crond(program):
     with Lab(program, name="cron") as lab:
         # Its questions are answered, and written down, by us.
         lab.dns.kill()
-        recorder = RecordingServer(lab.edge, "withdrawd")
+        recorder = RecordingServer(lab.edge, program.name[:15])
         lab.stack.callback(recorder.close)
         configuration = lab.write(lab.configuration(check={"interval": "800ms"}, other=False))
         cron_d = lab.directory / "cron.d"
