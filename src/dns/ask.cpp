@@ -306,7 +306,7 @@ asio::awaitable<void> try_tcp(std::shared_ptr<Asking> asking) {
 }
 
 void start_try(const std::shared_ptr<Asking>& asking) {
-  auto ended = [asking](std::exception_ptr thrown) {
+  auto ended = [asking](const std::exception_ptr& thrown) {
     try {
       if (thrown) std::rethrow_exception(thrown);
     } catch (const std::exception& exception) {
@@ -334,7 +334,8 @@ class Closer {
 asio::awaitable<core::Outcome> carry_out(std::shared_ptr<Asking> asking) {
   const Closer closer(asking);
   const auto cancellation = co_await asio::this_coro::cancellation_state;
-  while (!asking->outcome()) {
+  for (;;) {
+    if (const auto& outcome = asking->outcome()) co_return *outcome;
     const auto now = Clock::now();
     if (now >= asking->schedule().deadline()) {
       asking->give_up();
@@ -347,7 +348,6 @@ asio::awaitable<core::Outcome> carry_out(std::shared_ptr<Asking> asking) {
         co_return core::Outcome{OutcomeKind::error, {}, "cancelled"};
     }
   }
-  co_return *asking->outcome();
 }
 
 }  // namespace

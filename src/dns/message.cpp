@@ -285,7 +285,7 @@ core::Result<std::vector<std::uint8_t>> Question::query(std::uint16_t id) const 
   if (!name) return refuse();
   const Packet packet(ldns_pkt_query_new(name.get(), type_, klass_, LDNS_RD));
   if (!packet) return refuse();
-  name.release();  // the packet's by now
+  static_cast<void>(name.release());  // the packet's by now
   ldns_pkt_set_id(packet.get(), id);
   std::uint8_t* wire = nullptr;
   std::size_t size = 0;
