@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/outcome.hpp"
+#include "vty/answers.hpp"
 #include "vty/running_config.hpp"
 #include "vty/socket_transport.hpp"
 #include "vty/table.hpp"
@@ -53,13 +54,12 @@ std::string describe(const std::vector<const core::Change*>& changes) {
 
 /// For one line of a log: `"no network …": % Can't find static route specified`
 std::string describe(const Reply& reply) {
-  std::string_view text = reply.text;
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
-  auto said = text.empty() ? fmt::format("status {}", reply.status) : core::printable(text, 160);
+  auto said = one_line(reply.text);
+  if (said.empty()) said = fmt::format("status {}", reply.status);
   return reply.command.empty() ? said : fmt::format("{}: {}", core::printable(reply.command), said);
 }
 
-std::string one_line(const Transport& transport, const core::Error& error) {
+std::string named(const Transport& transport, const core::Error& error) {
   return fmt::format("{}: {}", transport.text(), error.text());
 }
 
@@ -108,7 +108,7 @@ std::vector<Bgpd::Impl::Way*> Bgpd::Impl::order() {
 std::string Bgpd::Impl::via(const Transport& transport, const std::vector<Attempt>& failed) {
   if (failed.empty()) return transport.text();
   std::vector<std::string> others;
-  for (const auto& [other, failure] : failed) others.push_back(one_line(*other, failure.error));
+  for (const auto& [other, failure] : failed) others.push_back(named(*other, failure.error));
   return fmt::format("{} ({})", transport.text(), fmt::join(others, "; "));
 }
 
@@ -120,7 +120,7 @@ Failure Bgpd::Impl::all_failed(std::string tried, const std::vector<Attempt>& fa
     if (failure.trouble == Trouble::refused) trouble = Trouble::refused;
     if (failure.trouble == Trouble::silent && trouble != Trouble::refused)
       trouble = Trouble::silent;
-    reasons.push_back(one_line(*transport, failure.error));
+    reasons.push_back(named(*transport, failure.error));
   }
   return {trouble, {std::move(tried), fmt::format("{}", fmt::join(reasons, "; ")), ""}};
 }
@@ -264,7 +264,7 @@ asio::awaitable<ApplyReport> Bgpd::apply(core::Plan plan, std::vector<core::Look
     auto replies = co_await impl_->configure(transport, plan);
     if (!replies && replies.error().trouble == Trouble::locked) {
       auto error = std::move(replies.error().error);
-      core::Error told{tried, one_line(transport, {error.tried, error.happened, ""}), error.advice};
+      core::Error told{tried, named(transport, {error.tried, error.happened, ""}), error.advice};
       co_return ApplyReport{std::unexpected(Failure{Trouble::locked, std::move(told)}), "",
                             std::move(answered)};
     }

@@ -20,7 +20,6 @@
 #include <optional>
 #include <utility>
 
-#include "core/outcome.hpp"
 #include "core/time.hpp"
 #include "vty/answers.hpp"
 #include "vty/socket_reader.hpp"
@@ -215,9 +214,8 @@ asio::awaitable<SocketTransport::Replies> SocketTransport::ask(std::vector<std::
     std::vector<std::string> enable{"enable"};
     auto enabled = co_await exchange(connection_, std::move(enable));
     if (enabled && enabled->front().status != 0) {
-      enabled =
-          failure(Trouble::refused, "ask \"enable\"",
-                  fmt::format("bgpd answered \"{}\"", core::printable(enabled->front().text, 120)));
+      enabled = failure(Trouble::refused, "ask \"enable\"",
+                        fmt::format("bgpd answered \"{}\"", one_line(enabled->front().text)));
     }
     if (!enabled) {
       close();
@@ -297,7 +295,7 @@ asio::awaitable<SocketTransport::Replies> SocketTransport::configure(
   for (const auto& reply : *replies) {
     if (reply.status != 0 && says_locked(reply.text)) {
       co_return failure(Trouble::locked, quoted(reply.command),
-                        fmt::format("bgpd answered \"{}\"", core::printable(reply.text, 120)),
+                        fmt::format("bgpd answered \"{}\"", one_line(reply.text)),
                         "somebody sits in configuration mode");
     }
   }

@@ -186,10 +186,9 @@ asio::awaitable<std::expected<std::vector<Reply>, Failure>> VtyshTransport::conf
       const bool refused = run->stopped && i + 1 == run->answers.size();
       Reply reply{std::move(run->answers[i]), refused ? 2 : 0, batch[i]};
       if (!reply.text.empty() && says_locked(reply.text)) {
-        co_return failure(
-            Trouble::locked,
-            fmt::format("bgpd answered \"{}\"", core::printable(last_line(reply.text), 120)),
-            "somebody sits in configuration mode");
+        co_return failure(Trouble::locked,
+                          fmt::format("bgpd answered \"{}\"", one_line(reply.text)),
+                          "somebody sits in configuration mode");
       }
       if (!reply.mere_success()) replies.push_back(std::move(reply));
     }

@@ -225,7 +225,7 @@ TEST_CASE("what bgpd said that was not mere success is kept, with control charac
   REQUIRE(report.observed);
   CHECK(report.answered ==
         Lines{"no network 192.0.2.0/24: % Can't find specified static route configuration.",
-              "end: strange \\x1b[31m\\x0atext"});
+              "end: strange \\x1b[31m; text"});
 }
 
 TEST_CASE("a transport that fails is passed over for a while, and the next one does the work") {

@@ -1,0 +1,34 @@
+#include "vty/answers.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+using namespace withdrawd::vty;
+
+TEST_CASE("every way of saying that the configuration is locked is understood") {
+  for (const std::string answer :
+       {"VTY configuration is locked by other VTY\n", "% Configuration is locked by other client\n",
+        "% Can't enter config; running datastore locked by another session\n",
+        "running configuration is locked by another client\n"}) {
+    CAPTURE(answer);
+    CHECK(says_locked(answer));
+  }
+}
+
+TEST_CASE("no other refusal is taken for the lock") {
+  for (const std::string answer :
+       {"", "% Can't find static route specified\n", "BGP is already running; AS is 65001\n",
+        "% [BGP] Unknown command: configure terminal\n", "% Command incomplete.\n"}) {
+    CAPTURE(answer);
+    CHECK_FALSE(says_locked(answer));
+  }
+}
+
+TEST_CASE("an answer of several lines becomes one for the log") {
+  CHECK(one_line("BGP view name and AS number mismatch\r\n\nBGP is already running\n") ==
+        "BGP view name and AS number mismatch; BGP is already running");
+  CHECK(one_line("\x1b[2J\n") == "\\x1b[2J");
+  CHECK(one_line("\n\n").empty());
+  CHECK(one_line("abcdef", 3) == "abc...");
+}
