@@ -11,23 +11,16 @@ std::string Complaint::text() const {
   return fmt::format("{}: {}: {}", place, grade == Grade::error ? "error" : "warning", message);
 }
 
-void Complaints::error(Position at, std::string message) {
-  gathered_.push_back({Complaint::Grade::error, file_, at.line, at.column, std::move(message)});
-}
-
-void Complaints::warning(Position at, std::string message) {
-  gathered_.push_back({Complaint::Grade::warning, file_, at.line, at.column, std::move(message)});
+void Complaints::add(Complaint::Grade grade, Position at, std::string message) {
+  // Behind those of the same place: what was seen first is said first.
+  const auto behind = std::ranges::upper_bound(
+      gathered_, at, {}, [](const Complaint& c) { return Position{c.line, c.column}; });
+  gathered_.insert(behind, {grade, file_, at.line, at.column, std::move(message)});
 }
 
 bool Complaints::any_error() const {
   return std::ranges::any_of(gathered_,
                              [](const auto& c) { return c.grade == Complaint::Grade::error; });
-}
-
-std::vector<Complaint> Complaints::sorted() && {
-  std::ranges::stable_sort(gathered_, {},
-                           [](const Complaint& c) { return Position{c.line, c.column}; });
-  return std::move(gathered_);
 }
 
 std::string did_you_mean(const std::string& suggestion) {

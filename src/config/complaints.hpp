@@ -19,14 +19,20 @@ class Complaints {
  public:
   explicit Complaints(std::string file) : file_(std::move(file)) {}
 
-  void error(Position at, std::string message);
-  void warning(Position at, std::string message);
+  void error(Position at, std::string message) {
+    add(Complaint::Grade::error, at, std::move(message));
+  }
+  void warning(Position at, std::string message) {
+    add(Complaint::Grade::warning, at, std::move(message));
+  }
 
   bool any_error() const;
   /// In the order of the file.
-  std::vector<Complaint> sorted() &&;
+  std::vector<Complaint> take() && { return std::move(gathered_); }
 
  private:
+  void add(Complaint::Grade grade, Position at, std::string message);
+
   std::string file_;
   std::vector<Complaint> gathered_;
 };

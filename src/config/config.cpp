@@ -228,10 +228,10 @@ ParseResult parse(std::string_view text, std::string file) {
   if (root && root->empty()) {
     complaints.error({}, fmt::format("no configuration in it ({})", example));
   }
-  if (!root || root->empty()) return std::unexpected(std::move(complaints).sorted());
+  if (!root || root->empty()) return std::unexpected(std::move(complaints).take());
   auto config = agree(read(*root, complaints), complaints);
-  if (complaints.any_error()) return std::unexpected(std::move(complaints).sorted());
-  return Parsed{std::move(config), std::move(complaints).sorted()};
+  if (complaints.any_error()) return std::unexpected(std::move(complaints).take());
+  return Parsed{std::move(config), std::move(complaints).take()};
 }
 
 ParseResult load(const std::filesystem::path& file) {
@@ -239,7 +239,7 @@ ParseResult load(const std::filesystem::path& file) {
   if (text) return parse(*text, file.native());
   Complaints complaints(file.native());
   complaints.error({}, text.error());
-  return std::unexpected(std::move(complaints).sorted());
+  return std::unexpected(std::move(complaints).take());
 }
 
 }  // namespace withdrawd::config

@@ -49,7 +49,8 @@ void complain_of_overlaps(const std::vector<ReadSection<RuleDraft>>& rules,
   for (auto& [instance, prefixes] : by_instance) {
     // Sorted like this, a prefix comes right behind all those that contain it and what else they
     // contain: a stack of the open ones is all that needs comparing.
-    std::ranges::stable_sort(prefixes, {}, &Placed::prefix);
+    std::ranges::sort(prefixes, {},
+                      [](const Placed& placed) { return std::pair(placed.prefix, placed.at); });
     std::vector<const Placed*> open;
     for (const auto& placed : prefixes) {
       while (!open.empty() && !open.back()->prefix.contains(placed.prefix)) open.pop_back();

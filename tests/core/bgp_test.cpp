@@ -60,7 +60,8 @@ TEST_CASE("a name that could become more than a word is refused, naming the byte
   CHECK(refused("!x") == "read name \"!x\": byte 1 is '!'" + rule);
   CHECK(refused("\xc3\xa9") == "read name \"\\xc3\\xa9\": byte 1 is '\\xc3'" + rule);
   CHECK(VtyName::parse(std::string(128, 'x')).error().happened == "it has 128 bytes");
-  for (const char c : std::string(" \t\r\n\0!#?|;'\"\\$`<>(){}[]*&,^%", 32)) {
+  using namespace std::string_view_literals;
+  for (const char c : " \t\r\n\0!#?|;'\"\\$`<>(){}[]*&,^%"sv) {
     CAPTURE(c);
     CHECK_FALSE(VtyName::parse(std::string("A") + c));
   }
