@@ -97,11 +97,12 @@ struct Bgpd::Impl {
 std::vector<Bgpd::Impl::Way*> Bgpd::Impl::order() {
   const auto now = steady_clock::now();
   std::vector<Way*> all;
+  std::vector<Way*> passed_over;
   for (auto& way : ways) {
     if (way.passed_over_until && *way.passed_over_until <= now) way.passed_over_until.reset();
-    all.push_back(&way);
+    (way.passed_over_until ? passed_over : all).push_back(&way);
   }
-  std::ranges::stable_partition(all, [](const Way* way) { return !way->passed_over_until; });
+  all.insert(all.end(), passed_over.begin(), passed_over.end());
   return all;
 }
 
