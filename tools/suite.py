@@ -18,7 +18,7 @@ LAB = ROOT / "tests" / "lab"
 # It takes minutes, nearly all of them waiting for crond: runs beside everything else.
 SLOW = "test_cron.py"
 UNIT_TEST_LIMIT = 600
-SHOW_PROGRESS_EVERY = 20
+SHOW_PROGRESS_EVERY = 60
 
 
 def say(text=""):
@@ -151,7 +151,7 @@ class LabRun:
 
     def __init__(self, build, title, arguments, word, output=None):
         self.title, self.output = title, output
-        self.report = build.folder / f"lab-{title}.xml"
+        self.report = build.folder / f"lab-{title.replace(' ', '-')}.xml"
         self.report.unlink(missing_ok=True)
         argv = [
             "/usr/bin/python3", "-B", "-m", "pytest", "-p", "no:cacheprovider", "-rfEs", "-v",
@@ -203,7 +203,7 @@ def run(options, tally, stack):
     lab = everything or options.lab
     beside = None
     if lab:
-        beside = LabRun(main, "cron", [LAB / SLOW], options.k, output=main.folder / "lab-cron.log")
+        beside = LabRun(main, "crond", [LAB / SLOW], options.k, output=main.folder / "lab-crond.log")
         stack.callback(beside.end)
     if everything or options.unit:
         unit_tests(main, options.k, tally)
@@ -221,7 +221,7 @@ def run(options, tally, stack):
             tally.fail("build: " + checked.title)
     if lab:
         say("lab tests")
-        rest = LabRun(main, "all but cron", [f"--ignore={LAB / SLOW}", LAB], options.k)
+        rest = LabRun(main, "all but crond", [f"--ignore={LAB / SLOW}", LAB], options.k)
         stack.callback(rest.end)
         rest.finish(tally)
         if beside.process.poll() is None:

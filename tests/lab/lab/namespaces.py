@@ -31,6 +31,9 @@ class NetworkNamespace:
         try:
             command("ip", "netns", "add", self.name)
             self.ip("link", "set", "lo", "up")
+            # Where the host has switched IPv6 off, a new namespace begins like that.
+            off = "/proc/sys/net/ipv6/conf/{all,default}/disable_ipv6"
+            command(*self.enter("bash", "-c", f"echo 0 | tee {off}"), check=False)
         except BaseException:
             _remove(self.name)
             raise
