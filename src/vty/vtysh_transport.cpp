@@ -23,8 +23,8 @@ namespace asio = boost::asio;
 
 // Linux refuses a single argument of 128 KiB and more (MAX_ARG_STRLEN).
 constexpr std::size_t longest_argument = 64 * 1024;
-// What a run may take for each command on top of the time limit for a run: measured at 20 us on
-// Quagga and FRR; thousands of statements on a slow host must not look like a frozen bgpd.
+// What a run may take for each command on top of the time limit for a run: measured at 0.1 to 0.3
+// ms on Quagga and FRR; thousands of statements on a slow host must not look like a frozen bgpd.
 constexpr auto time_per_command = std::chrono::milliseconds(1);
 constexpr std::size_t longest_output = std::size_t{64} * 1024 * 1024;
 
