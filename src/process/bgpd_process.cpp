@@ -258,7 +258,7 @@ asio::awaitable<core::Result<std::string>> restart(core::BgpdProcess bgpd) {
     if (const auto said = last_words(printed); !said.empty()) happened += "; it said: " + said;
     co_return std::unexpected(core::Error{tried, std::move(happened), ""});
   }
-  co_return printed;
+  co_return last_words(printed);
 }
 
 core::Result<std::vector<std::string>> default_restart(const fs::path& root) {

@@ -24,9 +24,9 @@ core::Result<std::vector<pid_t>> find(const core::BgpdProcess& bgpd);
 /// none: bgpd was not running.
 boost::asio::awaitable<core::Result<std::vector<pid_t>>> stop(core::BgpdProcess bgpd);
 
-/// Runs the restart command (`default_restart()` if none is configured). Gives what it printed, as
-/// it printed it (escape it before it is logged), or an error: it could not be started, failed or
-/// took too long.
+/// Runs the restart command (`default_restart()` if none is configured). Gives the end of
+/// what it printed, as one line fit for a log, or an error: it could not be started, failed or took
+/// too long.
 boost::asio::awaitable<core::Result<std::string>> restart(core::BgpdProcess bgpd);
 
 /// The restart command for a host whose configuration names none: systemctl or the init script of
