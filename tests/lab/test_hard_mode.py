@@ -113,7 +113,7 @@ def test_without_a_configuration_bgpd_is_found_by_its_name(secluded):
         lab.dns.repair()
         withdrawd.wait_for_line("restarted", level="warning", within=10)
         lab.wait_for_announcements(Prefixes.ALL)
-        withdrawd.terminate()
+        assert withdrawd.terminate() == 0
     # The peer's bgpd is called the same, and was in another PID namespace.
     assert set(x["dropped"] for x in lab.peer.sessions().values()) == {1}
 

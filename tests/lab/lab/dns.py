@@ -107,6 +107,8 @@ zone:
         """SIGKILL; the time at which it was sent."""
         at = time.time()
         self.program.kill()
+        # Its children die with it, but not in the same moment, and they hold the port.
+        self._wait_for("REFUSED PORT")
         return at
 
     def freeze(self):

@@ -107,7 +107,7 @@ class PidNamespace:
     def close(self):
         # The kernel kills everything in a PID namespace whose init ends.
         _kill(self.init)
-        self.holder.wait()
+        self.holder.wait(timeout=10)
         self.holder.stdout.close()
 
 

@@ -1,9 +1,11 @@
 """Programs that the lab runs, and withdrawd among them."""
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
+from pathlib import Path
 
 from .waiting import wait_until
 
@@ -46,8 +48,30 @@ class Program:
         except FileNotFoundError:
             return ""
 
+    def pids(self):
+        """The program's own. To enter a PID namespace nsenter is not replaced by the program, but
+        waits for it; and such a namespace ends only when all in it have been waited for."""
+        pid = self.process.pid
+        if self.argv[0] != "nsenter" or "--pid" not in self.argv:
+            return [pid]
+        try:
+            return [int(x) for x in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        except OSError:
+            return []
+
+    def signal_it(self, number):
+        """To the program alone."""
+        if not self.running:
+            return
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     def close(self):
-        # Also when the leader has ended: others of its group may live.
+        self.signal_it(signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=5)
+        # Others of its group may live.
         self.signal(signal.SIGKILL)
         self.process.wait()
 
@@ -103,6 +127,6 @@ class Withdrawd(Program):
 
     def terminate(self, within=5):
         """SIGTERM; its exit status."""
-        self.process.send_signal(signal.SIGTERM)
+        self.signal_it(signal.SIGTERM)
         return self.wait(within)
 
