@@ -366,10 +366,10 @@ TEST_CASE("an answer may hold what looks like prompts and echoes") {
 
 TEST_CASE("telnet's own language is swallowed wherever it stands, and never answered") {
   const std::string noise =
-      "\xff\xfb\x01"                      // WILL ECHO
-      "\xff\xf1"                          // NOP
-      "\xff\xfa\x18\x01\xff\xff\xff\xf0"  // a subnegotiation with an escaped 0xFF in it
-      "\xff\xfd\x18";                     // DO TERMINAL-TYPE
+      "\xff\xfb\x01"                          // WILL ECHO
+      "\xff\xf1"                              // NOP
+      "\xff\xfa\x18\x01\xff\xff\x02\xff\xf0"  // a subnegotiation with an escaped 0xFF in it
+      "\xff\xfd\x18";                         // DO TERMINAL-TYPE
   for (const std::size_t piece : {whole, std::size_t{1}}) {
     ModelVty peer;
     peer.answers["show one"] = "a" + noise + "b\xff\xff" + "c\n";
