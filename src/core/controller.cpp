@@ -85,15 +85,12 @@ void Controller::process_found(const BgpdFound& found, Time now, Effects& effect
   if (found.pids) {
     soft_->process_found(!found.pids->empty(), now);
     if (!found.pids->empty()) last_resort_->bgpd_is_back(effects);
-    cannot_look_.clear();
     return;
   }
   // Who cannot look must assume that it runs, save when it was killed and not started again.
   soft_->process_found(!last_resort_->keeps_down(), now);
   std::string text = found.pids.error().text();
-  if (text == cannot_look_) return;
-  effects.push_back(Tell{Severity::error, text});
-  cannot_look_ = std::move(text);
+  if (told_.is_news(text, now)) effects.push_back(Tell{Severity::error, std::move(text)});
 }
 
 void Controller::process_stopped(const BgpdStopped& stopped, Time now, Effects& effects) {

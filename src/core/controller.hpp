@@ -10,6 +10,7 @@
 #include "core/events.hpp"
 #include "core/fallback.hpp"
 #include "core/hard_path.hpp"
+#include "core/repeated_failure.hpp"
 #include "core/settings.hpp"
 #include "core/soft_path.hpp"
 
@@ -18,7 +19,7 @@ namespace withdrawd::core {
 /// What one run leaves to the next. Losing it costs no correctness but what it says here.
 struct Memory {
   std::map<std::string, HealthCount> checks;  ///< by name: counts continue
-  SoftPath::Options options;                  ///< of withdrawn statements
+  SoftPath::Options options;                  ///< of the statements, as they were last seen
   LastResort::Memory fallback;                ///< a bgpd that we killed is ours to start
   bool operator==(const Memory&) const = default;
 };
@@ -83,7 +84,7 @@ class Controller {
   std::unique_ptr<HardPath> hard_;
   bool finding_ = false;
   bool find_is_void_ = false;  ///< the look under way began before bgpd was killed or started
-  std::string cannot_look_;    ///< told once
+  RepeatedFailure told_;
 };
 
 }  // namespace withdrawd::core

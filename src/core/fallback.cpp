@@ -10,7 +10,6 @@ namespace {
 
 constexpr Duration stop_again_after = std::chrono::seconds(1);
 constexpr Duration longest_restart_pause = std::chrono::seconds(60);
-constexpr Duration repeat_failure_after = std::chrono::seconds(60);
 
 void sooner(std::optional<Time>& wake, Time candidate) {
   if (!wake || candidate < *wake) wake = candidate;
@@ -44,10 +43,7 @@ Duration LastResort::pause_after_restart() const {
 // `failure` is what tells two lines apart; the cause in front of it changes with every outcome.
 void LastResort::tell(const std::string& cause, const std::string& failure, Time now,
                       Effects& effects) {
-  std::erase_if(told_, [&](const auto& told) { return now - told.second >= repeat_failure_after; });
-  if (told_.emplace(failure, now).second) {
-    effects.push_back(Tell{Severity::critical, cause + failure});
-  }
+  if (told_.is_news(failure, now)) effects.push_back(Tell{Severity::critical, cause + failure});
 }
 
 void LastResort::advance(const SoftPath& soft, Time now, Effects& effects) {

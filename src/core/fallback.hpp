@@ -1,10 +1,10 @@
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 
 #include "core/events.hpp"
+#include "core/repeated_failure.hpp"
 #include "core/settings.hpp"
 #include "core/soft_path.hpp"
 
@@ -63,7 +63,7 @@ class LastResort {
   bool told_forbidden_ = false;
   bool told_unkillable_ = false;
   std::string cause_;
-  std::map<std::string, Time> told_;  ///< failures, so that none is repeated too soon
+  RepeatedFailure told_;
 };
 
 }  // namespace withdrawd::core

@@ -58,6 +58,10 @@ void HardPath::on(const BgpdFound& event, Time now, Effects& effects) {
     ended(false, now, effects);
     return;
   }
+  // Of what was heard since the look began, the latest counts. (Once known, health stays known.)
+  const Health all = health();
+  round_healthy_ = all == Health::up;
+  round_story_ = story(all);
   const std::string_view dns = round_healthy_ ? "DNS ok" : "DNS failing";
   switch (four_cases(round_healthy_, !event.pids->empty())) {
     case Action::take_down:

@@ -27,7 +27,6 @@ constexpr Duration longest_retry_pause = milliseconds(500);
 // A connection that ends is often followed by a bgpd that starts.
 constexpr Duration reconnect_pause = milliseconds(20);
 constexpr Duration process_pause = seconds(1);
-constexpr Duration repeat_failure_after = seconds(60);
 // A statement whose prefix has not reached the table by then is not going to.
 constexpr Duration table_patience = seconds(1);
 
@@ -140,9 +139,9 @@ void SoftPath::verdict(Time now, Effects& effects) {
       case Health::down:
         desired = Desired::withdrawn;
         break;
-      // Once there has been a verdict, health never is unknown again.
+      // Also again: the one check that was known to be down is up, another was not asked yet.
       case Health::unknown:
-        continue;
+        break;
     }
     if (desired == slot.desired) continue;
     slot.desired = desired;
@@ -152,7 +151,7 @@ void SoftPath::verdict(Time now, Effects& effects) {
     slot.table_differs_since.reset();
     const View seen = view(slot);
     judge_exposure(slot, seen, now);
-    if (agrees(slot, seen)) {
+    if (desired != Desired::as_it_is && agrees(slot, seen)) {
       effects.push_back(
           Tell{Severity::info, fmt::format("rule \"{}\": {} is {} already: {}", slot.rule->name,
                                            slot.prefix.text(), name(desired), cause(*slot.rule))});
@@ -238,8 +237,7 @@ void SoftPath::observe(const Observed& observed, Time now, Effects& effects) {
 
 void SoftPath::failed(const Failure& failure, Time now, Effects& effects) {
   std::string text = failure.error.text();
-  std::erase_if(told_, [&](const auto& told) { return now - told.second >= repeat_failure_after; });
-  const bool first = told_.emplace(text, now).second;
+  const bool first = told_.is_news(text, now);
   if (first) effects.push_back(Tell{Severity::error, text});
 
   // Whether it had an effect is not known. Somebody else may put things right as well: the one who
@@ -521,7 +519,6 @@ SoftPath::Options SoftPath::options() const {
   Options options;
   for (const Slot& slot : slots_) {
     if (!slot.options || *slot.options == NetworkOptions{}) continue;
-    if (seen_ && view(slot).configured) continue;
     options.emplace(Key{slot.rule->name, slot.prefix}, *slot.options);
   }
   return options;

@@ -10,6 +10,7 @@
 #include "core/check_schedule.hpp"
 #include "core/desired.hpp"
 #include "core/events.hpp"
+#include "core/repeated_failure.hpp"
 #include "core/settings.hpp"
 
 namespace withdrawd::core {
@@ -78,7 +79,9 @@ class SoftPath {
   /// that can be controlled.
   unsigned times_obeyed() const { return obeyed_; }
   bool busy() const { return busy_; }
-  Options options() const;  ///< of the statements that are not there now
+  /// Of the statements, as they were last seen: also of those that stand, for they may be gone when
+  /// the next run begins.
+  Options options() const;
   std::vector<PrefixReport> report() const;
 
  private:
@@ -152,7 +155,7 @@ class SoftPath {
   std::string unanswered_;  ///< bgpd does not answer: why; empty: it does
   std::string refusal_;     ///< bgpd answers, but does not take the plan: why
   bool told_unanswered_ = false;
-  std::map<std::string, Time> told_;  ///< failures, so that none is repeated too soon
+  RepeatedFailure told_;
 };
 
 }  // namespace withdrawd::core

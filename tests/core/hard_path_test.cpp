@@ -212,6 +212,17 @@ TEST_CASE("hard: an answer during a round that changes the verdict begins the ne
   CHECK(took < 10ms);
 }
 
+TEST_CASE("hard: what is heard while bgpd is looked for counts") {
+  SmallWorld world(hard(2));
+  world.run_for(2s);
+  world.dns[0] = SmallWorld::bad();
+  world.run_until([&] { return world.count_told(Severity::warning, "\"c0\"") == 1; });
+  REQUIRE(world.controller().busy());
+  world.feed(CheckAnswered{0, SmallWorld::good()});
+  world.run_for(100ms);
+  CHECK(world.stopped.empty());
+}
+
 TEST_CASE("hard: a single round is not over before its last answer has counted") {
   Settings settings = hard(2);
   settings.first_outcome_decides = true;

@@ -176,6 +176,23 @@ TEST_CASE("what an earlier run had counted is not acted upon before this one has
   CHECK(world.sent.empty());
 }
 
+TEST_CASE("a rule of which nobody knows any longer that it is sick is left as it is") {
+  Settings settings;
+  settings.checks = {check("a", 2), check("b")};
+  settings.rules = {rule("both", {p}, {0, 1})};
+  Memory memory;
+  memory.checks["a"] = {Health::down, 1, false};
+  SmallWorld world(std::move(settings), memory);
+  world.networks().emplace(p, NetworkOptions{});
+  world.manner = Manner::locked;
+  world.feed(CheckAnswered{0, SmallWorld::good()});
+  CHECK(world.controller().report().prefixes[0].desired == Desired::withdrawn);
+  world.feed(CheckAnswered{0, SmallWorld::good()});
+  CHECK(world.controller().report().prefixes[0].desired == Desired::as_it_is);
+  world.feed(CheckAnswered{1, SmallWorld::bad()});
+  CHECK(world.controller().report().prefixes[0].desired == Desired::withdrawn);
+}
+
 TEST_CASE("a prefix comes back with the route-map it had") {
   auto world = sick_world(one_rule(), tagged);
   world.dns[0] = SmallWorld::good();
@@ -195,17 +212,23 @@ TEST_CASE("a prefix comes back with the options it had in an earlier run") {
 }
 
 TEST_CASE("options are remembered while the statement is away, also when bgpd cannot be read") {
+  const SoftPath::Options remembered{{SoftPath::Key{"anycast", p}, tagged}};
   auto world = sick_world(one_rule(), tagged);
-  CHECK(world.controller().memory().options ==
-        SoftPath::Options{{SoftPath::Key{"anycast", p}, tagged}});
+  CHECK(world.controller().memory().options == remembered);
   world.manner = Manner::unreachable;
   world.lose_connection();
-  CHECK(world.controller().memory().options.size() == 1);
-  world.manner = Manner::obeys;
-  world.dns[0] = SmallWorld::good();
-  world.run_for(2s);
-  REQUIRE(world.announced("192.0.2.0/24"));
-  CHECK(world.controller().memory().options.empty());
+  CHECK(world.controller().memory().options == remembered);
+}
+
+TEST_CASE("whoever dies while a withdrawal is under way knows the options afterwards") {
+  auto world = healthy_world(one_rule(), tagged);
+  world.dns[0] = SmallWorld::bad();
+  world.run_until([&] { return !world.sent.empty(); });
+  const Memory memory = world.controller().memory();
+  SmallWorld next(one_rule(), memory);
+  next.config.route_maps = {"TAG"};
+  next.run_for(1s);
+  CHECK(next.statements() == Statements{"network 192.0.2.0/24 route-map TAG"});
 }
 
 TEST_CASE("the options that somebody gave the statement last are the ones that count") {
@@ -492,4 +515,12 @@ TEST_CASE("a process table that cannot be read is told once") {
   world.run_for(1min);
   CHECK(world.count_told(Severity::error, "no /proc") == 1);
   CHECK_FALSE(world.controller().report().bgpd_gone);
+  // Nor when it can be read now and then.
+  world.run_for(5s);
+  const auto told = world.count_told(Severity::error, "no /proc");
+  for (int i = 0; i < 10; ++i) {
+    world.find_fails = !world.find_fails;
+    world.run_for(2s);
+  }
+  CHECK(world.count_told(Severity::error, "no /proc") == told);
 }
