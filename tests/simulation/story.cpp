@@ -1,0 +1,267 @@
+#include "story.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "random.hpp"
+
+namespace withdrawd::simulation {
+
+using core::Duration;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+core::VtyName vty_name(std::string_view text) {
+  return core::VtyName::parse(text).value();
+}
+
+constexpr std::array prefixes{"192.0.2.0/24", "198.51.100.0/24", "203.0.113.64/26",
+                              "2001:db8:53::/48", "2001:db8:54::/64"};
+
+/// How much of it there is, and how long it lasts.
+struct Kind {
+  What what;
+  unsigned weight;
+  Duration shortest;
+  Duration longest;
+};
+
+constexpr std::array soft_kinds{
+    Kind{What::dns_answers, 10, {}, {}},
+    Kind{What::dns_nxdomain, 5, seconds(1), seconds(40)},
+    Kind{What::dns_servfail, 4, seconds(1), seconds(40)},
+    Kind{What::dns_dead, 8, seconds(1), seconds(60)},
+    Kind{What::dns_loses, 4, seconds(2), seconds(20)},
+    Kind{What::dns_slow, 3, seconds(2), seconds(20)},
+    Kind{What::dns_flaps, 4, seconds(5), seconds(30)},
+    Kind{What::bgpd_frozen, 5, milliseconds(100), seconds(20)},
+    Kind{What::bgpd_dies, 4, milliseconds(200), seconds(20)},
+    Kind{What::bgpd_restarted, 4, milliseconds(50), seconds(2)},
+    Kind{What::vty_deaf, 4, milliseconds(100), seconds(15)},
+    Kind{What::vty_hangs_up, 3, {}, {}},
+    Kind{What::vty_locked, 7, milliseconds(100), seconds(20)},
+    Kind{What::vty_refuses, 4, milliseconds(100), seconds(15)},
+    Kind{What::vty_without_effect, 3, milliseconds(100), seconds(15)},
+    Kind{What::vty_cut, 4, seconds(1), seconds(15)},
+    Kind{What::lookups_unanswered, 2, milliseconds(500), seconds(10)},
+    Kind{What::table_slow, 3, seconds(1), seconds(20)},
+    Kind{What::types_network, 5, {}, {}},
+    Kind{What::types_no_network, 5, {}, {}},
+    Kind{What::frr_reload, 4, {}, {}},
+    Kind{What::writes_memory, 2, {}, {}},
+    Kind{What::redistributes, 2, seconds(1), seconds(30)},
+    Kind{What::route_gone, 2, seconds(1), seconds(20)},
+    Kind{What::route_map_gone, 2, seconds(1), seconds(20)},
+    Kind{What::find_fails, 2, seconds(1), seconds(20)},
+    Kind{What::stop_fails, 2, seconds(1), seconds(20)},
+    Kind{What::restart_fails, 3, seconds(1), seconds(30)},
+    Kind{What::restart_in_vain, 2, seconds(1), seconds(30)},
+    Kind{What::withdrawd_dies, 6, milliseconds(1), seconds(8)},
+    Kind{What::starved, 2, milliseconds(50), seconds(6)},
+};
+
+}  // namespace
+
+Setting make_setting(std::uint64_t seed) {
+  Random random(seed * 2 + 1);
+  Setting setting;
+  core::Settings& settings = setting.settings;
+  settings.mode = random.chance(15) ? core::Mode::hard : core::Mode::soft;
+  setting.dialect = random.chance(50) ? Dialect::quagga : Dialect::frr;
+  setting.patience = random.between(seconds(1), seconds(4));
+  setting.keeps_connection = random.chance(70);
+  // In hard mode the two would fight forever, as documented.
+  setting.watchfrr = settings.mode == core::Mode::soft && random.chance(25);
+
+  const std::size_t checks = 1 + random.below(3);
+  for (std::size_t i = 0; i < checks; ++i) {
+    settings.checks.push_back(
+        {fmt::format("check{}", i),
+         {{core::Address::parse("127.0.0.1").value(), static_cast<std::uint16_t>(53 + i)},
+          "www.test.com"},
+         {.rise = 1 + static_cast<unsigned>(random.below(3)),
+          .fall = 1 + static_cast<unsigned>(random.below(3))}});
+  }
+
+  const auto asn = core::Asn::from(65001).value();
+  setting.file.instances.push_back({asn, {}, {}});
+  const bool two = random.chance(30);
+  const core::InstanceKey other{setting.dialect == Dialect::frr ? core::InstanceKey::Kind::vrf
+                                                                : core::InstanceKey::Kind::view,
+                                vty_name("RED")};
+  if (two) setting.file.instances.push_back({asn, other, {}});
+  setting.file.route_maps = {"TAG", "OTHER"};
+
+  std::size_t next = 0;
+  const std::size_t rules = 1 + random.below(3);
+  for (std::size_t i = 0; i < rules && settings.mode == core::Mode::soft; ++i) {
+    core::Rule rule{.name = fmt::format("rule{}", i),
+                    .prefixes = {},
+                    .checks = {random.below(checks)},
+                    .instance = {},
+                    .route_map = {},
+                    .may_fall_back = !random.chance(20)};
+    if (checks > 1 && random.chance(30)) rule.checks = {0, 1};
+    if (random.chance(20)) rule.route_map = vty_name("OTHER");
+    const BgpdModel::Place place = two ? random.below(2) : 0;
+    if (two) rule.instance.key = place == 0 ? core::InstanceKey{} : other;
+    for (std::size_t n = 1 + random.below(2); n > 0 && next < prefixes.size(); --n) {
+      const auto prefix = core::Prefix::parse(prefixes[next++]).value();
+      rule.prefixes.push_back(prefix);
+      setting.slots.push_back({i, prefix, place});
+      if (random.chance(15)) continue;
+      core::NetworkOptions options;
+      if (random.chance(40)) options.route_map = vty_name("TAG");
+      if (random.chance(10)) options.backdoor = true;
+      setting.file.instances[place].networks.emplace(prefix, options);
+    }
+    settings.rules.push_back(std::move(rule));
+  }
+  // A neighbour that is nobody's to touch.
+  setting.file.instances[0].networks.emplace(core::Prefix::parse("203.0.113.0/26").value(),
+                                             core::NetworkOptions{});
+  settings.fallback.after = random.between(seconds(2), seconds(5));
+  settings.fallback.restart_delay_max = seconds(20);
+  settings.reconcile_interval = random.between(seconds(4), seconds(10));
+  return setting;
+}
+
+Story make_story(std::uint64_t seed, const Setting& setting, Duration length) {
+  Random random(seed * 2 + 2);
+  unsigned weights = 0;
+  for (const Kind& kind : soft_kinds) weights += kind.weight;
+
+  Story story;
+  Duration at = random.between({}, seconds(3));
+  while (at < length) {
+    auto pointer = static_cast<unsigned>(random.below(weights));
+    const Kind* kind = soft_kinds.begin();
+    while (pointer >= kind->weight) pointer -= kind++->weight;
+    // Short ones are as likely as long ones.
+    const Duration longest = random.chance(50) ? kind->longest : kind->shortest + seconds(1);
+    const Duration lasts = random.between(kind->shortest, std::max(kind->shortest, longest));
+    const bool dns = kind->what <= What::dns_flaps;
+    const std::size_t whoms = dns ? setting.settings.checks.size() : setting.slots.size();
+    story.push_back({at, kind->what, whoms > 0 ? random.below(whoms) : 0,
+                     std::min(lasts, length - at), random.next()});
+    // Troubles come in packs.
+    at += random.chance(60) ? random.between({}, seconds(2)) : random.between({}, seconds(25));
+  }
+  return story;
+}
+
+std::string in_words(const Setting& setting) {
+  const core::Settings& settings = setting.settings;
+  std::string text = fmt::format(
+      "{} mode; {}; transports wait {} for an answer{}; {}; fallback after {}, "
+      "reconcile every {}",
+      settings.mode == core::Mode::hard ? "hard" : "soft",
+      setting.dialect == Dialect::frr ? "FRR" : "Quagga", core::describe(setting.patience),
+      setting.keeps_connection ? " on a connection that stays open" : "",
+      setting.watchfrr ? "watchfrr watches" : "nobody watches bgpd",
+      core::describe(settings.fallback.after), core::describe(settings.reconcile_interval));
+  for (const core::Check& check : settings.checks) {
+    text +=
+        fmt::format("\n  {}: rise {}, fall {}", check.name, check.policy.rise, check.policy.fall);
+  }
+  for (const Slot& slot : setting.slots) {
+    const core::Rule& rule = settings.rules[slot.rule];
+    const auto& networks = setting.file.instances[slot.place].networks;
+    const auto there = networks.find(slot.prefix);
+    text += fmt::format(
+        "\n  {}: {} in {}, depends on {}{}{}{}; {}", rule.name, slot.prefix.text(),
+        setting.file.instances[slot.place].text(), settings.checks[rule.checks[0]].name,
+        rule.checks.size() > 1 ? " and " + settings.checks[rule.checks[1]].name : "",
+        rule.route_map ? ", route_map " + rule.route_map->text() : "",
+        rule.may_fall_back ? "" : ", fallback never",
+        there == networks.end() ? std::string("not in bgpd's file")
+                                : fmt::format("in bgpd's file as \"network {}{}\"",
+                                              slot.prefix.text(), there->second.text()));
+  }
+  return text;
+}
+
+std::string in_words(const Happening& happening, const Setting& setting) {
+  const auto check = [&] { return setting.settings.checks[happening.whom].name; };
+  const auto prefix = [&] {
+    return setting.slots.empty() ? std::string("nothing")
+                                 : setting.slots[happening.whom].prefix.text();
+  };
+  const std::string lasts = "for " + core::describe(happening.length);
+  switch (happening.what) {
+    case What::dns_answers:
+      return fmt::format("{}'s DNS server answers as it should", check());
+    case What::dns_nxdomain:
+      return fmt::format("{}'s DNS server says NXDOMAIN {}", check(), lasts);
+    case What::dns_servfail:
+      return fmt::format("{}'s DNS server says SERVFAIL {}", check(), lasts);
+    case What::dns_dead:
+      return fmt::format("{}'s DNS server does not answer {}", check(), lasts);
+    case What::dns_loses:
+      return fmt::format("half of the way to {}'s DNS server is lost {}", check(), lasts);
+    case What::dns_slow:
+      return fmt::format("{}'s DNS server is slow {}", check(), lasts);
+    case What::dns_flaps:
+      return fmt::format("{}'s DNS server comes and goes {}", check(), lasts);
+    case What::bgpd_frozen:
+      return "bgpd is frozen " + lasts;
+    case What::bgpd_dies:
+      return "bgpd dies, and somebody starts it after " + core::describe(happening.length);
+    case What::bgpd_restarted:
+      return "somebody restarts bgpd, which takes " + core::describe(happening.length);
+    case What::vty_deaf:
+      return "bgpd's vty cannot be reached " + lasts;
+    case What::vty_hangs_up:
+      return "bgpd hangs up";
+    case What::vty_locked:
+      return "somebody sits in configuration mode " + lasts;
+    case What::vty_refuses:
+      return "bgpd refuses statements " + lasts;
+    case What::vty_without_effect:
+      return "bgpd says yes to statements and ignores them " + lasts;
+    case What::vty_cut:
+      return "connections end between statement and answer " + lasts;
+    case What::lookups_unanswered:
+      return fmt::format("bgpd does not say whether {} is in the table {}", prefix(), lasts);
+    case What::table_slow:
+      return "bgpd's table follows slowly " + lasts;
+    case What::types_network:
+      return fmt::format("somebody types \"network {}\"{}", prefix(),
+                         happening.detail % 3 == 0 ? " with route-map TAG" : "");
+    case What::types_no_network:
+      return fmt::format("somebody types \"no network {}\"", prefix());
+    case What::frr_reload:
+      return "frr-reload puts bgpd's file in force";
+    case What::writes_memory:
+      return "somebody types \"write memory\"";
+    case What::redistributes:
+      return fmt::format("bgpd redistributes {} {}", prefix(), lasts);
+    case What::route_gone:
+      return fmt::format("{} is not in the RIB {}", prefix(), lasts);
+    case What::route_map_gone:
+      return "route-map TAG is gone " + lasts;
+    case What::find_fails:
+      return "the process table cannot be read " + lasts;
+    case What::stop_fails:
+      return "bgpd cannot be killed " + lasts;
+    case What::restart_fails:
+      return "the restart command fails " + lasts;
+    case What::restart_in_vain:
+      return "the restart command starts nothing " + lasts;
+    case What::withdrawd_dies:
+      return fmt::format("withdrawd is killed, {}, and comes back after {}",
+                         happening.detail % 10 < 7   ? "its memory saved"
+                         : happening.detail % 10 < 9 ? "its memory lost"
+                                                     : "its memory an old one",
+                         core::describe(happening.length));
+    case What::starved:
+      return "withdrawd gets no time " + lasts;
+  }
+  return "";
+}
+
+}  // namespace withdrawd::simulation

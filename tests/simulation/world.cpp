@@ -1,0 +1,734 @@
+#include "world.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <memory>
+#include <queue>
+
+#include "bgpd_model.hpp"
+#include "core/controller.hpp"
+#include "random.hpp"
+#include "vty/answers.hpp"
+#include "vty/running_config.hpp"
+#include "vty/table.hpp"
+
+namespace withdrawd::simulation {
+namespace {
+
+using namespace core;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+/// When the quiet has lasted for so long without a change, it is one.
+constexpr Duration quiet_enough = seconds(25);
+/// By then it must have come: restarts back off up to a minute.
+constexpr Duration quiet_at_last = minutes(4);
+
+class World {
+ public:
+  World(const Setting& setting, const Story& story, std::uint64_t seed, Planted planted,
+        bool keep_log)
+      : setting_(setting),
+        random_(seed * 2 + 3),
+        bgpd_(setting.dialect, setting.file),
+        referee_(setting, bgpd_, now_),
+        between_(planted, setting.settings),
+        keep_log_(keep_log),
+        dns_(setting.settings.checks.size()) {
+    bgpd_.table_delay = milliseconds(50);
+    bgpd_.start_delay = milliseconds(100);
+    bgpd_.start(now_);
+    for (const Happening& happening : story) {
+      at(start() + happening.at, [this, &happening] { begin(happening); });
+    }
+    at(start() + story_length, [this] { become_quiet(); });
+    be_born(true);
+  }
+
+  Run run() {
+    while (!queue_.empty() && !referee_.violation() && !over_) {
+      // A move out of the queue's top, which its interface does not offer.
+      Due due = std::move(const_cast<Due&>(queue_.top()));
+      queue_.pop();
+      now_ = due.at;
+      referee_.look(now_);
+      due.what();
+    }
+    if (!over_) referee_.complain(now_, "the world has come to a stop");
+    return {steps_, now_ - start(), referee_.violation(), std::move(log_)};
+  }
+
+ private:
+  struct Due {
+    Time at;
+    std::uint64_t number;
+    std::function<void()> what;
+    bool operator<(const Due& other) const {
+      return std::tie(other.at, other.number) < std::tie(at, number);
+    }
+  };
+  enum class Process { finding, stopping, restarting };
+
+  static Time start() { return Time{} + std::chrono::hours(1); }
+  void at(Time when, std::function<void()> what) {
+    queue_.push({std::max(when, now_), ++numbers_, std::move(what)});
+  }
+  void later(Duration delay, std::function<void()> what) { at(now_ + delay, std::move(what)); }
+  Duration soon() { return random_.between(microseconds(200), milliseconds(20)); }
+  void note(std::string line) {
+    if (keep_log_) {
+      log_.push_back(fmt::format("{:>9.3f} s  {}",
+                                 std::chrono::duration<double>(now_ - start()).count(), line));
+    }
+  }
+
+  // Troubles.
+  bool on(What what) const { return spells_[static_cast<std::size_t>(what)] > 0; }
+  bool pressure() const;
+  void begin(const Happening& happening);
+  void end(const Happening& happening);
+  void apply_spells();
+  void become_quiet();
+  void listen_to_quiet();
+
+  // bgpd.
+  void bgpd_dies();
+  void bgpd_starts();
+  void bgpd_thaws();
+
+  // withdrawd.
+  void be_born(bool first);
+  void die(const Happening& happening);
+  void remember();
+  void deliver(Event event, std::uint64_t life);
+  void wake(std::uint64_t life, std::uint64_t alarm);
+  void step(Effects effects);
+
+  void carry_out(const AskCheck& effect);
+  void carry_out(const ReadBgpd& effect);
+  void carry_out(const ApplyPlan& effect);
+  void carry_out(const FindBgpd& effect);
+  void carry_out(const StopBgpd& effect);
+  void carry_out(const RestartBgpd& effect);
+  void carry_out(const Tell& effect);
+
+  /// An operation on bgpd: what was said, and what bgpd was like.
+  struct Operation {
+    std::optional<Plan> plan;
+    std::vector<Lookup> lookups;
+    std::uint64_t life;
+    Time begun;
+    pid_t pid = 0;
+    std::vector<std::string> answered{};
+    std::optional<RunningConfig> truth{};
+    unsigned foreign_changes = 0;
+    bool over = false;  ///< withdrawd has been answered, or has given up
+  };
+  using Shared = std::shared_ptr<Operation>;
+  void start_operation(Shared operation);
+  void reach_bgpd(const Shared& operation);
+  std::optional<Failure> type(Operation& operation, bool late);
+  std::expected<Observed, Failure> read_back(Operation& operation);
+  void answer(const Shared& operation, std::expected<Observed, Failure> result);
+  void time_out(const Shared& operation);
+  Outcome dns_outcome(std::size_t check, Duration& latency);
+  Failure failure(Trouble trouble, std::string_view happened) const {
+    return {trouble, {"talk to bgpd", std::string(happened), ""}};
+  }
+
+  const Setting& setting_;
+  Random random_;
+  Time now_ = start();
+  BgpdModel bgpd_;
+  Referee referee_;
+  GoBetween between_;
+  bool keep_log_;
+  std::vector<std::string> log_;
+  std::priority_queue<Due> queue_;
+  std::uint64_t numbers_ = 0;
+
+  std::array<int, what_count> spells_{};
+  struct Dns {
+    What manner = What::dns_answers;
+    std::uint64_t version = 0;
+    std::optional<OutcomeKind> last{};  ///< for the log
+  };
+  std::vector<Dns> dns_;
+  /// What was typed at a frozen bgpd, and waits in its socket.
+  std::vector<Shared> unread_;
+  bool killed_by_us_ = false;
+  bool orphaned_ = false;  ///< and withdrawd has lost the memory of that
+  Time bgpd_stable_since_{};
+
+  std::unique_ptr<Controller> controller_;
+  std::uint64_t life_ = 0;
+  std::uint64_t alarm_ = 0;
+  Time starved_until_{};
+  bool operating_ = false;
+  Time operation_begun_{};
+  bool connected_ = false;
+  bool finding_ = false;
+  bool changing_process_ = false;
+  std::size_t steps_ = 0;
+
+  struct Saved {
+    Memory memory;
+    Referee::Knowledge knowledge;
+    bool killed = false;
+  };
+  std::optional<Saved> old_;
+  std::optional<Saved> kept_;
+
+  bool quiet_ = false;
+  Time quiet_since_{};
+  std::optional<Time> settled_since_;
+  bool over_ = false;
+};
+
+// Is something going on that keeps withdrawd from what it should do, or that looks like it?
+bool World::pressure() const {
+  constexpr std::array hindrances{
+      What::bgpd_frozen,        What::vty_deaf,      What::vty_locked,         What::vty_refuses,
+      What::vty_without_effect, What::vty_cut,       What::lookups_unanswered, What::table_slow,
+      What::redistributes,      What::route_gone,    What::route_map_gone,     What::find_fails,
+      What::stop_fails,         What::restart_fails, What::restart_in_vain,    What::starved};
+  return !controller_ || now_ < starved_until_ || !bgpd_.running() ||
+         now_ - bgpd_stable_since_ < seconds(1) || changing_process_ ||
+         (operating_ && operation_begun_ <= referee_.calm_since()) ||
+         std::ranges::any_of(hindrances, [this](What what) { return on(what); });
+}
+
+void World::begin(const Happening& happening) {
+  note("        (" + in_words(happening, setting_) + ")");
+  const What what = happening.what;
+  const bool has_slot = !setting_.slots.empty();
+  const Slot* slot = has_slot ? &setting_.slots[happening.whom % setting_.slots.size()] : nullptr;
+  ++spells_[static_cast<std::size_t>(what)];
+  switch (what) {
+    case What::dns_answers:
+    case What::dns_nxdomain:
+    case What::dns_servfail:
+    case What::dns_dead:
+    case What::dns_loses:
+    case What::dns_slow:
+    case What::dns_flaps: {
+      Dns& dns = dns_[happening.whom];
+      dns.manner = what;
+      const auto version = ++dns.version;
+      if (happening.length > Duration::zero()) {
+        later(happening.length, [this, whom = happening.whom, version] {
+          if (dns_[whom].version == version) dns_[whom].manner = What::dns_answers;
+        });
+      }
+      break;
+    }
+    case What::bgpd_frozen:
+      bgpd_.freeze(now_);
+      break;
+    case What::bgpd_dies:
+    case What::bgpd_restarted:
+      bgpd_dies();
+      break;
+    case What::vty_hangs_up:
+      if (connected_) deliver(ConnectionLost{}, life_);
+      break;
+    case What::types_network:
+      if (!slot || !bgpd_.running() || bgpd_.frozen()) break;
+      bgpd_.edit(slot->place, slot->prefix,
+                 NetworkOptions{.route_map = happening.detail % 3 == 0
+                                                 ? std::optional(VtyName::parse("TAG").value())
+                                                 : std::nullopt},
+                 now_);
+      break;
+    case What::types_no_network:
+      if (!slot || !bgpd_.running() || bgpd_.frozen()) break;
+      bgpd_.edit(slot->place, slot->prefix, std::nullopt, now_);
+      break;
+    case What::frr_reload:
+      if (bgpd_.running() && !bgpd_.frozen()) bgpd_.reload_file(now_);
+      break;
+    case What::writes_memory:
+      if (bgpd_.running() && !bgpd_.frozen()) bgpd_.write_file();
+      break;
+    case What::redistributes:
+      if (slot) bgpd_.redistribute(slot->place, slot->prefix, true, now_);
+      break;
+    case What::withdrawd_dies:
+      die(happening);
+      break;
+    case What::starved:
+      starved_until_ = std::max(starved_until_, now_ + happening.length);
+      break;
+    default:
+      break;
+  }
+  apply_spells();
+  referee_.disturbed(now_);
+  // By copy: the story outlives the world, a shrunk one as well.
+  later(happening.length, [this, happening] { end(happening); });
+}
+
+void World::end(const Happening& happening) {
+  --spells_[static_cast<std::size_t>(happening.what)];
+  const Slot* slot =
+      setting_.slots.empty() ? nullptr : &setting_.slots[happening.whom % setting_.slots.size()];
+  switch (happening.what) {
+    case What::bgpd_frozen:
+      if (!on(What::bgpd_frozen)) bgpd_thaws();
+      break;
+    case What::bgpd_dies:
+    case What::bgpd_restarted:
+      if (!bgpd_.running()) bgpd_starts();
+      break;
+    case What::redistributes:
+      if (slot) bgpd_.redistribute(slot->place, slot->prefix, false, now_);
+      break;
+    case What::withdrawd_dies:
+      if (!controller_) be_born(false);
+      break;
+    default:
+      break;
+  }
+  apply_spells();
+  referee_.disturbed(now_);
+}
+
+void World::apply_spells() {
+  bgpd_.locked = on(What::vty_locked);
+  bgpd_.refuses = on(What::vty_refuses);
+  bgpd_.deaf_to_statements = on(What::vty_without_effect);
+  bgpd_.table_delay = on(What::table_slow) ? milliseconds(900) : milliseconds(50);
+  bgpd_.without_answer.clear();
+  if (on(What::lookups_unanswered)) {
+    for (const Slot& slot : setting_.slots) bgpd_.without_answer.insert(slot.prefix);
+  }
+  const bool tag = !on(What::route_map_gone);
+  if (tag != bgpd_.config().route_maps.contains("TAG")) bgpd_.define_route_map("TAG", tag, now_);
+  for (const Slot& slot : setting_.slots) {
+    if (!on(What::route_gone) != !bgpd_.misses_in_rib(slot.prefix)) {
+      bgpd_.miss_in_rib(slot.prefix, on(What::route_gone), now_);
+    }
+  }
+}
+
+void World::bgpd_dies() {
+  if (!bgpd_.running()) return;
+  bgpd_.die();
+  unread_.clear();
+  if (setting_.keeps_connection && connected_) {
+    later(random_.between(microseconds(100), milliseconds(2)),
+          [this, life = life_] { deliver(ConnectionLost{}, life); });
+  }
+  connected_ = false;
+  if (setting_.watchfrr) {
+    later(random_.between(milliseconds(500), seconds(5)), [this] {
+      if (!bgpd_.running()) bgpd_starts();
+    });
+  }
+}
+
+void World::bgpd_starts() {
+  note("        (bgpd starts)");
+  bgpd_.start(now_);
+  bgpd_stable_since_ = now_;
+  killed_by_us_ = orphaned_ = false;
+  apply_spells();
+  if (on(What::bgpd_frozen)) bgpd_.freeze(now_);
+  referee_.disturbed(now_);
+}
+
+void World::bgpd_thaws() {
+  bgpd_.thaw(now_);
+  // What was typed meanwhile is read now, however long ago its sender gave up.
+  for (const Shared& operation : std::exchange(unread_, {})) {
+    later(random_.between({}, milliseconds(5)), [this, operation] {
+      if (!operation->over) {
+        reach_bgpd(operation);
+      } else if (operation->plan && bgpd_.running() && bgpd_.pid() == operation->pid &&
+                 !bgpd_.frozen() && random_.chance(50)) {
+        type(*operation, true);
+      }
+    });
+  }
+}
+
+// --- withdrawd
+
+void World::remember() {
+  old_ = Saved{controller_->memory(), referee_.knowledge(), killed_by_us_};
+}
+
+void World::be_born(bool first) {
+  ++life_;
+  operating_ = finding_ = changing_process_ = connected_ = false;
+  starved_until_ = now_;
+  Memory memory;
+  std::optional<Referee::Knowledge> knowledge;
+  if (kept_) {
+    memory = kept_->memory;
+    knowledge = kept_->knowledge;
+    if (!kept_->killed && killed_by_us_) orphaned_ = true;
+  } else if (killed_by_us_) {
+    orphaned_ = true;
+  }
+  between_.pass(memory);
+  if (!first) note("withdrawd starts");
+  controller_ = std::make_unique<Controller>(setting_.settings, memory, now_);
+  referee_.born(knowledge, now_);
+  if (!old_) remember();
+  wake(life_, alarm_);
+}
+
+void World::die(const Happening& happening) {
+  if (!controller_) return;
+  const auto luck = happening.detail % 10;
+  if (luck < 7) {
+    kept_ = Saved{controller_->memory(), referee_.knowledge(), true};
+  } else if (luck < 9) {
+    kept_.reset();
+  } else {
+    kept_ = old_;
+  }
+  controller_.reset();
+  ++life_;  // nothing that is under way is answered any longer
+  referee_.died(now_);
+}
+
+void World::deliver(Event event, std::uint64_t life) {
+  if (life != life_ || !controller_) return;
+  if (now_ < starved_until_) {
+    at(starved_until_, [this, life, event = std::move(event)] { deliver(event, life); });
+    return;
+  }
+  if (const auto* answer = std::get_if<CheckAnswered>(&event)) {
+    referee_.answered(answer->check, answer->outcome, now_);
+    if (dns_[answer->check].last != answer->outcome.kind) {
+      dns_[answer->check].last = answer->outcome.kind;
+      note(fmt::format("check{}'s outcomes from here on: {}", answer->check,
+                       name(answer->outcome.kind)));
+    }
+  }
+  between_.pass(event);
+  step(controller_->on(event, now_));
+}
+
+void World::wake(std::uint64_t life, std::uint64_t alarm) {
+  if (life != life_ || alarm != alarm_ || !controller_) return;
+  if (now_ < starved_until_) {
+    at(starved_until_, [this, life, alarm] { wake(life, alarm); });
+    return;
+  }
+  step(controller_->wake(now_));
+}
+
+void World::step(Effects effects) {
+  ++steps_;
+  for (Effect& effect : effects) {
+    if (!between_.pass(effect)) continue;
+    std::visit([this](const auto& one) { carry_out(one); }, effect);
+  }
+  referee_.check_clock(now_);
+  referee_.check(*controller_, pressure(), now_);
+  const auto next = controller_->next_wake();
+  ++alarm_;
+  if (next) {
+    // Timers are late.
+    at(*next + random_.between({}, microseconds(500)),
+       [this, life = life_, alarm = alarm_] { wake(life, alarm); });
+  }
+  if (quiet_) listen_to_quiet();
+}
+
+void World::carry_out(const Tell& effect) {
+  referee_.tells(effect, now_);
+  if (effect.severity != Severity::debug) note("withdrawd says: " + effect.text);
+}
+
+// --- DNS
+
+Outcome World::dns_outcome(std::size_t check, Duration& latency) {
+  const Duration timeout = setting_.settings.checks[check].question.timeout;
+  latency = random_.between(microseconds(100), milliseconds(3));
+  What manner = dns_[check].manner;
+  if (manner == What::dns_flaps) {
+    const auto second = std::chrono::duration_cast<seconds>(now_.time_since_epoch()).count();
+    manner = second % 3 == 0 ? What::dns_dead : What::dns_answers;
+  } else if (manner == What::dns_loses && random_.chance(50)) {
+    // The first try is lost; the second one may be, too.
+    latency += timeout / 2;
+    if (random_.chance(50)) manner = What::dns_dead;
+  } else if (manner == What::dns_slow) {
+    latency += random_.between(milliseconds(1), timeout - milliseconds(10));
+  }
+  switch (manner) {
+    case What::dns_nxdomain:
+      return {OutcomeKind::nxdomain, latency, ""};
+    case What::dns_servfail:
+      return {OutcomeKind::error, latency, "SERVFAIL"};
+    case What::dns_dead:
+      latency = timeout;
+      return {OutcomeKind::timeout, latency, ""};
+    default:
+      return {OutcomeKind::ok, latency, "192.0.2.53"};
+  }
+}
+
+void World::carry_out(const AskCheck& effect) {
+  referee_.asks(effect.check, now_);
+  Duration latency{};
+  const Outcome outcome = dns_outcome(effect.check, latency);
+  later(latency, [this, life = life_, check = effect.check, outcome] {
+    deliver(CheckAnswered{check, outcome}, life);
+  });
+}
+
+// --- bgpd's vty
+
+void World::carry_out(const ReadBgpd& effect) {
+  start_operation(std::make_shared<Operation>(Operation{{}, effect.lookups, life_, now_}));
+}
+
+void World::carry_out(const ApplyPlan& effect) {
+  if (keep_log_) {
+    for (const Change& change : effect.plan.changes) {
+      note(fmt::format("withdrawd sends \"{}\"", change.statement()));
+    }
+  }
+  referee_.sends(effect.plan, now_);
+  start_operation(std::make_shared<Operation>(Operation{effect.plan, effect.lookups, life_, now_}));
+}
+
+void World::start_operation(Shared operation) {
+  if (operating_) referee_.complain(now_, "two operations on bgpd at a time");
+  operating_ = true;
+  operation_begun_ = now_;
+  later(soon(), [this, operation = std::move(operation)] { reach_bgpd(operation); });
+}
+
+void World::reach_bgpd(const Shared& operation) {
+  if (operation->life != life_ && random_.chance(50)) return;  // died before it was sent
+  if (!bgpd_.running() || on(What::vty_deaf)) {
+    connected_ = false;
+    answer(operation, std::unexpected(failure(Trouble::unreachable, "nobody is there")));
+    return;
+  }
+  operation->pid = bgpd_.pid();
+  if (bgpd_.frozen()) {
+    unread_.push_back(operation);
+    time_out(operation);
+    return;
+  }
+  connected_ = setting_.keeps_connection;
+  if (operation->plan) {
+    const bool late = operation->life != life_;
+    if (auto trouble = type(*operation, late)) {
+      answer(operation, std::unexpected(std::move(*trouble)));
+      return;
+    }
+    if (on(What::vty_cut) && random_.chance(50)) {
+      if (connected_) {
+        deliver(ConnectionLost{}, operation->life);
+        connected_ = false;
+      }
+      answer(operation, std::unexpected(failure(Trouble::unreachable, "bgpd hung up")));
+      return;
+    }
+  }
+  auto result = read_back(*operation);
+  later(soon(), [this, operation, result = std::move(result)] {
+    if (bgpd_.running() && bgpd_.frozen()) {
+      time_out(operation);
+    } else if (!bgpd_.running() || bgpd_.pid() != operation->pid) {
+      answer(operation, std::unexpected(failure(Trouble::unreachable, "bgpd hung up")));
+    } else {
+      answer(operation, result);
+    }
+  });
+}
+
+std::optional<Failure> World::type(Operation& operation, bool late) {
+  BgpdModel::Session session(bgpd_);
+  for (const std::string& line : operation.plan->vty_lines()) {
+    const auto reply = session.type(line, now_);
+    if (vty::says_locked(reply.text)) return failure(Trouble::locked, "it is locked");
+    if (!reply.text.empty()) operation.answered.push_back(vty::one_line(reply.text, 400));
+  }
+  for (const auto& statement : session.statements()) referee_.typed(statement, late, now_);
+  // From withdrawd's side that is somebody else's doing: it has given up on it.
+  if (late && !session.statements().empty()) bgpd_.count_as_foreign();
+  return std::nullopt;
+}
+
+std::expected<Observed, Failure> World::read_back(Operation& operation) {
+  auto config = vty::read_running_config(bgpd_.running_config_text());
+  if (!config) {
+    referee_.complain(now_, "the reader fails: " + config.error().text());
+    return std::unexpected(failure(Trouble::refused, "unreadable"));
+  }
+  operation.truth = bgpd_.config();
+  operation.foreign_changes = bgpd_.foreign_changes();
+  for (std::size_t i = 0; i < config->instances.size(); ++i) {
+    if (config->instances[i].networks != bgpd_.config().instances[i].networks) {
+      referee_.complain(now_, "the reader sees other statements than there are");
+    }
+  }
+  if (operation.plan) {
+    for (const Change& change : operation.plan->changes) {
+      if (!in_effect(change, *config)) {
+        return std::unexpected(
+            failure(Trouble::refused, fmt::format("\"{}\" is not in effect", change.statement())));
+      }
+    }
+  }
+  Observed observed{std::move(*config), {}};
+  for (const Lookup& lookup : operation.lookups) {
+    const auto chosen = choose_instance(observed.config, lookup.instance);
+    if (!chosen) continue;
+    const auto place = static_cast<BgpdModel::Place>(*chosen - observed.config.instances.data());
+    if (const auto there = vty::sourced_locally(bgpd_.show(place, lookup.prefix, now_))) {
+      observed.in_table.emplace(lookup, *there);
+    }
+  }
+  return observed;
+}
+
+void World::time_out(const Shared& operation) {
+  const Duration left = std::max(operation->begun + setting_.patience - now_, Duration::zero());
+  later(left, [this, operation] {
+    answer(operation, std::unexpected(failure(Trouble::silent, "bgpd does not answer")));
+  });
+}
+
+void World::answer(const Shared& operation, std::expected<Observed, Failure> result) {
+  if (operation->over || operation->life != life_ || !controller_) return;
+  if (now_ < starved_until_) {
+    at(starved_until_,
+       [this, operation, result = std::move(result)] { answer(operation, result); });
+    return;
+  }
+  operation->over = true;
+  operating_ = false;
+  // What began in trouble may end like that.
+  if (operation->begun <= referee_.calm_since()) referee_.disturbed(now_);
+  if (result && operation->truth) {
+    referee_.has_seen(*operation->truth, operation->foreign_changes);
+  }
+  if (operation->plan) {
+    deliver(PlanApplied{std::move(result), "model", operation->answered}, operation->life);
+  } else {
+    deliver(BgpdRead{std::move(result), "model"}, operation->life);
+  }
+}
+
+// --- bgpd's process
+
+void World::carry_out(const FindBgpd&) {
+  if (finding_) referee_.complain(now_, "bgpd is looked for twice at a time");
+  finding_ = true;
+  later(random_.between(microseconds(50), milliseconds(3)), [this, life = life_] {
+    if (life != life_) return;
+    finding_ = false;
+    BgpdFound found{std::vector<pid_t>{}};
+    if (on(What::find_fails)) {
+      found.pids = std::unexpected(Error{"look for bgpd", "/proc cannot be read", ""});
+    } else if (bgpd_.running()) {
+      found.pids->push_back(bgpd_.pid());
+    }
+    deliver(std::move(found), life);
+  });
+}
+
+void World::carry_out(const StopBgpd&) {
+  note("withdrawd kills bgpd");
+  referee_.stops(now_);
+  if (changing_process_) referee_.complain(now_, "bgpd is killed and restarted at a time");
+  changing_process_ = true;
+  later(soon(), [this, life = life_] {
+    if (life != life_ && random_.chance(50)) return;  // died before it did so
+    BgpdStopped stopped{std::vector<pid_t>{}};
+    if (on(What::stop_fails)) {
+      stopped.pids = std::unexpected(Error{"kill bgpd", "not permitted", ""});
+    } else if (bgpd_.running()) {
+      stopped.pids->push_back(bgpd_.pid());
+      killed_by_us_ = true;
+      bgpd_dies();
+    }
+    referee_.missed_something();
+    later(random_.between(microseconds(100), milliseconds(3)),
+          [this, life, stopped = std::move(stopped)] {
+            if (life == life_) changing_process_ = false;
+            deliver(stopped, life);
+          });
+  });
+}
+
+void World::carry_out(const RestartBgpd&) {
+  note("withdrawd restarts bgpd");
+  referee_.restarts(now_);
+  if (changing_process_) referee_.complain(now_, "bgpd is killed and restarted at a time");
+  changing_process_ = true;
+  later(random_.between(milliseconds(20), seconds(2)), [this, life = life_] {
+    BgpdRestarted restarted{std::string()};
+    if (on(What::restart_fails)) {
+      restarted.output = std::unexpected(Error{"run the restart command", "exit status 1", ""});
+    } else if (!on(What::restart_in_vain)) {
+      if (bgpd_.running()) bgpd_.die();
+      bgpd_starts();
+    }
+    if (life != life_) return;
+    changing_process_ = false;
+    referee_.missed_something();
+    if (now_ >= starved_until_) referee_.restart_ended(now_);
+    deliver(std::move(restarted), life);
+  });
+}
+
+// --- the end
+
+void World::become_quiet() {
+  note("        (from here on nothing happens any more)");
+  for (Dns& dns : dns_) {
+    ++dns.version;
+    dns.manner = random_.chance(50) ? What::dns_answers : What::dns_dead;
+    if (random_.chance(20)) dns.manner = What::dns_nxdomain;
+  }
+  quiet_ = true;
+  // All spells end by now, those that end at this very moment as well.
+  later(milliseconds(1), [this] {
+    if (!controller_) be_born(false);
+    // What withdrawd has not killed, or cannot know to have killed, is for people to start.
+    if (!bgpd_.running() && (!killed_by_us_ || orphaned_)) bgpd_starts();
+    quiet_since_ = now_;
+    later(quiet_at_last, [this] {
+      std::string why;
+      referee_.settled(*controller_, now_, &why);
+      referee_.complain(now_, "four minutes of quiet, and it does not come to rest: " + why);
+    });
+  });
+}
+
+void World::listen_to_quiet() {
+  // A look at bgpd every now and then is no unrest.
+  if (quiet_since_ == Time{} || (controller_->busy() && settled_since_)) return;
+  if (!referee_.settled(*controller_, now_)) {
+    settled_since_.reset();
+  } else if (!settled_since_) {
+    settled_since_ = now_;
+  } else if (now_ - *settled_since_ > quiet_enough) {
+    over_ = true;
+  }
+}
+
+}  // namespace
+
+Run play(const Setting& setting, const Story& story, std::uint64_t seed, Planted planted,
+         bool keep_log) {
+  return World(setting, story, seed, planted, keep_log).run();
+}
+
+}  // namespace withdrawd::simulation
