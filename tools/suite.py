@@ -243,7 +243,7 @@ def main():
     parser.add_argument("-k")
     parser.add_argument("--build-dir", default=ROOT / "build")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     started = time.monotonic()
     tally = Tally()
     with contextlib.ExitStack() as stack:

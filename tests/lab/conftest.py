@@ -24,8 +24,9 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    # As with Ctrl-C, what the fixtures have built is taken down.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    # What the fixtures have built is taken down, also on SIGTERM, and where SIGINT was ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config, items):

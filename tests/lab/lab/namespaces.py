@@ -3,6 +3,7 @@
 import ctypes
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -170,9 +171,11 @@ def owned_by(pid):
 
 def sweep():
     """Removes what labs have left whose process is gone (it was killed with SIGKILL)."""
-    if not RUN.is_dir():
-        return
-    for entry in RUN.iterdir():
+    for entry in RUN.glob("wd-*"):
         match = re.fullmatch(r"wd-(\d+)-.*", entry.name)
-        if match and not Path(f"/proc/{match[1]}").exists():
+        if match and _state_and_comm(match[1])[0] in "ZX":
             _remove(entry.name)
+    for directory in Path("/tmp").glob("wd-lab-*"):
+        match = re.fullmatch(r"wd-lab-(\d+)-.*", directory.name)
+        if match and _state_and_comm(match[1])[0] in "ZX":
+            shutil.rmtree(directory, ignore_errors=True)

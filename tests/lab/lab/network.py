@@ -115,7 +115,7 @@ class Lab:
         self.stack.close()
 
     def _build(self):
-        self.directory = Path(tempfile.mkdtemp(prefix="wd-lab-", dir="/tmp"))
+        self.directory = Path(tempfile.mkdtemp(prefix=f"wd-lab-{os.getpid()}-", dir="/tmp"))
         self.stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
         # bgpd is another user.
         self.directory.chmod(0o755)
