@@ -133,8 +133,11 @@ core::Error could_not_start(const Command& command, int error) {
       }
       break;
     case EACCES:
-      failure.happened = "it may not be executed";
-      failure.advice = "check its mode, and that of every directory above it";
+      // Without a slash, a directory of PATH that may not be entered gives this as well.
+      failure.happened =
+          has_path ? "it may not be executed" : "nothing in PATH by that name may be executed";
+      failure.advice = has_path ? "check its mode, and that of every directory above it"
+                                : "name it with its full path";
       break;
     case ENOEXEC:
       failure.happened = "it is neither a program nor a script";

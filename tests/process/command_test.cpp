@@ -241,7 +241,13 @@ TEST_CASE("a program that cannot be started is an error that says why") {
   };
   const auto executable = std::filesystem::perms(0755);
 
+  const std::string path = ::getenv("PATH");
+  ::setenv("PATH", "/usr/bin:/bin", 1);  // all of it may be entered
   CHECK(failure("withdrawd-no-such-program").happened == "there is no such program in PATH");
+  with_mode(scratch.write("here/shut", "#!/bin/sh\n"), std::filesystem::perms(0644));
+  ::setenv("PATH", (scratch.path() / "here").c_str(), 1);
+  CHECK(failure("shut").happened == "nothing in PATH by that name may be executed");
+  ::setenv("PATH", path.c_str(), 1);
   CHECK(failure("withdrawd-no-such-program").tried == "run withdrawd-no-such-program argument");
   CHECK(failure((scratch.path() / "nothing").string()).happened == "there is no such program");
   CHECK(failure(with_mode(scratch.write("plain", "#!/bin/sh\n"), std::filesystem::perms(0644)))
