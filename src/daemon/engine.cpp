@@ -31,6 +31,7 @@ std::shared_ptr<vty::Bgpd> Engine::make_bgpd() {
   std::weak_ptr<const int> alive = generation_;
   return std::make_shared<vty::Bgpd>(io_.get_executor(), config_.access, [this, alive] {
     // Not from inside the operation that noticed it.
+    if (!alive.lock()) return;
     asio::post(io_, [this, alive] {
       if (alive.lock()) feed(core::ConnectionLost{});
     });
