@@ -59,6 +59,8 @@ struct NetworkOptions {
   std::optional<RouteMapName> route_map;
   bool backdoor = false;
   std::optional<std::uint32_t> label_index;
+  /// It names a route-map that is no VtyName: nothing that withdrawd would type again.
+  bool untypable = false;
 
   /// "" or " route-map TAG", " backdoor": as it follows the prefix in the statement, in the order
   /// in which FRR 8.4 prints it: label-index, route-map, backdoor.

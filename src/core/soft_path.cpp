@@ -27,6 +27,8 @@ constexpr Duration longest_retry_pause = milliseconds(500);
 // A connection that ends is often followed by a bgpd that starts.
 constexpr Duration reconnect_pause = milliseconds(20);
 constexpr Duration process_pause = seconds(1);
+// While a prefix is sick: what frr-reload or a restart announces again is gone within a second.
+constexpr Duration watchful_interval = milliseconds(800);
 // A statement whose prefix has not reached the table by then is not going to.
 constexpr Duration table_patience = seconds(1);
 
@@ -228,7 +230,10 @@ void SoftPath::observe(const Observed& observed, Time now, Effects& effects) {
       });
   if (nothing_to_do && seen_from_ >= last_verdict_) {
     confirm_pause_ = first_confirm_pause;
-    next_read_ = now + settings_.reconcile_interval;
+    const bool sick = std::ranges::any_of(
+        slots_, [](const Slot& slot) { return slot.desired == Desired::withdrawn; });
+    next_read_ = now + (sick ? std::min(settings_.reconcile_interval, watchful_interval)
+                             : settings_.reconcile_interval);
   } else {
     next_read_ = now + confirm_pause_;
     confirm_pause_ = std::min(confirm_pause_ * 2, longest_confirm_pause);
@@ -393,8 +398,18 @@ std::optional<Change> SoftPath::change_for(Slot& slot, const View& view, Effects
   }
   if (!healthy) return std::nullopt;
   NetworkOptions options = slot.options.value_or(NetworkOptions{});
-  if (slot.rule->route_map) options.route_map = slot.rule->route_map;
+  if (slot.rule->route_map) {
+    options.route_map = slot.rule->route_map;
+    options.untypable = false;
+  }
   if (action == Action::nothing && *view.configured == options) return std::nullopt;
+  if (options.untypable) {
+    trouble(slot,
+            "cannot be announced: the statement had a route-map whose name has other characters "
+            "than letters, digits and -_.:@+/=~ (announce it by hand, or set route_map)",
+            effects);
+    return std::nullopt;
+  }
   // bgpd takes a route-map that it does not have without a word, and then withdraws the prefix.
   if (options.route_map && !seen_->config.route_maps.contains(options.route_map->text())) {
     trouble(slot,

@@ -27,6 +27,11 @@ core::Health health_of(std::string_view name) {
   return core::Health::unknown;
 }
 
+bool flag_in(const json::object& parent, std::string_view key) {
+  const auto* value = parent.if_contains(key);
+  return value && value->is_bool() && value->get_bool();
+}
+
 core::NetworkOptions options_of(const json::object& entry) {
   core::NetworkOptions options;
   if (const auto* map = entry.if_contains("route_map"); map && map->is_string()) {
@@ -37,6 +42,7 @@ core::NetworkOptions options_of(const json::object& entry) {
   if (const auto* backdoor = entry.if_contains("backdoor"); backdoor && backdoor->is_bool()) {
     options.backdoor = backdoor->get_bool();
   }
+  options.untypable = flag_in(entry, "untypable");
   if (const auto* label = entry.if_contains("label_index"); label && label->is_int64()) {
     options.label_index = static_cast<std::uint32_t>(label->get_int64());
   }
@@ -59,11 +65,6 @@ std::string_view text_in(const json::object& parent, std::string_view key) {
   return value && value->is_string() ? std::string_view(value->get_string()) : std::string_view();
 }
 
-bool flag_in(const json::object& parent, std::string_view key) {
-  const auto* value = parent.if_contains(key);
-  return value && value->is_bool() && value->get_bool();
-}
-
 }  // namespace
 
 std::string state_text(const core::Memory& memory, StateFile::WallTime now) {
@@ -78,6 +79,7 @@ std::string state_text(const core::Memory& memory, StateFile::WallTime now) {
     json::object entry{{"rule", key.first}, {"prefix", key.second.text()}};
     if (options.route_map) entry["route_map"] = options.route_map->text();
     if (options.backdoor) entry["backdoor"] = true;
+    if (options.untypable) entry["untypable"] = true;
     if (options.label_index) entry["label_index"] = static_cast<std::int64_t>(*options.label_index);
     withdrawn.push_back(std::move(entry));
   }

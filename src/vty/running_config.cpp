@@ -102,7 +102,11 @@ NetworkOptions parse_options(std::string_view rest) {
     if (word == "backdoor") {
       options.backdoor = true;
     } else if (word == "route-map") {
-      if (auto name = core::RouteMapName::parse(next_word(rest))) options.route_map = *name;
+      if (auto name = core::RouteMapName::parse(next_word(rest))) {
+        options.route_map = *name;
+      } else {
+        options.untypable = true;
+      }
     } else if (word == "label-index") {
       options.label_index = number<std::uint32_t>(next_word(rest));
     }

@@ -294,7 +294,7 @@ asio::awaitable<TelnetTransport::Replies> TelnetTransport::configure(
   if (!connection || !connection->session.in_configuration()) {
     const bool locked = says_locked(answer.text);
     co_return failure(locked ? Trouble::locked : Trouble::refused, quoted(answer.command),
-                      "bgpd answered \"" + core::printable(answer.text, 120) + "\"",
+                      "bgpd answered \"" + one_line(answer.text) + "\"",
                       locked ? "somebody sits in configuration mode" : "");
   }
   // In the same session or not at all.

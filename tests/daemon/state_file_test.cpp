@@ -23,6 +23,7 @@ core::Memory full_memory() {
       core::SoftPath::Key{"anycast", core::Prefix::parse("2001:db8:53::/48").value()}, options);
   core::NetworkOptions backdoor;
   backdoor.backdoor = true;
+  backdoor.untypable = true;
   memory.options.emplace(
       core::SoftPath::Key{"anycast", core::Prefix::parse("192.0.2.0/24").value()}, backdoor);
   memory.fallback = {true, 3};

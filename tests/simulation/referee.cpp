@@ -18,6 +18,8 @@ namespace {
 /// With nobody in the way: from the verdict to the withdrawal, or from the end of a trouble to the
 /// next try and its success.
 constexpr Duration quick = milliseconds(1500);
+/// How long what comes back is not noticed.
+constexpr Duration watchful = milliseconds(800);
 /// The longest that killing, finding, restarting and one more reading take together.
 constexpr Duration slow = seconds(6);
 
@@ -57,6 +59,8 @@ void Referee::born(const std::optional<Knowledge>& from, Time now) {
   may_have_missed_ = false;
   told_.clear();
   settles_until_ = now;
+  stopped_at_ = restarted_at_ = Time{};
+  blinded(now);
   disturbed(now);
 }
 
@@ -186,6 +190,12 @@ void Referee::typed(const BgpdModel::Session::Statement& statement, bool late, T
                               statement.prefix.text()));
   }
   if (!statement.wanted) return;
+  const auto& route_map = statement.wanted->route_map;
+  if (route_map && !bgpd_.config().route_maps.contains(route_map->text()) &&
+      seen_changes_ == bgpd_.foreign_changes()) {
+    complain(now, fmt::format("{} is announced with a route-map that bgpd does not have",
+                              statement.prefix.text()));
+  }
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const Slot& slot = setting_.slots[i];
     if (slot.prefix != statement.prefix || slot.place != statement.place) continue;
@@ -213,6 +223,31 @@ void Referee::stops(Time now) {
   if (now - calm_since_ > quick) {
     complain(now, "bgpd is killed although the soft path works");
   }
+  // In somebody's configuration mode, say: what he withdraws by hand needs no kill.
+  const bool announced = std::ranges::any_of(slots_, [&](const SlotState& slot) {
+    return slot.verdict == Health::down && (slot.announced || now - slot.announced_since < quick);
+  });
+  if (!announced && now - sees_since_ > quick) {
+    complain(now, "bgpd is killed although no sick prefix is announced, as can be seen");
+  }
+  if (now - stopped_at_ < milliseconds(900)) {
+    complain(now, "bgpd is killed again and again");
+  }
+  stopped_at_ = now;
+}
+
+void Referee::finds(Time now) {
+  if (setting_.settings.mode == core::Mode::hard && now < settles_until_) {
+    complain(now, "bgpd is looked for while it settles");
+  }
+}
+
+void Referee::operates(Time now) {
+  if (now - operations_from_ > seconds(10)) {
+    operations_from_ = now;
+    operations_ = 0;
+  }
+  if (++operations_ > 150) complain(now, "bgpd is asked without end");
 }
 
 void Referee::restarts(Time now) {
@@ -220,6 +255,8 @@ void Referee::restarts(Time now) {
     if (all_ != Health::up) complain(now, "bgpd is restarted although DNS fails");
     return;
   }
+  if (now - restarted_at_ < seconds(1)) complain(now, "bgpd is restarted again and again");
+  restarted_at_ = now;
   if (!any_wanted()) complain(now, "bgpd is restarted although no prefix is wanted");
   // Whoever starts it in the same moment has won a race; later than that it must be noticed.
   look(now);
@@ -248,6 +285,7 @@ void Referee::look(Time now) {
   if (bgpd_.running() != runs_) {
     runs_ = bgpd_.running();
     runs_since_ = now;
+    if (runs_) stopped_at_ = Time{};
   }
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     SlotState& slot = slots_[i];
@@ -281,8 +319,7 @@ void Referee::check_clock(Time now) {
   }
 }
 
-void Referee::check(const core::Controller& controller, bool under_pressure, Time now) {
-  if (under_pressure) disturbed(now);
+void Referee::check(const core::Controller& controller, Time now) {
   look(now);
   const core::Settings& settings = setting_.settings;
   const bool hard = settings.mode == core::Mode::hard;
@@ -312,14 +349,16 @@ void Referee::check(const core::Controller& controller, bool under_pressure, Tim
       const Duration patience =
           settings.fallback.after + settings.reconcile_interval + 2 * setting_.patience + slow;
       const Slot& where = setting_.slots[i];
-      if (now - std::max(exposed, born_) > patience && !controller.busy() &&
+      // Nobody can know what came back a moment before bgpd froze.
+      const bool unknowable = bgpd_.frozen() && seen_changes_ != bgpd_.foreign_changes();
+      if (now - std::max(exposed, born_) > patience && !unknowable && !controller.busy() &&
           bgpd_.wants_to_announce(where.place, where.prefix) && !controller.report().failing) {
         complain(now,
                  fmt::format("{} is sick and still announced, and nobody has been told", text(i)));
       }
-      // Without trouble it is gone at once, or when bgpd is read the next time.
+      // Without trouble it is gone at once, or when bgpd is read the next time, which is soon.
       const bool came_back = std::max(slot.announced_since, edited_at_) > slot.verdict_since;
-      const Duration limit = came_back ? settings.reconcile_interval + quick : quick;
+      const Duration limit = came_back ? watchful + quick : quick;
       if (now - std::max({exposed, calm_since_, came_back ? edited_at_ : exposed}) > limit) {
         complain(now, fmt::format("{} is sick and still announced, and nothing stands in the way",
                                   text(i)));

@@ -36,6 +36,8 @@ class Referee {
   void sends(const core::Plan& plan, core::Time now);
   void stops(core::Time now);
   void restarts(core::Time now);
+  void finds(core::Time now);
+  void operates(core::Time now);
   void tells(const core::Tell& line, core::Time now);
   void restart_ended(core::Time now) { settles_until_ = now + setting_.settings.settle; }
   /// A statement of withdrawd's has reached bgpd; `late`: long after withdrawd had given it up.
@@ -44,11 +46,13 @@ class Referee {
   /// Somebody or something hinders withdrawd, right now.
   void disturbed(core::Time now) { calm_since_ = now; }
   core::Time calm_since() const { return calm_since_; }
+  /// It cannot even read bgpd, right now.
+  void blinded(core::Time now) { sees_since_ = now; }
 
   /// Before anything happens.
   void look(core::Time now);
   /// After every step.
-  void check(const core::Controller& controller, bool under_pressure, core::Time now);
+  void check(const core::Controller& controller, core::Time now);
   void check_clock(core::Time now);
   /// Is everything as it should be, seen from both sides?
   bool settled(const core::Controller& controller, core::Time now, std::string* why = nullptr);
@@ -100,6 +104,11 @@ class Referee {
   core::Time born_{};
   bool alive_ = false;
   core::Time calm_since_{};
+  core::Time sees_since_{};
+  core::Time stopped_at_{};
+  core::Time restarted_at_{};
+  core::Time operations_from_{};
+  unsigned operations_ = 0;
   core::Time settles_until_{};
   core::Health all_ = core::Health::unknown;
   core::Time all_since_{};

@@ -30,7 +30,7 @@ struct Kind {
   Duration longest;
 };
 
-constexpr std::array soft_kinds{
+constexpr std::array kinds{
     Kind{What::dns_answers, 10, {}, {}},
     Kind{What::dns_nxdomain, 5, seconds(1), seconds(40)},
     Kind{What::dns_servfail, 4, seconds(1), seconds(40)},
@@ -47,6 +47,8 @@ constexpr std::array soft_kinds{
     Kind{What::vty_refuses, 4, milliseconds(100), seconds(15)},
     Kind{What::vty_without_effect, 3, milliseconds(100), seconds(15)},
     Kind{What::vty_cut, 4, seconds(1), seconds(15)},
+    Kind{What::freezes_at_statement, 2, milliseconds(100), seconds(15)},
+    Kind{What::dies_at_statement, 2, milliseconds(100), seconds(15)},
     Kind{What::lookups_unanswered, 2, milliseconds(500), seconds(10)},
     Kind{What::table_slow, 3, seconds(1), seconds(20)},
     Kind{What::types_network, 5, {}, {}},
@@ -61,6 +63,7 @@ constexpr std::array soft_kinds{
     Kind{What::restart_fails, 3, seconds(1), seconds(30)},
     Kind{What::restart_in_vain, 2, seconds(1), seconds(30)},
     Kind{What::withdrawd_dies, 6, milliseconds(1), seconds(8)},
+    Kind{What::withdrawd_dies_in_the_act, 3, milliseconds(1), seconds(8)},
     Kind{What::starved, 2, milliseconds(50), seconds(6)},
 };
 
@@ -130,28 +133,84 @@ Setting make_setting(std::uint64_t seed) {
   return setting;
 }
 
-Story make_story(std::uint64_t seed, const Setting& setting, Duration length) {
-  Random random(seed * 2 + 2);
-  unsigned weights = 0;
-  for (const Kind& kind : soft_kinds) weights += kind.weight;
+namespace {
 
-  Story story;
-  Duration at = random.between({}, seconds(3));
-  while (at < length) {
-    auto pointer = static_cast<unsigned>(random.below(weights));
-    const Kind* kind = soft_kinds.begin();
-    while (pointer >= kind->weight) pointer -= kind++->weight;
-    // Short ones are as likely as long ones.
-    const Duration longest = random.chance(50) ? kind->longest : kind->shortest + seconds(1);
-    const Duration lasts = random.between(kind->shortest, std::max(kind->shortest, longest));
-    const bool dns = kind->what <= What::dns_flaps;
-    const std::size_t whoms = dns ? setting.settings.checks.size() : setting.slots.size();
-    story.push_back({at, kind->what, whoms > 0 ? random.below(whoms) : 0,
-                     std::min(lasts, length - at), random.next()});
-    // Troubles come in packs.
-    at += random.chance(60) ? random.between({}, seconds(2)) : random.between({}, seconds(25));
+class Author {
+ public:
+  Author(std::uint64_t seed, const Setting& setting, Duration length)
+      : random_(seed * 2 + 2), setting_(setting), length_(length) {}
+
+  Story write() {
+    Duration at = random_.between({}, seconds(3));
+    while (at < length_) {
+      if (random_.chance(15)) {
+        drama(at);
+        at += seconds(20);
+      } else {
+        add(at, any());
+      }
+      // Troubles come in packs.
+      at += random_.chance(60) ? random_.between({}, seconds(2)) : random_.between({}, seconds(25));
+    }
+    std::ranges::stable_sort(story_, {}, &Happening::at);
+    return std::move(story_);
   }
-  return story;
+
+ private:
+  const Kind& any() {
+    unsigned weights = 0;
+    for (const Kind& kind : kinds) weights += kind.weight;
+    auto pointer = static_cast<unsigned>(random_.below(weights));
+    const Kind* kind = kinds.begin();
+    while (pointer >= kind->weight) pointer -= kind++->weight;
+    return *kind;
+  }
+
+  void add(Duration at, const Kind& kind) {
+    // Short ones are as likely as long ones.
+    const Duration longest = random_.chance(50) ? kind.longest : kind.shortest + seconds(1);
+    add(at, kind.what, random_.between(kind.shortest, std::max(kind.shortest, longest)));
+  }
+
+  void add(Duration at, What what, Duration lasts) {
+    if (at >= length_) return;
+    const bool dns = what <= What::dns_flaps;
+    const std::size_t whoms = dns ? setting_.settings.checks.size() : setting_.slots.size();
+    story_.push_back({at, what, whoms > 0 ? random_.below(whoms) : 0,
+                      std::min(lasts, length_ - at), random_.next()});
+  }
+
+  // A prefix is sick, and something keeps it from being withdrawn for as long as the fallback takes
+  // or longer; and that is not all.
+  void drama(Duration at) {
+    constexpr std::array obstacles{What::bgpd_frozen,  What::vty_locked,         What::vty_refuses,
+                                   What::vty_deaf,     What::vty_without_effect, What::redistributes,
+                                   What::freezes_at_statement};
+    constexpr std::array complications{
+        What::restart_fails,  What::restart_in_vain,           What::find_fails,
+        What::stop_fails,     What::withdrawd_dies,            What::withdrawd_dies_in_the_act,
+        What::starved,        What::bgpd_dies,                 What::bgpd_restarted,
+        What::vty_deaf,       What::frr_reload,                What::types_network,
+        What::types_no_network, What::dns_answers,             What::vty_locked};
+    const Duration obstructed = random_.between(seconds(3), seconds(40));
+    add(at, What::dns_dead, random_.between(seconds(5), seconds(60)));
+    add(at + random_.between({}, seconds(3)), random_.pick<What>(obstacles), obstructed);
+    for (std::size_t more = random_.below(4); more > 0; --more) {
+      add(at + random_.between({}, seconds(20)), random_.pick<What>(complications),
+          random_.between(milliseconds(100), seconds(12)));
+    }
+  }
+
+  Random random_;
+  const Setting& setting_;
+  Duration length_;
+  Story story_;
+};
+
+}  // namespace
+
+Story make_story(std::uint64_t seed, const Setting& setting, Duration length) {
+  return Author(seed, setting, length).write();
 }
 
 std::string in_words(const Setting& setting) {
@@ -225,6 +284,10 @@ std::string in_words(const Happening& happening, const Setting& setting) {
       return "bgpd says yes to statements and ignores them " + lasts;
     case What::vty_cut:
       return "connections end between statement and answer " + lasts;
+    case What::freezes_at_statement:
+      return fmt::format("bgpd freezes {} when the next statement has reached it", lasts);
+    case What::dies_at_statement:
+      return fmt::format("bgpd dies {} when the next statement has reached it", lasts);
     case What::lookups_unanswered:
       return fmt::format("bgpd does not say whether {} is in the table {}", prefix(), lasts);
     case What::table_slow:
@@ -253,7 +316,10 @@ std::string in_words(const Happening& happening, const Setting& setting) {
     case What::restart_in_vain:
       return "the restart command starts nothing " + lasts;
     case What::withdrawd_dies:
-      return fmt::format("withdrawd is killed, {}, and comes back after {}",
+    case What::withdrawd_dies_in_the_act:
+      return fmt::format("withdrawd is killed{}, {}, and comes back after {}",
+                         happening.what == What::withdrawd_dies ? ""
+                                                                : " as soon as it does something",
                          happening.detail % 10 < 7   ? "its memory saved"
                          : happening.detail % 10 < 9 ? "its memory lost"
                                                      : "its memory an old one",

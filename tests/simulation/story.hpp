@@ -29,6 +29,8 @@ enum class What : std::uint8_t {
   vty_refuses,
   vty_without_effect,
   vty_cut,
+  freezes_at_statement,
+  dies_at_statement,
   lookups_unanswered,
   table_slow,
   // Other people.
@@ -46,6 +48,7 @@ enum class What : std::uint8_t {
   restart_in_vain,
   // withdrawd itself.
   withdrawd_dies,
+  withdrawd_dies_in_the_act,
   starved,
 };
 constexpr std::size_t what_count = static_cast<std::size_t>(What::starved) + 1;

@@ -57,6 +57,7 @@ class World {
       queue_.pop();
       now_ = due.at;
       referee_.look(now_);
+      watch_pressure();
       due.what();
     }
     if (!over_) referee_.complain(now_, "the world has come to a stop");
@@ -90,6 +91,8 @@ class World {
   // Troubles.
   bool on(What what) const { return spells_[static_cast<std::size_t>(what)] > 0; }
   bool pressure() const;
+  bool cannot_read() const;
+  void watch_pressure();
   void begin(const Happening& happening);
   void end(const Happening& happening);
   void apply_spells();
@@ -181,6 +184,7 @@ class World {
     Referee::Knowledge knowledge;
     bool killed = false;
   };
+  std::optional<Happening> death_in_the_act_;
   std::optional<Saved> old_;
   std::optional<Saved> kept_;
 
@@ -193,14 +197,25 @@ class World {
 // Is something going on that keeps withdrawd from what it should do, or that looks like it?
 bool World::pressure() const {
   constexpr std::array hindrances{
-      What::bgpd_frozen,        What::vty_deaf,      What::vty_locked,         What::vty_refuses,
-      What::vty_without_effect, What::vty_cut,       What::lookups_unanswered, What::table_slow,
-      What::redistributes,      What::route_gone,    What::route_map_gone,     What::find_fails,
-      What::stop_fails,         What::restart_fails, What::restart_in_vain,    What::starved};
-  return !controller_ || now_ < starved_until_ || !bgpd_.running() ||
-         now_ - bgpd_stable_since_ < seconds(1) || changing_process_ ||
-         (operating_ && operation_begun_ <= referee_.calm_since()) ||
+      What::vty_locked,    What::vty_refuses, What::vty_without_effect, What::dies_at_statement,
+      What::table_slow,    What::redistributes, What::route_gone,       What::route_map_gone,
+      What::find_fails,    What::stop_fails,  What::restart_fails,      What::restart_in_vain};
+  return cannot_read() || !bgpd_.running() ||
          std::ranges::any_of(hindrances, [this](What what) { return on(what); });
+}
+
+// The part of it that keeps withdrawd from knowing.
+bool World::cannot_read() const {
+  constexpr std::array hindrances{What::bgpd_frozen, What::freezes_at_statement, What::vty_deaf,
+                                  What::vty_cut,     What::lookups_unanswered,   What::starved};
+  return !controller_ || now_ < starved_until_ || now_ - bgpd_stable_since_ < seconds(1) ||
+         changing_process_ || (operating_ && operation_begun_ <= referee_.calm_since()) ||
+         std::ranges::any_of(hindrances, [this](What what) { return on(what); });
+}
+
+void World::watch_pressure() {
+  if (cannot_read()) referee_.blinded(now_);
+  if (pressure()) referee_.disturbed(now_);
 }
 
 void World::begin(const Happening& happening) {
@@ -261,6 +276,9 @@ void World::begin(const Happening& happening) {
     case What::withdrawd_dies:
       die(happening);
       break;
+    case What::withdrawd_dies_in_the_act:
+      death_in_the_act_ = happening;
+      break;
     case What::starved:
       starved_until_ = std::max(starved_until_, now_ + happening.length);
       break;
@@ -279,10 +297,12 @@ void World::end(const Happening& happening) {
       setting_.slots.empty() ? nullptr : &setting_.slots[happening.whom % setting_.slots.size()];
   switch (happening.what) {
     case What::bgpd_frozen:
-      if (!on(What::bgpd_frozen)) bgpd_thaws();
+    case What::freezes_at_statement:
+      if (!on(What::bgpd_frozen) && !on(What::freezes_at_statement)) bgpd_thaws();
       break;
     case What::bgpd_dies:
     case What::bgpd_restarted:
+    case What::dies_at_statement:
       if (!bgpd_.running()) bgpd_starts();
       break;
     case What::redistributes:
@@ -290,6 +310,9 @@ void World::end(const Happening& happening) {
       break;
     case What::withdrawd_dies:
       if (!controller_) be_born(false);
+      break;
+    case What::withdrawd_dies_in_the_act:
+      death_in_the_act_.reset();  // it has done nothing
       break;
     default:
       break;
@@ -428,12 +451,26 @@ void World::wake(std::uint64_t life, std::uint64_t alarm) {
 
 void World::step(Effects effects) {
   ++steps_;
+  bool acts = false;
   for (Effect& effect : effects) {
     if (!between_.pass(effect)) continue;
+    acts = acts || !(std::holds_alternative<Tell>(effect) ||
+                     std::holds_alternative<AskCheck>(effect) ||
+                     std::holds_alternative<ReadBgpd>(effect) ||
+                     std::holds_alternative<FindBgpd>(effect));
     std::visit([this](const auto& one) { carry_out(one); }, effect);
   }
+  if (acts && death_in_the_act_) {
+    // Before it hears what came of it.
+    const Happening death = *std::exchange(death_in_the_act_, std::nullopt);
+    later(random_.between({}, milliseconds(10)), [this, death] { die(death); });
+    later(death.length + milliseconds(10), [this] {
+      if (!controller_) be_born(false);
+    });
+  }
   referee_.check_clock(now_);
-  referee_.check(*controller_, pressure(), now_);
+  watch_pressure();
+  referee_.check(*controller_, now_);
   const auto next = controller_->next_wake();
   ++alarm_;
   if (next) {
@@ -504,6 +541,7 @@ void World::carry_out(const ApplyPlan& effect) {
 }
 
 void World::start_operation(Shared operation) {
+  referee_.operates(now_);
   if (operating_) referee_.complain(now_, "two operations on bgpd at a time");
   operating_ = true;
   operation_begun_ = now_;
@@ -530,7 +568,9 @@ void World::reach_bgpd(const Shared& operation) {
       answer(operation, std::unexpected(std::move(*trouble)));
       return;
     }
-    if (on(What::vty_cut) && random_.chance(50)) {
+    if (on(What::freezes_at_statement)) bgpd_.freeze(now_);
+    if (on(What::dies_at_statement)) bgpd_dies();
+    if (!bgpd_.running() || (on(What::vty_cut) && random_.chance(50))) {
       if (connected_) {
         deliver(ConnectionLost{}, operation->life);
         connected_ = false;
@@ -539,9 +579,17 @@ void World::reach_bgpd(const Shared& operation) {
       return;
     }
   }
+  if (bgpd_.frozen()) {
+    time_out(operation);
+    return;
+  }
   auto result = read_back(*operation);
-  later(soon(), [this, operation, result = std::move(result)] {
-    if (bgpd_.running() && bgpd_.frozen()) {
+  // What it has said already is read, whatever becomes of it.
+  const bool on_its_way = random_.chance(50);
+  later(soon(), [this, operation, on_its_way, result = std::move(result)] {
+    if (on_its_way) {
+      answer(operation, result);
+    } else if (bgpd_.running() && bgpd_.frozen()) {
       time_out(operation);
     } else if (!bgpd_.running() || bgpd_.pid() != operation->pid) {
       answer(operation, std::unexpected(failure(Trouble::unreachable, "bgpd hung up")));
@@ -628,6 +676,7 @@ void World::answer(const Shared& operation, std::expected<Observed, Failure> res
 // --- bgpd's process
 
 void World::carry_out(const FindBgpd&) {
+  referee_.finds(now_);
   if (finding_) referee_.complain(now_, "bgpd is looked for twice at a time");
   finding_ = true;
   later(random_.between(microseconds(50), milliseconds(3)), [this, life = life_] {

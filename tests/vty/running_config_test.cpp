@@ -121,6 +121,17 @@ TEST_CASE("label-index, EVPN's vni and IPv6 statements of several instances are 
   CHECK(read(without_indentation(text)) == wanted);
 }
 
+TEST_CASE("a route-map's name that is no word we would type is not lost without a trace") {
+  const auto config = read_running_config(
+      "router bgp 65001\n network 192.0.2.0/24 route-map A?B\n network 198.51.100.0/24\n!\nline "
+      "vty\n!\n");
+  REQUIRE(config);
+  REQUIRE(config->instances.size() == 1);
+  const auto& networks = config->instances[0].networks;
+  CHECK(networks.at(core::Prefix::parse("192.0.2.0/24").value()).untypable);
+  CHECK_FALSE(networks.at(core::Prefix::parse("198.51.100.0/24").value()).untypable);
+}
+
 TEST_CASE("cisco style masks and prefixes that their class implies are read") {
   CHECK(read(config_of("quagga-1.2.3-socket-config-cisco-style")) ==
         "router bgp 65001: 10.0.0.0/8, 192.0.2.0/24, 198.51.100.0/24 route-map TAG, "
