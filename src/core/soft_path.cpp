@@ -503,6 +503,7 @@ std::optional<SoftPath::Exposed> SoftPath::longest_exposed(bool may_fall_back) c
   std::string obstacle = !unanswered_.empty() ? unanswered_
                          : !refusal_.empty()  ? refusal_
                          : longest->trouble   ? "it " + *longest->trouble
+                         : busy_              ? "bgpd has not answered yet"
                                               : "bgpd has not withdrawn it yet";
   return Exposed{*longest->exposed_since,
                  fmt::format("rule \"{}\": {} could not be withdrawn: {}; {}", longest->rule->name,

@@ -195,7 +195,7 @@ TEST_CASE("behind a configuration lock nothing but the one command is typed") {
   CHECK(failure.trouble == Trouble::locked);
   CHECK(
       failure.error.text() ==
-      "ask \"configure terminal\": bgpd answered \"VTY configuration is locked by other VTY\\x0a\" "
+      "ask \"configure terminal\": bgpd answered \"VTY configuration is locked by other VTY\" "
       "(somebody sits in configuration mode)");
   CHECK(recording.vty->lines() ==
         Words{"zebra", "enable", "secret", "terminal length 0", "configure terminal"});
