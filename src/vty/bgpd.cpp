@@ -166,10 +166,12 @@ asio::awaitable<Bgpd::Impl::Observed> Bgpd::Impl::observe(Transport& transport,
 
   // What the configuration now says otherwise is asked again.
   std::vector<Asked> amended;
+  auto before = expected.cbegin();  // its look-ups are among `lookups`, in the same order
   for (const auto& lookup : lookups) {
-    const auto before = std::ranges::find(expected, lookup, &Asked::first);
+    const bool asked = before != expected.cend() && before->first == lookup;
+    const auto answered_for = asked ? std::optional((before++)->second) : std::nullopt;
     auto key = resolve(observed.config, lookup.instance);
-    if (key && (before == expected.end() || before->second != *key)) {
+    if (key && answered_for != key) {
       amended.emplace_back(lookup, *key);
     } else if (!key) {
       observed.in_table.erase(lookup);
