@@ -170,7 +170,9 @@ void SoftPath::verdict(Time now, Effects& effects) {
 }
 
 void SoftPath::judge_exposure(Slot& slot, const View& view, Time now) {
-  if (slot.desired != Desired::withdrawn || view.presence == Presence::absent) {
+  // A statement may have reached the table since; who can read bgpd would see it there.
+  const bool may_be_announced = view.presence != Presence::absent || (view.configured && !reached_);
+  if (slot.desired != Desired::withdrawn || !may_be_announced) {
     slot.exposed_since.reset();
   } else if (!slot.exposed_since) {
     slot.exposed_since = now;

@@ -157,6 +157,27 @@ TEST_CASE("a silent bgpd that still has the prefix is killed") {
   CHECK(world.stopped.front() - since == 5s);
 }
 
+TEST_CASE("a silent bgpd whose table was about to follow the statement is killed") {
+  auto world = two_rules();
+  world.table[p] = false;
+  world.run_for(11s);
+  REQUIRE(world.controller().report().prefixes[0].in_table == false);
+  world.manner = Manner::silent;
+  world.table.clear();
+  verdict(world);
+  world.run_until([&] { return !world.running; });
+}
+
+TEST_CASE("a statement that is not in the table and cannot be taken away is no reason for a kill") {
+  auto world = two_rules();
+  world.table[p] = false;  // import-check
+  world.run_for(11s);
+  world.manner = Manner::locked;
+  verdict(world);
+  world.run_for(1min);
+  CHECK(world.stopped.empty());
+}
+
 TEST_CASE("what the lock's holder withdraws with his own hands needs no kill") {
   auto world = two_rules();
   world.manner = Manner::locked;
