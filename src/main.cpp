@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -25,6 +27,10 @@ int main(int argc, char** argv) {
   cli::add_plan(app, status);
   cli::add_check(app, status);
   cli::add_validate(app, status);
+  if (argc < 2) {
+    fmt::print(stderr, "{}", app.help());
+    return daemon::exit_usage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {

@@ -529,6 +529,7 @@ bool SoftPath::agrees() const {
 bool SoftPath::obstructed() const {
   if (!unanswered_.empty() || !refusal_.empty()) return true;
   if (!seen_ || stale_ || busy_ || dirty_ || !plan_.empty()) return false;
+  if (seen_from_ < last_verdict_) return false;  // it is read again before that is known
   return std::ranges::all_of(
       slots_, [this](const Slot& slot) { return slot.trouble || agrees(slot, view(slot)); });
 }

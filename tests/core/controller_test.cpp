@@ -72,6 +72,20 @@ TEST_CASE("a single round ends when bgpd is as it should be") {
   CHECK(world.controller().at_rest());
 }
 
+TEST_CASE("a single round with bgpd as it should be at its first read ends at rest, not stuck") {
+  // The second check answers after bgpd was read: what was read is older than the last verdict.
+  Settings settings = single_round();
+  settings.checks.push_back(check("other", 3, 3));
+  settings.rules.push_back(rule("other", {prefix("203.0.113.0/24")}, {1}));
+  SmallWorld world(std::move(settings));
+  for (const Rule& one : world.controller().settings().rules) {
+    world.networks().emplace(one.prefixes.front(), NetworkOptions{});
+  }
+  until_over(world);
+  CHECK(world.controller().at_rest());
+  CHECK(world.sent.empty());
+}
+
 TEST_CASE("a single round ends when bgpd cannot be reached and no prefix is sick") {
   SmallWorld world(single_round());
   world.manner = Manner::unreachable;
