@@ -82,13 +82,15 @@ Effects Controller::on(const Event& event, Time now) {
 
 void Controller::process_found(const BgpdFound& found, Time now, Effects& effects) {
   if (std::exchange(find_is_void_, false)) return;
+  last_resort_->process_known(found.pids.has_value());
   if (found.pids) {
     soft_->process_found(!found.pids->empty(), now);
     if (!found.pids->empty()) last_resort_->bgpd_is_back(effects);
     return;
   }
-  // Who cannot look must assume that it runs, save when it was killed and not started again.
-  soft_->process_found(!last_resort_->keeps_down(), now);
+  // Who cannot look must assume that it runs: even one that was killed, for somebody else may have
+  // started it.
+  soft_->process_found(true, now);
   std::string text = found.pids.error().text();
   if (told_.is_news(text, now)) effects.push_back(Tell{Severity::error, std::move(text)});
 }

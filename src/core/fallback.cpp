@@ -29,6 +29,10 @@ LastResort::LastResort(const Fallback& settings, const Memory& memory, Time now)
   if (memory.kills > 0) last_kill_ = now;
 }
 
+bool LastResort::owes_restart(const SoftPath& soft) const {
+  return memory_.killed && soft.any_wanted() && (soft.process_gone() || !process_known_);
+}
+
 Duration LastResort::restart_delay() const {
   return doubled(settings_.restart_delay, memory_.kills > 0 ? memory_.kills - 1 : 0,
                  settings_.restart_delay_max);
@@ -80,7 +84,7 @@ void LastResort::advance(const SoftPath& soft, Time now, Effects& effects) {
     effects.push_back(StopBgpd{});
     return;
   }
-  if (memory_.killed && soft.process_gone() && soft.any_wanted() && now >= restart_at_) {
+  if (owes_restart(soft) && now >= restart_at_) {
     restarting_ = true;
     effects.push_back(RestartBgpd{});
   }
@@ -96,7 +100,7 @@ std::optional<Time> LastResort::next_wake(const SoftPath& soft) const {
     const Time due = exposed->since + settings_.after;
     sooner(wake, next_stop_ ? std::max(due, *next_stop_) : due);
   }
-  if (memory_.killed && soft.process_gone() && soft.any_wanted()) sooner(wake, restart_at_);
+  if (owes_restart(soft)) sooner(wake, restart_at_);
   return wake;
 }
 

@@ -31,20 +31,21 @@ class LastResort {
   /// `answers`: bgpd had answered on its vty a moment ago.
   void on(const BgpdStopped& event, bool answers, Time now, Effects& effects);
   void on(const BgpdRestarted& event, Time now, Effects& effects);
+  /// Could the processes be looked at? If not, a killed bgpd is started on suspicion.
+  void process_known(bool known) { process_known_ = known; }
   /// bgpd answers or was seen running: whoever started it.
   void bgpd_is_back(Effects& effects);
 
   /// Also while the kill is under way: who dies in the middle of it must know it afterwards.
   Memory memory() const { return {memory_.killed || stopping_, memory_.kills}; }
   bool busy() const { return stopping_ || restarting_; }
-  /// Was bgpd killed by us, and has nothing been done yet to start it again?
-  bool keeps_down() const { return memory_.killed && !started_; }
   /// The last attempt to start bgpd again has not brought it back.
   bool cannot_restart() const { return memory_.killed && failed_restarts_ > 0 && !started_; }
   /// A prefix that must not be announced still is: it may not be killed for, or cannot be.
   bool failing() const { return told_forbidden_ || told_unkillable_; }
 
  private:
+  bool owes_restart(const SoftPath& soft) const;
   Duration restart_delay() const;
   Duration pause_after_restart() const;
   void tell(const std::string& cause, const std::string& failure, Time now, Effects& effects);
@@ -54,6 +55,7 @@ class LastResort {
   Time restart_at_;
   std::optional<Time> last_kill_;
   std::optional<Time> next_stop_;  ///< after a kill that failed
+  bool process_known_ = true;
   bool stopping_ = false;
   bool restarting_ = false;
   bool started_ = false;          ///< by us, after the kill, and not seen running yet

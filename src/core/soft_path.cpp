@@ -220,22 +220,22 @@ void SoftPath::observe(const Observed& observed, Time now, Effects& effects) {
     if (!any_exposed()) ++obeyed_;
     withdrew_at_.reset();
   }
+  const auto before = std::move(plan_.changes);
   make_plan(now, effects);
-  if (plan_.empty()) {
-    refusal_.clear();
+  if (plan_.changes != before) {
+    // It is not kept waiting for what became of another one.
     failure_pause_ = Duration::zero();
+    next_try_ = now;
   }
+  if (plan_.empty()) refusal_.clear();
   // What is out of our hands needs no haste; what is sick does.
-  const bool nothing_to_do =
-      plan_.empty() && std::ranges::all_of(slots_, [this](const Slot& slot) {
+  const bool nothing_to_await =
+      !plan_.empty() || std::ranges::all_of(slots_, [this](const Slot& slot) {
         return agrees(slot, view(slot)) || (slot.desired == Desired::announced && slot.trouble);
       });
-  if (nothing_to_do && seen_from_ >= last_verdict_) {
+  if (nothing_to_await && seen_from_ >= last_verdict_) {
     confirm_pause_ = first_confirm_pause;
-    const bool sick = std::ranges::any_of(
-        slots_, [](const Slot& slot) { return slot.desired == Desired::withdrawn; });
-    next_read_ = now + (sick ? std::min(settings_.reconcile_interval, watchful_interval)
-                             : settings_.reconcile_interval);
+    next_read_ = now + reading_interval();
   } else {
     next_read_ = now + confirm_pause_;
     confirm_pause_ = std::min(confirm_pause_ * 2, longest_confirm_pause);
@@ -261,8 +261,12 @@ void SoftPath::failed(const Failure& failure, Time now, Effects& effects) {
       told_unanswered_ = told_unanswered_ || first;
       break;
     case Trouble::refused:
-      // bgpd is not going to think better of it soon.
-      if (!any_exposed()) longest = std::max(longest, settings_.reconcile_interval);
+      // bgpd is not going to think better of it soon; only a withdrawal is worth hurrying.
+      if (std::ranges::all_of(plan_.changes, [](const Change& change) {
+            return change.verb == Change::Verb::announce;
+          })) {
+        longest = std::max(longest, settings_.reconcile_interval);
+      }
       [[fallthrough]];
     case Trouble::locked:
       reached_ = true;
@@ -277,7 +281,14 @@ void SoftPath::failed(const Failure& failure, Time now, Effects& effects) {
                        ? retry_pause
                        : std::min<Duration>(failure_pause_ * 2, longest);
   next_try_ = now + failure_pause_;
-  next_read_ = now + failure_pause_;
+  next_read_ = now + std::min(failure_pause_, reading_interval());
+}
+
+Duration SoftPath::reading_interval() const {
+  const bool sick = std::ranges::any_of(
+      slots_, [](const Slot& slot) { return slot.desired == Desired::withdrawn; });
+  return sick ? std::min<Duration>(settings_.reconcile_interval, watchful_interval)
+              : settings_.reconcile_interval;
 }
 
 void SoftPath::connection_lost(Time now) {
@@ -386,8 +397,8 @@ void SoftPath::await_table(Slot& slot, const View& view, Time now, Effects& effe
 
 std::optional<Change> SoftPath::change_for(Slot& slot, const View& view, Effects& effects) {
   if (!view.instance) {
-    if (slot.desired == Desired::announced || view.presence != Presence::absent) {
-      const auto chosen = choose_instance(seen_->config, slot.lookup.instance);
+    const auto chosen = choose_instance(seen_->config, slot.lookup.instance);
+    if (!chosen && (slot.desired == Desired::announced || view.presence != Presence::absent)) {
       trouble(slot, fmt::format("cannot be {}: {}", name(slot.desired), chosen.error().text()),
               effects);
     }
@@ -471,8 +482,7 @@ void SoftPath::advance(Time now, Effects& effects) {
   if (busy_ || slots_.empty()) return;
   if (seen_ && !stale_) {
     if (dirty_) make_plan(now, effects);
-    if (!plan_.empty()) {
-      if (now < next_try_) return;
+    if (!plan_.empty() && now >= next_try_) {
       std::vector<Lookup> lookups;
       plan_causes_.clear();
       for (std::size_t slot : plan_slots_) {
@@ -491,7 +501,8 @@ void SoftPath::advance(Time now, Effects& effects) {
 
 std::optional<Time> SoftPath::next_wake() const {
   if (busy_ || slots_.empty()) return std::nullopt;
-  if (seen_ && !stale_ && !plan_.empty()) return next_try_;
+  // Also while a refused plan has to wait: what is seen meanwhile may call for another one.
+  if (seen_ && !stale_ && !plan_.empty()) return std::min(next_try_, next_read_);
   return next_read_;
 }
 

@@ -115,6 +115,7 @@ class SoftPath {
   void failed(const Failure& failure, Time now, Effects& effects);
   void judge_exposure(Slot& slot, const View& view, Time now);
   bool any_exposed() const;
+  Duration reading_interval() const;
   std::optional<Change> change_for(Slot& slot, const View& view, Effects& effects);
   void await_table(Slot& slot, const View& view, Time now, Effects& effects);
   void make_plan(Time now, Effects& effects);

@@ -468,6 +468,19 @@ TEST_CASE("whoever dies in the middle of a kill knows about it afterwards") {
   CHECK(world.controller().memory().fallback.killed);
 }
 
+TEST_CASE("nobody can see whether somebody else has started a killed bgpd: that is told") {
+  SmallWorld world(one_rule());
+  world.networks().emplace(p, NetworkOptions{});
+  world.run_for(2s);
+  world.manner = Manner::unreachable;
+  verdict(world);
+  world.run_until([&] { return !world.running; });
+  world.find_fails = world.stop_fails = true;
+  world.start_bgpd();
+  world.run_for(10s);
+  CHECK(world.controller().report().failing);
+}
+
 TEST_CASE("a process table that cannot be read does not keep a killed bgpd down") {
   auto world = two_rules();
   world.manner = Manner::locked;

@@ -451,6 +451,20 @@ TEST_CASE("a withdrawal does not wait for the pause of a refused announcement") 
   CHECK(world.run_until([&] { return !world.announced("192.0.2.0/24"); }) < 850ms);
 }
 
+TEST_CASE("a sick prefix that comes back does not wait for the pause of a refused announcement") {
+  Settings settings;
+  settings.checks = {check("a"), check("b")};
+  settings.rules = {rule("first", {p}, {0}), rule("second", {prefix("198.51.100.0/24")}, {1})};
+  SmallWorld world(std::move(settings));
+  world.dns[0] = SmallWorld::bad();
+  world.manner = Manner::refuses;
+  world.run_for(1min);
+  REQUIRE(world.sent.size() < 15);
+  world.manner = Manner::obeys;
+  world.networks().emplace(p, NetworkOptions{});  // frr-reload
+  CHECK(world.run_until([&] { return !world.announced("192.0.2.0/24"); }) < 1s);
+}
+
 TEST_CASE("an answer lost after the statement was taken: bgpd is read, nothing is sent twice") {
   for (const auto manner : {Manner::loses_answer, Manner::silent}) {
     auto world = healthy_world();
