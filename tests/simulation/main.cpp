@@ -17,8 +17,8 @@ using namespace withdrawd::simulation;
 
 namespace {
 
-constexpr std::size_t ordinary_steps = 1'000'000;
-constexpr std::size_t fresh_steps = 250'000;
+constexpr std::size_t ordinary_steps = 4'000'000;
+constexpr std::size_t fresh_steps = 1'000'000;
 
 struct Found {
   std::uint64_t seed;

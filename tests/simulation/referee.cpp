@@ -56,6 +56,7 @@ void Referee::born(const std::optional<Knowledge>& from, Time now) {
   }
   all_ = Health::unknown;
   seen_changes_.reset();
+  has_looked_ = false;
   may_have_missed_ = false;
   told_.clear();
   settles_until_ = now;
@@ -132,6 +133,7 @@ bool Referee::any_wanted() const {
 
 void Referee::has_seen(const core::RunningConfig& config, unsigned foreign_changes) {
   seen_changes_ = foreign_changes;
+  has_looked_ = true;
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const auto& networks = config.instances[setting_.slots[i].place].networks;
     if (const auto there = networks.find(setting_.slots[i].prefix); there != networks.end()) {
@@ -236,7 +238,16 @@ void Referee::stops(Time now) {
   stopped_at_ = now;
 }
 
+void Referee::owes_restart(bool owes, Time now) {
+  if (!owes || !any_wanted()) {
+    owes_since_ = now;
+  } else if (now - owes_since_ > setting_.settings.fallback.restart_delay_max + seconds(40)) {
+    complain(now, "bgpd is wanted, and is not started again after the kill");
+  }
+}
+
 void Referee::finds(Time now) {
+  has_looked_ = true;
   if (setting_.settings.mode == core::Mode::hard && now < settles_until_) {
     complain(now, "bgpd is looked for while it settles");
   }
@@ -257,6 +268,7 @@ void Referee::restarts(Time now) {
   }
   if (now - restarted_at_ < seconds(1)) complain(now, "bgpd is restarted again and again");
   restarted_at_ = now;
+  if (!has_looked_) complain(now, "bgpd is restarted without a look whether it runs");
   if (!any_wanted()) complain(now, "bgpd is restarted although no prefix is wanted");
   // Whoever starts it in the same moment has won a race; later than that it must be noticed.
   look(now);
@@ -346,12 +358,11 @@ void Referee::check(const core::Controller& controller, Time now) {
     if (slot.verdict == Health::down && slot.announced) {
       const Time exposed = std::max(slot.verdict_since, slot.announced_since);
       // Whether there was trouble or not: in the end it is gone, or somebody has been told.
-      const Duration patience =
-          settings.fallback.after + settings.reconcile_interval + 2 * setting_.patience + slow;
+      const Duration patience = settings.fallback.after + watchful + 2 * setting_.patience + slow;
       const Slot& where = setting_.slots[i];
       // Nobody can know what came back a moment before bgpd froze.
-      const bool unknowable = bgpd_.frozen() && seen_changes_ != bgpd_.foreign_changes();
-      if (now - std::max(exposed, born_) > patience && !unknowable && !controller.busy() &&
+      if (bgpd_.frozen() && seen_changes_ != bgpd_.foreign_changes()) unknowable_until_ = now;
+      if (now - std::max({exposed, born_, unknowable_until_}) > patience && !controller.busy() &&
           bgpd_.wants_to_announce(where.place, where.prefix) && !controller.report().failing) {
         complain(now,
                  fmt::format("{} is sick and still announced, and nobody has been told", text(i)));

@@ -49,6 +49,8 @@ class Referee {
   /// It cannot even read bgpd, right now.
   void blinded(core::Time now) { sees_since_ = now; }
 
+  /// withdrawd has killed bgpd, could start it again, and should if a prefix is wanted.
+  void owes_restart(bool owes, core::Time now);
   /// Before anything happens.
   void look(core::Time now);
   /// After every step.
@@ -109,6 +111,9 @@ class Referee {
   core::Time restarted_at_{};
   core::Time operations_from_{};
   unsigned operations_ = 0;
+  core::Time owes_since_{};
+  core::Time unknowable_until_{};
+  bool has_looked_ = false;  ///< in this life, at bgpd or for its process
   core::Time settles_until_{};
   core::Health all_ = core::Health::unknown;
   core::Time all_since_{};

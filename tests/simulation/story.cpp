@@ -41,7 +41,7 @@ constexpr std::array kinds{
     Kind{What::bgpd_frozen, 5, milliseconds(100), seconds(20)},
     Kind{What::bgpd_dies, 4, milliseconds(200), seconds(20)},
     Kind{What::bgpd_restarted, 4, milliseconds(50), seconds(2)},
-    Kind{What::vty_deaf, 4, milliseconds(100), seconds(15)},
+    Kind{What::vty_deaf, 4, milliseconds(100), seconds(40)},
     Kind{What::vty_hangs_up, 3, {}, {}},
     Kind{What::vty_locked, 7, milliseconds(100), seconds(20)},
     Kind{What::vty_refuses, 4, milliseconds(100), seconds(15)},
@@ -63,7 +63,7 @@ constexpr std::array kinds{
     Kind{What::restart_fails, 3, seconds(1), seconds(30)},
     Kind{What::restart_in_vain, 2, seconds(1), seconds(30)},
     Kind{What::withdrawd_dies, 6, milliseconds(1), seconds(8)},
-    Kind{What::withdrawd_dies_in_the_act, 3, milliseconds(1), seconds(8)},
+    Kind{What::withdrawd_dies_in_the_act, 6, milliseconds(1), seconds(8)},
     Kind{What::starved, 2, milliseconds(50), seconds(6)},
 };
 
@@ -176,22 +176,34 @@ class Author {
     if (at >= length_) return;
     const bool dns = what <= What::dns_flaps;
     const std::size_t whoms = dns ? setting_.settings.checks.size() : setting_.slots.size();
-    story_.push_back({at, what, whoms > 0 ? random_.below(whoms) : 0,
-                      std::min(lasts, length_ - at), random_.next()});
+    story_.push_back({at, what, whoms > 0 ? random_.below(whoms) : 0, std::min(lasts, length_ - at),
+                      random_.next()});
   }
 
   // A prefix is sick, and something keeps it from being withdrawn for as long as the fallback takes
   // or longer; and that is not all.
   void drama(Duration at) {
-    constexpr std::array obstacles{What::bgpd_frozen,  What::vty_locked,         What::vty_refuses,
-                                   What::vty_deaf,     What::vty_without_effect, What::redistributes,
-                                   What::freezes_at_statement};
+    constexpr std::array obstacles{
+        What::bgpd_frozen,        What::vty_locked,    What::vty_refuses,         What::vty_deaf,
+        What::vty_without_effect, What::redistributes, What::freezes_at_statement};
     constexpr std::array complications{
-        What::restart_fails,  What::restart_in_vain,           What::find_fails,
-        What::stop_fails,     What::withdrawd_dies,            What::withdrawd_dies_in_the_act,
-        What::starved,        What::bgpd_dies,                 What::bgpd_restarted,
-        What::vty_deaf,       What::frr_reload,                What::types_network,
-        What::types_no_network, What::dns_answers,             What::vty_locked};
+        What::restart_fails,    What::restart_in_vain, What::find_fails,
+        What::stop_fails,       What::withdrawd_dies,  What::withdrawd_dies_in_the_act,
+        What::starved,          What::bgpd_dies,       What::bgpd_restarted,
+        What::vty_deaf,         What::frr_reload,      What::types_network,
+        What::types_no_network, What::dns_answers,     What::vty_locked};
+    if (random_.chance(30)) {
+      // What was withdrawn comes back, unseen.
+      constexpr std::array returns{What::bgpd_restarted, What::bgpd_dies, What::frr_reload,
+                                   What::types_network};
+      constexpr std::array veils{What::vty_deaf, What::bgpd_frozen, What::lookups_unanswered,
+                                 What::vty_locked};
+      add(at, What::dns_dead, seconds(60));
+      at += random_.between(seconds(3), seconds(10));
+      add(at, random_.pick<What>(returns), random_.between(milliseconds(50), seconds(1)));
+      add(at + random_.between({}, seconds(1)), random_.pick<What>(veils), seconds(45));
+      return;
+    }
     const Duration obstructed = random_.between(seconds(3), seconds(40));
     add(at, What::dns_dead, random_.between(seconds(5), seconds(60)));
     add(at + random_.between({}, seconds(3)), random_.pick<What>(obstacles), obstructed);
@@ -317,13 +329,13 @@ std::string in_words(const Happening& happening, const Setting& setting) {
       return "the restart command starts nothing " + lasts;
     case What::withdrawd_dies:
     case What::withdrawd_dies_in_the_act:
-      return fmt::format("withdrawd is killed{}, {}, and comes back after {}",
-                         happening.what == What::withdrawd_dies ? ""
-                                                                : " as soon as it does something",
-                         happening.detail % 10 < 7   ? "its memory saved"
-                         : happening.detail % 10 < 9 ? "its memory lost"
-                                                     : "its memory an old one",
-                         core::describe(happening.length));
+      return fmt::format(
+          "withdrawd is killed{}, {}, and comes back after {}",
+          happening.what == What::withdrawd_dies ? "" : " as soon as it does something",
+          happening.detail % 10 < 7   ? "its memory saved"
+          : happening.detail % 10 < 9 ? "its memory lost"
+                                      : "its memory an old one",
+          core::describe(happening.length));
     case What::starved:
       return "withdrawd gets no time " + lasts;
   }

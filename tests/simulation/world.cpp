@@ -197,9 +197,9 @@ class World {
 // Is something going on that keeps withdrawd from what it should do, or that looks like it?
 bool World::pressure() const {
   constexpr std::array hindrances{
-      What::vty_locked,    What::vty_refuses, What::vty_without_effect, What::dies_at_statement,
-      What::table_slow,    What::redistributes, What::route_gone,       What::route_map_gone,
-      What::find_fails,    What::stop_fails,  What::restart_fails,      What::restart_in_vain};
+      What::vty_locked, What::vty_refuses,   What::vty_without_effect, What::dies_at_statement,
+      What::table_slow, What::redistributes, What::route_gone,         What::route_map_gone,
+      What::find_fails, What::stop_fails,    What::restart_fails,      What::restart_in_vain};
   return cannot_read() || !bgpd_.running() ||
          std::ranges::any_of(hindrances, [this](What what) { return on(what); });
 }
@@ -216,6 +216,11 @@ bool World::cannot_read() const {
 void World::watch_pressure() {
   if (cannot_read()) referee_.blinded(now_);
   if (pressure()) referee_.disturbed(now_);
+  referee_.owes_restart(controller_ && setting_.settings.mode == Mode::soft && killed_by_us_ &&
+                            !orphaned_ && !bgpd_.running() && now_ >= starved_until_ &&
+                            !on(What::find_fails) && !on(What::restart_fails) &&
+                            !on(What::restart_in_vain),
+                        now_);
 }
 
 void World::begin(const Happening& happening) {
@@ -301,8 +306,10 @@ void World::end(const Happening& happening) {
       if (!on(What::bgpd_frozen) && !on(What::freezes_at_statement)) bgpd_thaws();
       break;
     case What::bgpd_dies:
-    case What::bgpd_restarted:
     case What::dies_at_statement:
+      if (!bgpd_.running() && !killed_by_us_) bgpd_starts();
+      break;
+    case What::bgpd_restarted:
       if (!bgpd_.running()) bgpd_starts();
       break;
     case What::redistributes:
@@ -454,10 +461,9 @@ void World::step(Effects effects) {
   bool acts = false;
   for (Effect& effect : effects) {
     if (!between_.pass(effect)) continue;
-    acts = acts || !(std::holds_alternative<Tell>(effect) ||
-                     std::holds_alternative<AskCheck>(effect) ||
-                     std::holds_alternative<ReadBgpd>(effect) ||
-                     std::holds_alternative<FindBgpd>(effect));
+    acts = acts ||
+           !(std::holds_alternative<Tell>(effect) || std::holds_alternative<AskCheck>(effect) ||
+             std::holds_alternative<ReadBgpd>(effect) || std::holds_alternative<FindBgpd>(effect));
     std::visit([this](const auto& one) { carry_out(one); }, effect);
   }
   if (acts && death_in_the_act_) {
@@ -679,17 +685,18 @@ void World::carry_out(const FindBgpd&) {
   referee_.finds(now_);
   if (finding_) referee_.complain(now_, "bgpd is looked for twice at a time");
   finding_ = true;
-  later(random_.between(microseconds(50), milliseconds(3)), [this, life = life_] {
-    if (life != life_) return;
-    finding_ = false;
-    BgpdFound found{std::vector<pid_t>{}};
-    if (on(What::find_fails)) {
-      found.pids = std::unexpected(Error{"look for bgpd", "/proc cannot be read", ""});
-    } else if (bgpd_.running()) {
-      found.pids->push_back(bgpd_.pid());
-    }
-    deliver(std::move(found), life);
-  });
+  BgpdFound found{std::vector<pid_t>{}};
+  if (on(What::find_fails)) {
+    found.pids = std::unexpected(Error{"look for bgpd", "/proc cannot be read", ""});
+  } else if (bgpd_.running()) {
+    found.pids->push_back(bgpd_.pid());
+  }
+  later(random_.between(microseconds(50), milliseconds(30)),
+        [this, life = life_, found = std::move(found)] {
+          if (life != life_) return;
+          finding_ = false;
+          deliver(found, life);
+        });
 }
 
 void World::carry_out(const StopBgpd&) {
