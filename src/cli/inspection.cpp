@@ -10,13 +10,13 @@
 #include <boost/json.hpp>
 #include <memory>
 
+#include "checks/ask.hpp"
 #include "cli/command.hpp"
 #include "cli/status_table.hpp"
 #include "daemon/control_socket.hpp"
 #include "daemon/exit_status.hpp"
 #include "daemon/observe.hpp"
 #include "daemon/report_json.hpp"
-#include "dns/ask.hpp"
 
 namespace withdrawd::cli {
 namespace json = boost::json;
@@ -58,11 +58,11 @@ int exit_status_of(const json::value& status) {
   return fine ? daemon::exit_fine : daemon::exit_unhealthy;
 }
 
-core::Outcome ask_now(const core::DnsQuestion& question) {
+core::Outcome ask_now(const core::Probe& probe) {
   boost::asio::io_context io;
   core::Outcome outcome{core::OutcomeKind::error, {}, "not asked"};
   boost::asio::co_spawn(
-      io, dns::ask(question),
+      io, checks::ask(probe),
       [&outcome](std::exception_ptr, core::Outcome result) { outcome = std::move(result); });
   io.run();
   return outcome;
@@ -144,7 +144,7 @@ void add_check(CLI::App& app, int& status) {
     for (const core::Check& check : config->settings.checks) {
       if (!wanted->empty() && check.name != *wanted) continue;
       found = true;
-      const core::Outcome outcome = ask_now(check.question);
+      const core::Outcome outcome = ask_now(check.probe);
       if (!outcome.healthy()) status = daemon::exit_unhealthy;
       const std::string detail =
           outcome.detail.empty() || outcome.kind == core::OutcomeKind::nxdomain
@@ -152,7 +152,7 @@ void add_check(CLI::App& app, int& status) {
               : ": " + outcome.detail;
       fmt::print("{}: {}{}{}{} ({}, {})\n", check.name,
                  outcome.healthy() ? palette.good : palette.bad, core::name(outcome.kind),
-                 palette.plain, detail, check.question.text(), core::describe(outcome.latency));
+                 palette.plain, detail, check.text(), core::describe(outcome.latency));
     }
     if (!found) {
       std::vector<std::string> names;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "config/duration.hpp"
 #include "config/near_miss.hpp"
@@ -17,7 +18,7 @@ constexpr core::Duration shortest_try = std::chrono::milliseconds(10);
 constexpr std::uint16_t dns_port = 53;
 
 void agree_on_port(ReadSection<CheckDraft>& check, Complaints& complaints) {
-  auto& server_port = check.draft.check.question.server.port;
+  auto& server_port = check.draft.question.server.port;
   if (server_port != 0 && check.draft.port) {
     complaints.error(check.where("port"),
                      fmt::format("\"port\" in [check.{}] is one port too many: \"server\" names {} "
@@ -30,7 +31,7 @@ void agree_on_port(ReadSection<CheckDraft>& check, Complaints& complaints) {
 /// One outcome decides in hard mode, and there is no faster pace near a change: so did the script.
 void agree_on_pace(ReadSection<CheckDraft>& check, std::optional<Mode> mode,
                    Complaints& complaints) {
-  auto& policy = check.draft.check.policy;
+  auto& policy = check.draft.policy;
   if (mode == Mode::hard) {
     if (!check.given.contains("rise")) policy.rise = 1;
     if (!check.given.contains("fall")) policy.fall = 1;
@@ -45,8 +46,10 @@ void agree_on_pace(ReadSection<CheckDraft>& check, std::optional<Mode> mode,
                     "\"{}\"",
                     check.name, written(policy.fast_interval), written(policy.interval)));
   }
+}
 
-  const auto& question = check.draft.check.question;
+void agree_on_tries(const ReadSection<CheckDraft>& check, Complaints& complaints) {
+  const auto& question = check.draft.question;
   if (question.timeout / question.tries < shortest_try) {
     complaints.error(
         check.where(check.given.contains("tries") ? "tries" : "timeout"),
@@ -54,6 +57,20 @@ void agree_on_pace(ReadSection<CheckDraft>& check, std::optional<Mode> mode,
                     "or more for each",
                     check.name, question.tries, written(question.timeout), written(shortest_try)));
   }
+}
+
+core::Probe probe_of(CheckDraft draft) {
+  switch (draft.type.value_or(CheckType::dns)) {
+    case CheckType::exec:
+      return std::move(draft.exec);
+    case CheckType::address:
+      return std::move(draft.address);
+    case CheckType::file:
+      return std::move(draft.file);
+    case CheckType::dns:
+      break;
+  }
+  return std::move(draft.question);
 }
 
 void agree_on_restart_delay(const ReadSection<ConfigDraft>& single, Complaints& complaints) {
@@ -121,8 +138,11 @@ Config agree(ReadFile file, Complaints& complaints) {
   const auto& mode = file.single.draft.mode;
   std::vector<std::string> check_names;
   for (auto& check : file.checks) {
-    agree_on_port(check, complaints);
     agree_on_pace(check, mode, complaints);
+    if (check.draft.type == CheckType::dns) {
+      agree_on_port(check, complaints);
+      agree_on_tries(check, complaints);
+    }
     check_names.push_back(check.name);
   }
   agree_on_restart_delay(file.single, complaints);
@@ -147,8 +167,8 @@ Config agree(ReadFile file, Complaints& complaints) {
   auto config = std::move(file.single.draft.config);
   config.settings.mode = mode.value_or(Mode::soft);
   for (auto& check : file.checks) {
-    check.draft.check.name = check.name;
-    config.settings.checks.push_back(std::move(check.draft.check));
+    const auto policy = check.draft.policy;
+    config.settings.checks.push_back({check.name, probe_of(std::move(check.draft)), policy});
   }
   for (auto& rule : file.rules) {
     rule.draft.rule.name = rule.name;

@@ -55,6 +55,34 @@ std::string read_key(const toml::key& key, const toml::node& node, const Section
   return meant;
 }
 
+/// Is the key one of the section as it is? Where a check's type is not one, nobody can tell.
+template <class Draft>
+bool applies(const Key<Draft>&, const Draft&) {
+  return true;
+}
+bool applies(const Key<CheckDraft>& key, const CheckDraft& draft) {
+  return draft.type && key.of.contain(*draft.type);
+}
+
+/// A check has the keys of its type only.
+template <class Draft>
+void complain_of_other_types(const Given&, const Section<Draft>&, std::string_view, const Draft&,
+                             Complaints&) {}
+void complain_of_other_types(const Given& given, const Section<CheckDraft>& section,
+                             std::string_view title, const CheckDraft& draft,
+                             Complaints& complaints) {
+  if (!draft.type) return;
+  for (const auto& key : section.keys) {
+    const auto found = given.find(key.name);
+    if (found == given.end() || key.of.contain(*draft.type)) continue;
+    complaints.error(found->second,
+                     fmt::format("{} is a key of checks of type {}; this one is of "
+                                 "type \"{}\"{}",
+                                 label(key.name, title), in_quotes(text(key.of)), name(*draft.type),
+                                 given.contains("type") ? "" : ", the default"));
+  }
+}
+
 /// Reads all keys of one section. `title` is the section's own: "check.resolver".
 template <class Draft>
 Given read_keys(const toml::table& table, Position at, const Section<Draft>& section,
@@ -64,8 +92,9 @@ Given read_keys(const toml::table& table, Position at, const Section<Draft>& sec
     given.emplace(read_key(key, node, section, title, draft, complaints),
                   position_of(key.source()));
   }
+  complain_of_other_types(given, section, title, draft, complaints);
   for (const auto& key : section.keys) {
-    if (key.fallback != required || given.contains(key.name)) continue;
+    if (key.fallback != required || !applies(key, draft) || given.contains(key.name)) continue;
     complaints.error(at, fmt::format("[{}] has no \"{}\" ({})", title, key.name, key.meaning));
   }
   return given;

@@ -62,6 +62,8 @@ struct KeyInfo {
   std::string type;      ///< "duration", "integer, 1 to 65535"
   std::string fallback;  ///< the default: TOML (`"800ms"`) where one can be written, else in words
   std::string meaning;   ///< one line
+  /// The types of checks that have this key: "dns", "dns, exec"; empty: all, or no check's key.
+  std::string check_types;
 };
 
 /// Every key there is, in the order of etc/withdrawd.toml.

@@ -22,6 +22,11 @@ constexpr std::array<Word<TransportKind>, 3> bgpd_transports{{{"socket", Transpo
                                                               {"telnet", TransportKind::telnet}}};
 constexpr std::array<Word<DnsTransport>, 2> dns_transports{
     {{"udp", DnsTransport::udp}, {"tcp", DnsTransport::tcp}}};
+constexpr std::array<Word<CheckType>, 4> check_types{{{"dns", CheckType::dns},
+                                                      {"exec", CheckType::exec},
+                                                      {"address", CheckType::address},
+                                                      {"file", CheckType::file}}};
+constexpr std::array<Word<bool>, 2> presences{{{"down", false}, {"up", true}}};
 constexpr std::array<Word<bool>, 2> may_fall_back{{{"hard", true}, {"never", false}}};
 
 constexpr DurationLimits timeouts{.most = std::chrono::hours(1)};
@@ -86,24 +91,49 @@ void store_process_name(const Value& value, ConfigDraft& draft) {
   }
 }
 
-void store_restart(const Value& value, ConfigDraft& draft) {
-  const auto elements =
-      value.elements("a program and its arguments, such as [\"systemctl\", \"restart\", \"frr\"]");
+void store_command(const Value& value, std::string_view expected,
+                   std::vector<std::string>& command) {
+  const auto elements = value.elements(expected);
   if (!elements) return;
-  auto& restart = draft.config.process.restart;
   for (const auto& element : *elements) {
     // The first is the program; what comes after it can be any text that a program can be given.
     if (&element == &elements->front()) {
-      if (const auto program = element.program()) restart.push_back(program->native());
+      if (const auto program = element.program()) command.push_back(program->native());
       continue;
     }
     const auto argument = element.string("a string");
     if (argument && argument->find('\0') != std::string::npos) {
       element.complain("; an argument must not contain a NUL");
     } else if (argument) {
-      restart.push_back(*argument);
+      command.push_back(*argument);
     }
   }
+}
+
+void store_restart(const Value& value, ConfigDraft& draft) {
+  store_command(value, "a program and its arguments, such as [\"systemctl\", \"restart\", \"frr\"]",
+                draft.config.process.restart);
+}
+
+void store_check_command(const Value& value, CheckDraft& draft) {
+  store_command(
+      value,
+      "a program and its arguments, such as [\"/usr/lib/nagios/plugins/check_dns\", \"-H\", "
+      "\"www.test.com\"]",
+      draft.exec.command);
+}
+
+std::optional<std::string> interface_name(const Value& value) {
+  const std::string_view expected =
+      "the name of an interface: 1 to 15 printable characters without a blank, slash or colon";
+  const auto name = value.string(expected);
+  if (!name) return {};
+  const bool fine = !name->empty() && name->size() <= 15 && std::ranges::all_of(*name, [](char c) {
+    return c > 0x20 && c < 0x7f && c != '/' && c != ':' && c != '\\';
+  });
+  if (fine) return name;
+  value.refuse(expected);
+  return {};
 }
 
 void store_settle(const Value& value, ConfigDraft& draft) {
@@ -137,6 +167,19 @@ void store_check_names(const Value& value, RuleDraft& draft) {
 }
 
 }  // namespace
+
+std::string_view name(CheckType type) {
+  return std::ranges::find(check_types, type, &Word<CheckType>::means)->text;
+}
+
+std::string text(CheckTypes types) {
+  std::string names;
+  for (const auto& word : check_types) {
+    if (!types.contain(word.means)) continue;
+    names += (names.empty() ? "" : ", ") + std::string(word.text);
+  }
+  return names;
+}
 
 const std::vector<Section<ConfigDraft>>& single_sections() {
   using D = ConfigDraft;
@@ -239,37 +282,65 @@ const Section<CheckDraft>& check_section() {
   static const Section<D> section{
       "check.NAME",
       {
+          {"type", "\"dns\", \"exec\", \"address\" or \"file\"", "\"dns\"",
+           "what is asked: a DNS server, a command, this host's addresses, or for a file",
+           [](const V& v, D& d) { d.type = v.one_of(check_types); }},
           {"server", "address, perhaps with a port", required, "the DNS server to ask",
            [](const V& v, D& d) {
-             put(d.check.question.server,
-                 v.parsed(parse_server, "an address, such as \"127.0.0.1\""));
-           }},
+             put(d.question.server, v.parsed(parse_server, "an address, such as \"127.0.0.1\""));
+           },
+           CheckType::dns},
           {"name", "domain name", required, "an A record that users ask for",
            [](const V& v, D& d) {
-             put(d.check.question.name,
+             put(d.question.name,
                  v.parsed(core::parse_domain_name, "a domain name, such as \"www.test.com\""));
-           }},
+           },
+           CheckType::dns},
           {"port", "integer, 1 to 65535", "53", "the DNS server's port",
-           [](const V& v, D& d) { put(d.port, v.integer(1, 65535)); }},
+           [](const V& v, D& d) { put(d.port, v.integer(1, 65535)); }, CheckType::dns},
           {"transport", "\"udp\" or \"tcp\"", "\"udp\"",
            "UDP (and TCP when the answer is truncated), or TCP alone",
-           [](const V& v, D& d) { put(d.check.question.transport, v.one_of(dns_transports)); }},
+           [](const V& v, D& d) { put(d.question.transport, v.one_of(dns_transports)); },
+           CheckType::dns},
           {"interval", "duration, at least 10ms", "\"800ms\"", "from one question to the next",
-           [](const V& v, D& d) { put(d.check.policy.interval, v.duration(intervals)); }},
+           [](const V& v, D& d) { put(d.policy.interval, v.duration(intervals)); }},
           {"fast_interval", "duration, at least 10ms", "\"200ms\"",
            "the same while health is about to change; never longer than the interval (hard mode: "
            "the interval)",
-           [](const V& v, D& d) { put(d.check.policy.fast_interval, v.duration(intervals)); }},
-          {"timeout", "duration, at most 1h", "\"1s\"", "for all tries together",
-           [](const V& v, D& d) { put(d.check.question.timeout, v.duration(timeouts)); }},
+           [](const V& v, D& d) { put(d.policy.fast_interval, v.duration(intervals)); }},
+          {"timeout", "duration, at most 1h", "\"1s\"",
+           "for all tries together; or for the command, which is killed then",
+           [](const V& v, D& d) {
+             const auto timeout = v.duration(timeouts);
+             put(d.question.timeout, timeout);
+             put(d.exec.timeout, timeout);
+           },
+           CheckType::dns | CheckType::exec},
           {"tries", "integer, 1 to 1000", "2",
            "questions inside the timeout, 10ms or more for each",
-           [](const V& v, D& d) { put(d.check.question.tries, v.integer(1, many)); }},
+           [](const V& v, D& d) { put(d.question.tries, v.integer(1, many)); }, CheckType::dns},
           {"rise", "integer, 1 to 1000", "3",
            "good answers in a row that make it up (hard mode: 1)",
-           [](const V& v, D& d) { put(d.check.policy.rise, v.integer(1, many)); }},
+           [](const V& v, D& d) { put(d.policy.rise, v.integer(1, many)); }},
           {"fall", "integer, 1 to 1000", "1", "bad answers in a row that make it down",
-           [](const V& v, D& d) { put(d.check.policy.fall, v.integer(1, many)); }},
+           [](const V& v, D& d) { put(d.policy.fall, v.integer(1, many)); }},
+          {"command", "array of strings", required,
+           "the program, and its arguments; exit status 0 is ok; no shell", store_check_command,
+           CheckType::exec},
+          {"address", "address", required, "must be on an interface that is up",
+           [](const V& v, D& d) {
+             put(d.address.address,
+                 v.parsed(core::Address::parse, "an address, such as \"192.0.2.1\""));
+           },
+           CheckType::address},
+          {"interface", "name of an interface", "any", "where the address must be",
+           [](const V& v, D& d) { put(d.address.interface, interface_name(v)); },
+           CheckType::address},
+          {"path", "file", required, "the file that is looked for",
+           [](const V& v, D& d) { put(d.file.path, v.file()); }, CheckType::file},
+          {"present", "\"down\" or \"up\"", "\"down\"", "what the file's presence means",
+           [](const V& v, D& d) { put(d.file.present_means_up, v.one_of(presences)); },
+           CheckType::file},
       }};
   return section;
 }
@@ -305,8 +376,9 @@ std::vector<KeyInfo> known_keys() {
   std::vector<KeyInfo> keys;
   const auto add = [&keys](const auto& section) {
     for (const auto& key : section.keys) {
+      const auto types = key.of.bits == every_check.bits ? "" : text(key.of);
       keys.push_back({std::string(section.title), std::string(key.name), std::string(key.type),
-                      std::string(key.fallback), std::string(key.meaning)});
+                      std::string(key.fallback), std::string(key.meaning), types});
     }
   };
   for (const auto& section : single_sections()) add(section);

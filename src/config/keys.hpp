@@ -17,11 +17,42 @@ struct ConfigDraft {
   std::optional<core::Asn> asn;                       ///< for rules that name none
 };
 
+enum class CheckType : std::uint8_t { dns = 1, exec = 2, address = 4, file = 8 };
+
+/// "dns", "exec", "address", "file".
+std::string_view name(CheckType type);
+
+/// Some of them.
+struct CheckTypes {
+  std::uint8_t bits = 0;
+  constexpr CheckTypes() = default;
+  constexpr CheckTypes(CheckType type) : bits(static_cast<std::uint8_t>(type)) {}
+  constexpr CheckTypes operator|(CheckTypes other) const {
+    other.bits |= bits;
+    return other;
+  }
+  constexpr bool contain(CheckType type) const {
+    return (bits & static_cast<std::uint8_t>(type)) != 0;
+  }
+};
+constexpr CheckTypes operator|(CheckType one, CheckType other) {
+  return CheckTypes(one) | other;
+}
+inline constexpr CheckTypes every_check{CheckTypes(CheckType::dns) | CheckType::exec |
+                                        CheckType::address | CheckType::file};
+
+/// "dns", "dns, exec"
+std::string text(CheckTypes types);
+
+/// A check as read so far: a draft of each type, of which one becomes the check.
 struct CheckDraft {
-  core::Check check{.name = "",
-                    .question = {.server = {core::Address(core::Family::ipv4, {}), 0}, .name = ""},
-                    .policy = {}};
+  std::optional<CheckType> type = CheckType::dns;  ///< none: the file's is not one
+  core::DnsQuestion question{.server = {core::Address(core::Family::ipv4, {}), 0}, .name = ""};
   std::optional<std::uint16_t> port;
+  core::ExecCheck exec;
+  core::AddressCheck address{.address = core::Address(core::Family::ipv4, {}), .interface = ""};
+  core::FileCheck file;
+  core::HealthPolicy policy;
 };
 
 struct RuleDraft {
@@ -47,6 +78,7 @@ struct Key {
   std::string_view fallback;  ///< as in KeyInfo
   std::string_view meaning;
   void (*store)(const Value& value, Draft& draft);
+  CheckTypes of = every_check;  ///< a check's key: the types that have it
 };
 
 /// The `fallback` of a key that must be there.

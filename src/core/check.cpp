@@ -51,4 +51,22 @@ std::string DnsQuestion::text() const {
   return fmt::format("{}, A {}", server.text(), name);
 }
 
+std::string ExecCheck::text() const {
+  std::string words;
+  for (const auto& word : command) words += (words.empty() ? "" : " ") + word;
+  return printable(words, 120);
+}
+
+std::string AddressCheck::text() const {
+  return fmt::format("address {}{}", address.text(), interface.empty() ? "" : " on " + interface);
+}
+
+std::string FileCheck::text() const {
+  return "file " + printable(path.native(), 120);
+}
+
+std::string Check::text() const {
+  return std::visit([](const auto& one) { return one.text(); }, probe);
+}
+
 }  // namespace withdrawd::core

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <string_view>
+#include <variant>
+#include <vector>
 
 #include "core/address.hpp"
 #include "core/error.hpp"
@@ -34,6 +37,38 @@ struct DnsQuestion {
   std::string text() const;
 };
 
+/// A command whose exit status is the answer, as a monitoring plugin's is: 0 is ok. No shell.
+struct ExecCheck {
+  std::vector<std::string> command;            ///< the program and its arguments; never empty
+  Duration timeout = std::chrono::seconds(1);  ///< then it is killed with all that it started
+
+  /// "/usr/lib/nagios/plugins/check_dns -H www.test.com"
+  std::string text() const;
+};
+
+/// An address that must be on an interface of this host that is up: what answers at an anycast
+/// address may be somebody else's server.
+struct AddressCheck {
+  Address address;
+  std::string interface;  ///< empty: any
+
+  /// "address 192.0.2.1", "address 192.0.2.1 on lo"
+  std::string text() const;
+};
+
+/// A file whose presence is the answer: the switch that configuration management knows how to
+/// touch.
+struct FileCheck {
+  std::filesystem::path path;
+  bool present_means_up = false;
+
+  /// "file /etc/withdrawd/maintenance"
+  std::string text() const;
+};
+
+/// What is asked, of whatever kind.
+using Probe = std::variant<DnsQuestion, ExecCheck, AddressCheck, FileCheck>;
+
 /// When a run of outcomes becomes health, and how often to ask.
 struct HealthPolicy {
   unsigned rise = 3;                                   ///< good outcomes in a row that make it up
@@ -44,8 +79,11 @@ struct HealthPolicy {
 
 struct Check {
   std::string name;
-  DnsQuestion question;
+  Probe probe;
   HealthPolicy policy;
+
+  /// What is asked, for people.
+  std::string text() const;
 };
 
 }  // namespace withdrawd::core

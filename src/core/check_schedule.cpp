@@ -85,7 +85,7 @@ std::string CheckSchedule::story(std::size_t index) const {
       break;
   }
   return fmt::format("check \"{}\" {} {} ({}{}, {})", entry.check->name, what, count,
-                     entry.check->question.text(), more, describe(last.latency));
+                     entry.check->text(), more, describe(last.latency));
 }
 
 std::optional<Time> CheckSchedule::next_due() const {

@@ -5,7 +5,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 
-#include "dns/ask.hpp"
+#include "checks/ask.hpp"
 #include "process/bgpd_process.hpp"
 
 namespace withdrawd::daemon {
@@ -104,9 +104,8 @@ void Engine::spawn(MakeEvent make_event) {
 
 void Engine::carry_out(const core::AskCheck& effect) {
   spawn([check = effect.check,
-         question =
-             config_.settings.checks[effect.check].question]() -> asio::awaitable<core::Event> {
-    core::Outcome outcome = co_await dns::ask(question);
+         probe = config_.settings.checks[effect.check].probe]() -> asio::awaitable<core::Event> {
+    core::Outcome outcome = co_await checks::ask(probe);
     co_return core::CheckAnswered{check, std::move(outcome)};
   });
 }

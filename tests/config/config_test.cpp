@@ -24,10 +24,11 @@ TEST_CASE("what is not said has the documented default") {
   const core::HealthPolicy policy;
   const auto& check = config.settings.checks.at(0);
   CHECK(check.name == "resolver");
-  CHECK(check.question.text() == "127.0.0.1:53, A www.test.com");
-  CHECK(check.question.transport == core::DnsTransport::udp);
-  CHECK(check.question.timeout == 1s);
-  CHECK(check.question.tries == 2);
+  const auto& question = std::get<core::DnsQuestion>(check.probe);
+  CHECK(question.text() == "127.0.0.1:53, A www.test.com");
+  CHECK(question.transport == core::DnsTransport::udp);
+  CHECK(question.timeout == 1s);
+  CHECK(question.tries == 2);
   CHECK(check.policy.rise == policy.rise);
   CHECK(check.policy.fall == policy.fall);
   CHECK(check.policy.interval == policy.interval);
@@ -90,6 +91,19 @@ fall = 7
 [check.another]
 server = "127.0.0.2:54"
 name = "another.example"
+[check.plugin]
+type = "exec"
+command = ["check_dns", "-H", ""]
+timeout = "60ms"
+rise = 8
+[check.here]
+type = "address"
+address = "2001:DB8::53"
+interface = "lo"
+[check.switch]
+type = "file"
+path = "/on"
+present = "up"
 [rule.b]
 prefixes = ["2001:db8::/32", "192.0.2.1"]
 checks = ["another", "one"]
@@ -112,6 +126,10 @@ vrf = "default"
       "30ms\n"
       "check another: 127.0.0.2:54, A another.example udp 1s tries 2 rise 1 fall 1 interval 800ms "
       "fast 800ms\n"
+      "check plugin: check_dns -H  [\"check_dns\", \"-H\", \"\"] 60ms rise 8 fall 1 interval 800ms "
+      "fast 800ms\n"
+      "check here: address 2001:db8::53 on lo rise 1 fall 1 interval 800ms fast 800ms\n"
+      "check switch: file /on up rise 1 fall 1 interval 800ms fast 800ms\n"
       "rule b: 2001:db8::/32 192.0.2.1/32 checks [1, 0] as 65002 in vrf RED route-map TAG may "
       "fall back: false\n"
       "rule a: 192.0.2.1/32 checks [0] as 65001 in view LAB may fall back: true\n"
@@ -180,6 +198,42 @@ TEST_CASE("a key in the wrong section is told its place") {
         "section");
   CHECK(complaint(in_rule("interval = \"1s\"")) ==
         "f:7:1: error: unknown key \"interval\" in [rule.anycast]; it is a key of [check.NAME]");
+}
+
+TEST_CASE("a check has the keys of its type, and all that it needs") {
+  CHECK(complaints("[check.a]\ntype = \"exec\"\nserver = \"::1\"\ntries = 2\n[rule.r]\n"
+                   "prefixes = [\"192.0.2.0/24\"]\nchecks = [\"a\"]\n") ==
+        Lines{"f:1:8: error: [check.a] has no \"command\" (the program, and its arguments; exit "
+              "status 0 is ok; no shell)",
+              "f:3:1: error: \"server\" in [check.a] is a key of checks of type \"dns\"; this one "
+              "is of type \"exec\"",
+              "f:4:1: error: \"tries\" in [check.a] is a key of checks of type \"dns\"; this one "
+              "is of type \"exec\""});
+  CHECK(complaint(in_check("path = \"/f\"")) ==
+        "f:4:1: error: \"path\" in [check.resolver] is a key of checks of type \"file\"; this one "
+        "is of type \"dns\", the default");
+  CHECK(complaint(in_check("type = \"exce\"")) ==
+        "f:4:8: error: \"type\" in [check.resolver] is the string \"exce\"; expected \"dns\", "
+        "\"exec\", \"address\" or \"file\"; did you mean \"exec\"?");
+}
+
+TEST_CASE("the types of checks that need one key say which") {
+  const auto missing = [](const std::string& type) {
+    return complaint("[check.a]\ntype = \"" + type + "\"\n[rule.r]\n" +
+                     "prefixes = [\"192.0.2.0/24\"]\nchecks = [\"a\"]\n");
+  };
+  CHECK(missing("address") ==
+        "f:1:8: error: [check.a] has no \"address\" (must be on an interface that is up)");
+  CHECK(missing("file") == "f:1:8: error: [check.a] has no \"path\" (the file that is looked for)");
+}
+
+TEST_CASE("an interface has a name that the kernel takes") {
+  const auto text =
+      "[check.a]\ntype = \"address\"\naddress = \"::1\"\ninterface = \"a b\"\n"
+      "[rule.r]\nprefixes = [\"192.0.2.0/24\"]\nchecks = [\"a\"]\n";
+  CHECK(complaint(text) ==
+        "f:4:13: error: \"interface\" in [check.a] is the string \"a b\"; expected the name of an "
+        "interface: 1 to 15 printable characters without a blank, slash or colon");
 }
 
 TEST_CASE("an unknown section is an error with what may have been meant") {
@@ -354,7 +408,7 @@ TEST_CASE("a server may carry its port, but only one port is given") {
       "name = \"www.test.com\"\n[rule.anycast]\nprefixes = [\"192.0.2.0/24\"]\n"
       "checks = [\"resolver\"]\n";
   const auto config = parsed("[check.resolver]\nserver = \"[::1]:5353\"\n" + rest);
-  CHECK(config.settings.checks.at(0).question.server.text() == "[::1]:5353");
+  CHECK(config.settings.checks.at(0).text() == "[::1]:5353, A www.test.com");
   CHECK(complaint("[check.resolver]\nserver = \"127.0.0.1:5353\"\nport = 5354\n" + rest) ==
         "f:3:1: error: \"port\" in [check.resolver] is one port too many: \"server\" names 5353 "
         "already");

@@ -10,12 +10,26 @@ using config::written;
 
 namespace {
 
+/// What text() leaves out.
+std::string rest_of(const core::DnsQuestion& question) {
+  return fmt::format("{} {} tries {} ", name(question.transport), written(question.timeout),
+                     question.tries);
+}
+std::string rest_of(const core::ExecCheck& check) {
+  return fmt::format("{} {} ", check.command, written(check.timeout));
+}
+std::string rest_of(const core::AddressCheck&) {
+  return "";
+}
+std::string rest_of(const core::FileCheck& check) {
+  return check.present_means_up ? "up " : "down ";
+}
+
 std::string line(const core::Check& check) {
-  return fmt::format("check {}: {} {} {} tries {} rise {} fall {} interval {} fast {}\n",
-                     check.name, check.question.text(), name(check.question.transport),
-                     written(check.question.timeout), check.question.tries, check.policy.rise,
-                     check.policy.fall, written(check.policy.interval),
-                     written(check.policy.fast_interval));
+  return fmt::format(
+      "check {}: {} {}rise {} fall {} interval {} fast {}\n", check.name, check.text(),
+      std::visit([](const auto& one) { return rest_of(one); }, check.probe), check.policy.rise,
+      check.policy.fall, written(check.policy.interval), written(check.policy.fast_interval));
 }
 
 std::string line(const core::Rule& rule) {

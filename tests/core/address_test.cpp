@@ -117,6 +117,15 @@ TEST_CASE("what is not a domain name is refused with the reason") {
         "it has 254 bytes");
 }
 
+TEST_CASE("each kind of check says what is asked") {
+  CHECK(Check{"a", ExecCheck{.command = {"check_dns", "-H", "a\nb"}}, {}}.text() ==
+        "check_dns -H a\\x0ab");
+  const auto address = Address::parse("192.0.2.1").value();
+  CHECK(Check{"a", AddressCheck{address, ""}, {}}.text() == "address 192.0.2.1");
+  CHECK(Check{"a", AddressCheck{address, "lo"}, {}}.text() == "address 192.0.2.1 on lo");
+  CHECK(Check{"a", FileCheck{"/run/drain"}, {}}.text() == "file /run/drain");
+}
+
 TEST_CASE("a question names the server and what is asked") {
   const DnsQuestion question{.server = Endpoint::parse("::1", 53).value(), .name = "www.test.com."};
   CHECK(question.text() == "[::1]:53, A www.test.com.");

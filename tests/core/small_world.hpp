@@ -309,7 +309,7 @@ class SmallWorld {
 /// outcomes in a row.
 inline Check check(std::string_view name, unsigned rise = 1, unsigned fall = 1) {
   return {std::string(name),
-          {{Address::parse("127.0.0.1").value(), 53}, "www.test.com"},
+          DnsQuestion{{Address::parse("127.0.0.1").value(), 53}, "www.test.com"},
           {.rise = rise, .fall = fall}};
 }
 

@@ -33,8 +33,8 @@ config::Config nobody_there(const ScratchDirectory& scratch) {
   config.state_file = scratch / "state.json";
   config.settings.checks.push_back(
       {"resolver",
-       {.server = {core::Address::parse("127.0.0.1").value(), closed_port()},
-        .name = "www.test.com"},
+       core::DnsQuestion{.server = {core::Address::parse("127.0.0.1").value(), closed_port()},
+                         .name = "www.test.com"},
        {}});
   config.settings.rules.push_back({.name = "anycast",
                                    .prefixes = {core::Prefix::parse("192.0.2.0/24").value()},

@@ -340,7 +340,8 @@ void Referee::check(const core::Controller& controller, Time now) {
   for (std::size_t i = 0; i < checks_.size() && !hard; ++i) {
     const core::Check& check = settings.checks[i];
     const Time from = std::max(checks_[i].asked_at, calm_since_);
-    if (now - from > check.policy.interval + check.question.timeout + milliseconds(100)) {
+    if (now - from > check.policy.interval + std::get<core::DnsQuestion>(check.probe).timeout +
+                         milliseconds(100)) {
       complain(now, fmt::format("{} is not asked any longer", check.name));
     }
   }

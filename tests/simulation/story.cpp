@@ -82,12 +82,12 @@ Setting make_setting(std::uint64_t seed) {
 
   const std::size_t checks = 1 + random.below(3);
   for (std::size_t i = 0; i < checks; ++i) {
-    settings.checks.push_back(
-        {fmt::format("check{}", i),
-         {{core::Address::parse("127.0.0.1").value(), static_cast<std::uint16_t>(53 + i)},
-          "www.test.com"},
-         {.rise = 1 + static_cast<unsigned>(random.below(3)),
-          .fall = 1 + static_cast<unsigned>(random.below(3))}});
+    settings.checks.push_back({fmt::format("check{}", i),
+                               core::DnsQuestion{{core::Address::parse("127.0.0.1").value(),
+                                                  static_cast<std::uint16_t>(53 + i)},
+                                                 "www.test.com"},
+                               {.rise = 1 + static_cast<unsigned>(random.below(3)),
+                                .fall = 1 + static_cast<unsigned>(random.below(3))}});
   }
 
   const auto asn = core::Asn::from(65001).value();
@@ -152,7 +152,8 @@ class Author {
       // Troubles come in packs.
       at += random_.chance(60) ? random_.between({}, seconds(2)) : random_.between({}, seconds(25));
     }
-    std::ranges::stable_sort(story_, {}, &Happening::at);
+    // No stable_sort: clang calls what libstdc++ 12 makes it with deprecated.
+    std::ranges::sort(story_, {}, [](const Happening& one) { return std::tuple(one.at, one.what); });
     return std::move(story_);
   }
 

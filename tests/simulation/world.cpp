@@ -495,7 +495,8 @@ void World::carry_out(const Tell& effect) {
 // --- DNS
 
 Outcome World::dns_outcome(std::size_t check, Duration& latency) {
-  const Duration timeout = setting_.settings.checks[check].question.timeout;
+  const auto& probe = setting_.settings.checks[check].probe;
+  const Duration timeout = std::get<core::DnsQuestion>(probe).timeout;
   latency = random_.between(microseconds(100), milliseconds(3));
   What manner = dns_[check].manner;
   if (manner == What::dns_flaps) {

@@ -1,0 +1,60 @@
+#include "checks/plugin.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "process/command.hpp"
+
+namespace withdrawd::checks {
+namespace {
+
+using core::OutcomeKind;
+using Clock = std::chrono::steady_clock;
+
+/// One line of it is shown.
+constexpr std::size_t longest_output = 4096;
+constexpr std::size_t longest_detail = 200;
+
+/// The first line with anything in it, without the blanks around it.
+std::string first_line(std::string_view text) {
+  constexpr std::string_view blanks = " \t\r\n\v\f";
+  text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
+  text = text.substr(0, text.find('\n'));
+  text = text.substr(0, text.find_last_not_of(blanks) + 1);
+  return core::printable(text, longest_detail);
+}
+
+core::Outcome judged(const process::Finished& finished) {
+  auto line = first_line(finished.out);
+  if (finished.exit_status == 0) return {OutcomeKind::ok, {}, std::move(line)};
+  if (line.empty()) line = first_line(finished.err);
+  return {OutcomeKind::error,
+          {},
+          fmt::format("exit {}{}", finished.exit_status, line.empty() ? "" : ": " + line)};
+}
+
+}  // namespace
+
+boost::asio::awaitable<core::Outcome> run_plugin(core::ExecCheck check) {
+  const auto begun = Clock::now();
+  const auto limit = check.timeout;
+  process::Command command{std::move(check.command), limit, longest_output};
+  auto finished = co_await process::run(std::move(command));
+  const auto took = Clock::now() - begun;
+  core::Outcome outcome;
+  if (finished) {
+    outcome = judged(*finished);
+  } else {
+    // Starting it fails at once; only the limit takes so long.
+    outcome.kind = took < limit ? OutcomeKind::error : OutcomeKind::timeout;
+    outcome.detail = finished.error().happened;
+  }
+  outcome.latency = took;
+  co_return outcome;
+}
+
+}  // namespace withdrawd::checks
