@@ -59,6 +59,72 @@ void agree_on_tries(const ReadSection<CheckDraft>& check, Complaints& complaints
   }
 }
 
+/// Addresses are compared as text, so they are all written in the same way.
+void agree_on_expected(const ReadSection<CheckDraft>& check, std::string_view key,
+                       core::RecordType type, std::vector<std::string>& expected,
+                       Complaints& complaints) {
+  const bool ipv4 = type == core::RecordType::a();
+  if (!ipv4 && type != core::RecordType::aaaa()) return;
+  for (auto& text : expected) {
+    const auto address = core::Address::parse(text);
+    if (address && (address->family() == core::Family::ipv4) == ipv4) {
+      text = address->text();
+      continue;
+    }
+    complaints.error(
+        check.where(key),
+        fmt::format("\"{}\" in [check.{}] has {}; expected an {} address, as an {} "
+                    "record has it",
+                    key, check.name, in_quotes(text), ipv4 ? "IPv4" : "IPv6", type.text()));
+  }
+}
+
+/// What is expected of records makes no sense where none are expected.
+void agree_on_rcode(const ReadSection<CheckDraft>& check, Complaints& complaints) {
+  if (check.draft.question.expect.rcode == core::Rcode::noerror) return;
+  for (const auto* key : {"expect_any", "expect_all", "min_answers", "serial_from"}) {
+    if (!check.given.contains(key)) continue;
+    complaints.error(check.where(key),
+                     fmt::format("\"{}\" in [check.{}] is about records; expected it with the "
+                                 "rcode \"NOERROR\" only",
+                                 key, check.name));
+  }
+}
+
+void agree_on_serial(ReadSection<CheckDraft>& check, Complaints& complaints) {
+  auto& draft = check.draft;
+  if (draft.serial_from) {
+    draft.question.serial_from = core::SerialReference{*draft.serial_from, draft.serial_lag};
+    if (draft.question.type == core::RecordType::soa()) return;
+    complaints.error(check.where("serial_from"),
+                     fmt::format("\"serial_from\" in [check.{}] compares SOA records; expected it "
+                                 "with the qtype \"SOA\" only",
+                                 check.name));
+  } else if (check.given.contains("serial_lag") && !check.given.contains("serial_from")) {
+    complaints.error(
+        check.where("serial_lag"),
+        fmt::format("\"serial_lag\" in [check.{}] is of no use without \"serial_from\"",
+                    check.name));
+  }
+}
+
+void agree_on_question(ReadSection<CheckDraft>& check, Complaints& complaints) {
+  auto& question = check.draft.question;
+  agree_on_expected(check, "expect_any", question.type, question.expect.any, complaints);
+  agree_on_expected(check, "expect_all", question.type, question.expect.all, complaints);
+  agree_on_rcode(check, complaints);
+  agree_on_serial(check, complaints);
+  const auto& edns = check.draft.edns;
+  if (check.given.contains("edns_size") || edns.nsid || edns.dnssec_ok) question.edns = edns;
+  if (question.source && question.source->family() != question.server.address.family()) {
+    complaints.error(
+        check.where("source"),
+        fmt::format("\"source\" in [check.{}] is {}; expected an address of the "
+                    "family of the server, {}",
+                    check.name, question.source->text(), question.server.address.text()));
+  }
+}
+
 core::Probe probe_of(CheckDraft draft) {
   switch (draft.type.value_or(CheckType::dns)) {
     case CheckType::exec:
@@ -142,6 +208,7 @@ Config agree(ReadFile file, Complaints& complaints) {
     if (check.draft.type == CheckType::dns) {
       agree_on_port(check, complaints);
       agree_on_tries(check, complaints);
+      agree_on_question(check, complaints);
     }
     check_names.push_back(check.name);
   }

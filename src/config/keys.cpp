@@ -20,8 +20,18 @@ constexpr std::array<Word<LogLevel>, 5> levels{{{"debug", LogLevel::debug},
 constexpr std::array<Word<TransportKind>, 3> bgpd_transports{{{"socket", TransportKind::socket},
                                                               {"vtysh", TransportKind::vtysh},
                                                               {"telnet", TransportKind::telnet}}};
-constexpr std::array<Word<DnsTransport>, 2> dns_transports{
-    {{"udp", DnsTransport::udp}, {"tcp", DnsTransport::tcp}}};
+constexpr std::array<Word<DnsTransport>, 3> dns_transports{
+    {{"udp", DnsTransport::udp}, {"tcp", DnsTransport::tcp}, {"both", DnsTransport::both}}};
+constexpr std::array<Word<core::DnsClass>, 2> dns_classes{
+    {{"IN", core::DnsClass::in}, {"CH", core::DnsClass::chaos}}};
+constexpr std::array<Word<core::Rcode>, 6> rcodes{{{"NOERROR", core::Rcode::noerror},
+                                                   {"FORMERR", core::Rcode::formerr},
+                                                   {"SERVFAIL", core::Rcode::servfail},
+                                                   {"NXDOMAIN", core::Rcode::nxdomain},
+                                                   {"NOTIMP", core::Rcode::notimp},
+                                                   {"REFUSED", core::Rcode::refused}}};
+enum class Flag : std::uint8_t { aa, ad };
+constexpr std::array<Word<Flag>, 2> flags{{{"aa", Flag::aa}, {"ad", Flag::ad}}};
 constexpr std::array<Word<CheckType>, 4> check_types{{{"dns", CheckType::dns},
                                                       {"exec", CheckType::exec},
                                                       {"address", CheckType::address},
@@ -39,6 +49,10 @@ constexpr std::int64_t many = 1000;
 template <class To, class From>
 void put(To& to, std::optional<From> value) {
   if (value) to = static_cast<To>(*std::move(value));
+}
+
+core::Result<core::Endpoint> parse_other_server(std::string_view text) {
+  return core::Endpoint::parse(text, 53);
 }
 
 core::Result<core::Endpoint> parse_vty_address(std::string_view text) {
@@ -134,6 +148,30 @@ std::optional<std::string> interface_name(const Value& value) {
   if (fine) return name;
   value.refuse(expected);
   return {};
+}
+
+void store_expected(const Value& value, std::vector<std::string>& expected) {
+  const auto elements =
+      value.elements("an array of what records hold, such as [\"192.0.2.1\", \"192.0.2.2\"]");
+  if (!elements) return;
+  for (const auto& element : *elements) {
+    const auto text = element.string("what a record holds, such as \"192.0.2.1\"");
+    if (text && text->empty()) {
+      element.complain("; a record holds something");
+    } else if (text) {
+      expected.push_back(*text);
+    }
+  }
+}
+
+void store_flags(const Value& value, CheckDraft& draft) {
+  const auto elements = value.elements("an array of flags, such as [\"aa\"]");
+  if (!elements) return;
+  for (const auto& element : *elements) {
+    const auto flag = element.one_of(flags);
+    if (flag == Flag::aa) draft.question.expect.authoritative = true;
+    if (flag == Flag::ad) draft.question.expect.authenticated = true;
+  }
 }
 
 void store_settle(const Value& value, ConfigDraft& draft) {
@@ -290,7 +328,7 @@ const Section<CheckDraft>& check_section() {
              put(d.question.server, v.parsed(parse_server, "an address, such as \"127.0.0.1\""));
            },
            CheckType::dns},
-          {"name", "domain name", required, "an A record that users ask for",
+          {"name", "domain name", required, "what is asked for: something that users ask for",
            [](const V& v, D& d) {
              put(d.question.name,
                  v.parsed(core::parse_domain_name, "a domain name, such as \"www.test.com\""));
@@ -298,10 +336,60 @@ const Section<CheckDraft>& check_section() {
            CheckType::dns},
           {"port", "integer, 1 to 65535", "53", "the DNS server's port",
            [](const V& v, D& d) { put(d.port, v.integer(1, 65535)); }, CheckType::dns},
-          {"transport", "\"udp\" or \"tcp\"", "\"udp\"",
-           "UDP (and TCP when the answer is truncated), or TCP alone",
+          {"transport", "\"udp\", \"tcp\" or \"both\"", "\"udp\"",
+           "UDP (and TCP when the answer is truncated), TCP alone, or both, which must both be ok",
            [](const V& v, D& d) { put(d.question.transport, v.one_of(dns_transports)); },
            CheckType::dns},
+          {"qtype", "type of records", "\"A\"", "what type of records is asked for",
+           [](const V& v, D& d) {
+             put(d.question.type, v.parsed(core::RecordType::parse, "a type, such as \"AAAA\""));
+           },
+           CheckType::dns},
+          {"class", "\"IN\" or \"CH\"", "\"IN\"", "CH is for questions such as TXT hostname.bind",
+           [](const V& v, D& d) { put(d.question.klass, v.one_of(dns_classes)); }, CheckType::dns},
+          {"rcode",
+           "\"NOERROR\", \"FORMERR\", \"SERVFAIL\", \"NXDOMAIN\", \"NOTIMP\" or \"REFUSED\"",
+           "\"NOERROR\"", "the answer's code that is ok; any but NOERROR is ok by itself",
+           [](const V& v, D& d) { put(d.question.expect.rcode, v.one_of(rcodes)); },
+           CheckType::dns},
+          {"expect_any", "array of strings", "any record will do",
+           "one of these must be among the records: addresses, or other data as in a zone file",
+           [](const V& v, D& d) { store_expected(v, d.question.expect.any); }, CheckType::dns},
+          {"expect_all", "array of strings", "any record will do",
+           "each of these must be among the records",
+           [](const V& v, D& d) { store_expected(v, d.question.expect.all); }, CheckType::dns},
+          {"min_answers", "integer, 0 to 1000", "1", "so many records, or more",
+           [](const V& v, D& d) { put(d.question.expect.min_answers, v.integer(0, many)); },
+           CheckType::dns},
+          {"flags", "array of \"aa\", \"ad\"", "none", "must be set in the answer", store_flags,
+           CheckType::dns},
+          {"max_latency", "duration, at most 1h", "the timeout", "a slower answer is an error",
+           [](const V& v, D& d) {
+             if (const auto latency = v.duration(timeouts)) d.question.expect.max_latency = latency;
+           },
+           CheckType::dns},
+          {"edns_size", "integer, 512 to 4096", "no EDNS without nsid or dnssec_ok",
+           "ask with EDNS, for answers up to so many bytes over UDP",
+           [](const V& v, D& d) { put(d.edns.size, v.integer(512, 4096)); }, CheckType::dns},
+          {"nsid", "boolean", "false", "ask which server it is (RFC 5001), and show it",
+           [](const V& v, D& d) { put(d.edns.nsid, v.boolean()); }, CheckType::dns},
+          {"dnssec_ok", "boolean", "false", "ask for signatures, too (they are not validated)",
+           [](const V& v, D& d) { put(d.edns.dnssec_ok, v.boolean()); }, CheckType::dns},
+          {"source", "address", "whichever the route says", "the address to ask from",
+           [](const V& v, D& d) {
+             if (const auto source =
+                     v.parsed(core::Address::parse, "an address, such as \"192.0.2.1\""))
+               d.question.source = source;
+           },
+           CheckType::dns},
+          {"interface", "name of an interface", "any",
+           "ask through this one only; or where the address must be",
+           [](const V& v, D& d) {
+             const auto interface = interface_name(v);
+             put(d.question.interface, interface);
+             put(d.address.interface, interface);
+           },
+           CheckType::dns | CheckType::address},
           {"interval", "duration, at least 10ms", "\"800ms\"", "from one question to the next",
            [](const V& v, D& d) { put(d.policy.interval, v.duration(intervals)); }},
           {"fast_interval", "duration, at least 10ms", "\"200ms\"",
@@ -324,6 +412,16 @@ const Section<CheckDraft>& check_section() {
            [](const V& v, D& d) { put(d.policy.rise, v.integer(1, many)); }},
           {"fall", "integer, 1 to 1000", "1", "bad answers in a row that make it down",
            [](const V& v, D& d) { put(d.policy.fall, v.integer(1, many)); }},
+          {"serial_from", "address, perhaps with a port", "none",
+           "with qtype SOA: the server whose serial this one must have; one out of reach is no "
+           "fault of this one",
+           [](const V& v, D& d) {
+             d.serial_from = v.parsed(parse_other_server, "an address, such as \"192.0.2.53\"");
+           },
+           CheckType::dns},
+          {"serial_lag", "integer, 0 to 2147483647", "0",
+           "how far behind it the serial may be (RFC 1982)",
+           [](const V& v, D& d) { put(d.serial_lag, v.integer(0, 2147483647)); }, CheckType::dns},
           {"command", "array of strings", required,
            "the program, and its arguments; exit status 0 is ok; no shell", store_check_command,
            CheckType::exec},
@@ -332,9 +430,6 @@ const Section<CheckDraft>& check_section() {
              put(d.address.address,
                  v.parsed(core::Address::parse, "an address, such as \"192.0.2.1\""));
            },
-           CheckType::address},
-          {"interface", "name of an interface", "any", "where the address must be",
-           [](const V& v, D& d) { put(d.address.interface, interface_name(v)); },
            CheckType::address},
           {"path", "file", required, "the file that is looked for",
            [](const V& v, D& d) { put(d.file.path, v.file()); }, CheckType::file},

@@ -49,6 +49,9 @@ struct CheckDraft {
   std::optional<CheckType> type = CheckType::dns;  ///< none: the file's is not one
   core::DnsQuestion question{.server = {core::Address(core::Family::ipv4, {}), 0}, .name = ""};
   std::optional<std::uint16_t> port;
+  core::Edns edns;
+  std::optional<core::Endpoint> serial_from;
+  std::uint32_t serial_lag = 0;
   core::ExecCheck exec;
   core::AddressCheck address{.address = core::Address(core::Family::ipv4, {}), .interface = ""};
   core::FileCheck file;

@@ -79,6 +79,12 @@ std::optional<std::string> Value::string(std::string_view expected) const {
   return {};
 }
 
+std::optional<bool> Value::boolean() const {
+  if (const auto* boolean = node_.as_boolean()) return **boolean;
+  refuse("true or false");
+  return {};
+}
+
 std::optional<std::int64_t> Value::integer(std::int64_t least, std::int64_t most) const {
   const auto* number = node_.as_integer();
   if (number && **number >= least && **number <= most) return **number;

@@ -45,6 +45,7 @@ class Value {
   Position position() const { return position_of(node_.source()); }
 
   std::optional<std::string> string(std::string_view expected) const;
+  std::optional<bool> boolean() const;
   std::optional<std::int64_t> integer(std::int64_t least, std::int64_t most) const;
   std::optional<core::Duration> duration(const DurationLimits& limits = {}) const;
 

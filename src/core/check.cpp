@@ -24,7 +24,15 @@ std::string what_is_wrong(std::string_view label) {
 }  // namespace
 
 std::string_view name(DnsTransport transport) {
-  return transport == DnsTransport::udp ? "udp" : "tcp";
+  switch (transport) {
+    case DnsTransport::udp:
+      return "udp";
+    case DnsTransport::tcp:
+      return "tcp";
+    case DnsTransport::both:
+      break;
+  }
+  return "both";
 }
 
 Result<std::string> parse_domain_name(std::string_view text) {
@@ -48,7 +56,8 @@ Result<std::string> parse_domain_name(std::string_view text) {
 }
 
 std::string DnsQuestion::text() const {
-  return fmt::format("{}, A {}", server.text(), name);
+  return fmt::format("{}, {}{} {}", server.text(), klass == DnsClass::chaos ? "CH " : "",
+                     type.text(), name);
 }
 
 std::string ExecCheck::text() const {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -9,31 +10,80 @@
 
 #include "core/address.hpp"
 #include "core/error.hpp"
+#include "core/record_type.hpp"
 #include "core/time.hpp"
 
 namespace withdrawd::core {
 
 enum class DnsTransport : std::uint8_t {
-  udp,  ///< UDP, and TCP when the answer is truncated
-  tcp,  ///< TCP alone
+  udp,   ///< UDP, and TCP when the answer is truncated
+  tcp,   ///< TCP alone
+  both,  ///< one after the other; both must be ok
 };
 
-/// "udp", "tcp".
+/// "udp", "tcp", "both".
 std::string_view name(DnsTransport transport);
 
 /// A domain name that can be asked for: labels of 1 to 63 letters, digits, hyphens and underscores,
 /// 253 bytes at most; a trailing dot is kept.
 Result<std::string> parse_domain_name(std::string_view text);
 
+enum class DnsClass : std::uint16_t { in = 1, chaos = 3 };
+
+/// Of an answer (RFC 1035, 4.1.1).
+enum class Rcode : std::uint8_t {
+  noerror = 0,
+  formerr = 1,
+  servfail = 2,
+  nxdomain = 3,
+  notimp = 4,
+  refused = 5,
+};
+
+/// What counts as a good answer.
+struct DnsExpectations {
+  Rcode rcode = Rcode::noerror;  ///< another one is ok by itself: the rest is for NOERROR
+  unsigned min_answers = 1;      ///< records of the asked type, at the end of the CNAMEs
+  /// Compared with a record's data as a zone file has them: addresses as `Address` prints them,
+  /// text with or without its quotes, anything else without case and with or without a trailing
+  /// dot.
+  std::vector<std::string>
+      any;  ///< one of these must be among the records; empty: any record will do
+  std::vector<std::string> all;  ///< each of these must be
+  bool authoritative = false;    ///< the AA flag must be set
+  bool authenticated = false;    ///< the AD flag must be set
+  std::optional<Duration> max_latency;
+};
+
+/// EDNS (RFC 6891), where it is to be used.
+struct Edns {
+  std::uint16_t size = 1232;  ///< the longest answer over UDP that is wanted
+  bool dnssec_ok = false;     ///< ask for signatures
+  bool nsid = false;          ///< ask which server it is (RFC 5001), for the detail
+};
+
+/// The server whose SOA serial the asked one must have, or be close behind (RFC 1982).
+struct SerialReference {
+  Endpoint server;
+  std::uint32_t lag = 0;  ///< how far behind is still good
+};
+
 /// One question for one DNS server.
 struct DnsQuestion {
   Endpoint server;
-  std::string name;  ///< what is asked for, type A; a valid domain name, trailing dot or not
+  std::string name;  ///< what is asked for: a valid domain name, trailing dot or not
   DnsTransport transport = DnsTransport::udp;
   Duration timeout = std::chrono::seconds(1);  ///< for all tries together
   unsigned tries = 2;  ///< spread evenly over `timeout`, each with its own ID and source port
+  RecordType type;
+  DnsClass klass = DnsClass::in;
+  DnsExpectations expect;
+  std::optional<Edns> edns;
+  std::optional<Address> source;  ///< of the server's family
+  std::string interface;          ///< empty: whichever the route says
+  std::optional<SerialReference> serial_from;
 
-  /// "127.0.0.1:53, A www.test.com"
+  /// "127.0.0.1:53, A www.test.com", "127.0.0.1:53, CH TXT hostname.bind"
   std::string text() const;
 };
 

@@ -176,8 +176,8 @@ Report Controller::report() const {
       .bgpd_killed = last_resort_->memory().killed,
       .failing = last_resort_->failing()};
   for (std::size_t i = 0; i < checks_->size(); ++i) {
-    report.checks.push_back({checks_->check(i).name, checks_->check(i).text(),
-                             checks_->health(i), checks_->last(i), checks_->story(i)});
+    report.checks.push_back({checks_->check(i).name, checks_->check(i).text(), checks_->health(i),
+                             checks_->last(i), checks_->story(i)});
   }
   return report;
 }

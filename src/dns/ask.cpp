@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -22,6 +23,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -42,8 +44,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
-/// Without EDNS an answer over UDP has 512 bytes at most. More is taken from a server that does
-/// not care; what does not fit is cut, and malformed.
+/// The most that EDNS is used with; without it, an answer over UDP has 512 bytes at most. More is
+/// taken from a server that does not care; what does not fit is cut, and malformed.
 constexpr std::size_t longest_datagram = 4096;
 
 asio::ip::address boost_address(const core::Address& address) {
@@ -86,12 +88,16 @@ class Asking {
         timeout_(asked.timeout),
         server_(boost_address(asked.server.address)),
         port_(asked.server.port),
-        transport_(asked.transport) {}
+        transport_(asked.transport),
+        expect_(asked.expect),
+        source_(asked.source),
+        interface_(asked.interface) {}
 
   const Question& question() const { return question_; }
   Schedule& schedule() { return schedule_; }
   asio::steady_timer& wake() { return wake_; }
   DnsTransport transport() const { return transport_; }
+  const core::DnsExpectations& expect() const { return expect_; }
   bool over() const { return closed_ || outcome_; }
   const std::optional<core::Outcome>& outcome() const { return outcome_; }
 
@@ -106,9 +112,37 @@ class Asking {
     return {server_, port_};
   }
 
+  /// The serial of the SOA record, where that was asked for and is ok.
+  const std::optional<std::uint32_t>& serial() const { return serial_; }
+
+  /// Has the socket send from where the operator wants; if it cannot, that settles the matter.
+  template <class Socket>
+  bool bind(Socket& socket) {
+    if (!interface_.empty() &&
+        ::setsockopt(socket.native_handle(), SOL_SOCKET, SO_BINDTODEVICE, interface_.data(),
+                     static_cast<socklen_t>(interface_.size())) != 0) {
+      const int number = errno;
+      fail(fmt::format("cannot use interface {} ({}{})", interface_,
+                       std::generic_category().message(number),
+                       number == EPERM ? "; it needs CAP_NET_RAW" : ""));
+      return false;
+    }
+    if (!source_) return true;
+    error_code failed;
+    socket.bind({boost_address(*source_), 0}, failed);
+    if (!failed) return true;
+    fail(fmt::format("cannot use source {} ({})", source_->text(), failed.message()));
+    return false;
+  }
+
   /// The first packet goes out now.
   void sending() {
     if (!first_sent_) first_sent_ = Clock::now();
+  }
+
+  void settle(const Verdict& verdict) {
+    if (!over()) serial_ = verdict.serial;
+    settle(verdict.kind, verdict.detail);
   }
 
   void settle(OutcomeKind kind, std::string detail) {
@@ -194,6 +228,10 @@ class Asking {
   asio::ip::address server_;
   std::uint16_t port_;
   DnsTransport transport_;
+  core::DnsExpectations expect_;
+  std::optional<core::Address> source_;
+  std::string interface_;
+  std::optional<std::uint32_t> serial_;
   bool turned_to_tcp_ = false;
   bool closed_ = false;
   std::list<udp::socket> udp_sockets_;  // lists: a try keeps a reference
@@ -231,6 +269,7 @@ asio::awaitable<void> try_udp(std::shared_ptr<Asking> asking) {
   const auto server = asking->server<udp>();
   error_code failed;
   socket.open(server.protocol(), failed);
+  if (!failed && !asking->bind(socket)) co_return;
   // Connected, so that the kernel drops what comes from elsewhere and tells of a refused port.
   if (!failed) socket.connect(server, failed);
   if (failed) co_return asking->fail(failed, udp_used);
@@ -246,9 +285,9 @@ asio::awaitable<void> try_udp(std::shared_ptr<Asking> asking) {
   while (!asking->over()) {
     const auto [failure, size] = co_await socket.async_receive(asio::buffer(answer), as_result);
     if (failure) co_return asking->fail(failure, udp_used);
-    const auto judgement = judge(std::span(answer).first(size), query->id, asking->question());
-    if (const auto* verdict = std::get_if<Verdict>(&judgement))
-      co_return asking->settle(verdict->kind, verdict->detail);
+    const auto judgement =
+        judge(std::span(answer).first(size), query->id, asking->question(), asking->expect());
+    if (const auto* verdict = std::get_if<Verdict>(&judgement)) co_return asking->settle(*verdict);
     if (std::holds_alternative<Truncated>(judgement)) co_return asking->turn_to_tcp();
     asking->ignore(std::get<Ignored>(judgement));
   }
@@ -270,6 +309,7 @@ asio::awaitable<void> try_tcp(std::shared_ptr<Asking> asking) {
   error_code failed;
   socket.open(server.protocol(), failed);
   if (failed) co_return asking->fail(failed, DnsTransport::tcp);
+  if (!asking->bind(socket)) co_return;
 
   asking->sending();
   const auto [connect_failed] = co_await socket.async_connect(server, as_result);
@@ -294,9 +334,8 @@ asio::awaitable<void> try_tcp(std::shared_ptr<Asking> asking) {
         co_await asio::async_read(socket, asio::buffer(answer), as_result);
     if (answer_failed) co_return fail_connected(*asking, answer_failed);
 
-    const auto judgement = judge(answer, query->id, asking->question());
-    if (const auto* verdict = std::get_if<Verdict>(&judgement))
-      co_return asking->settle(verdict->kind, verdict->detail);
+    const auto judgement = judge(answer, query->id, asking->question(), asking->expect());
+    if (const auto* verdict = std::get_if<Verdict>(&judgement)) co_return asking->settle(*verdict);
     if (std::holds_alternative<Truncated>(judgement)) co_return asking->fail("truncated over TCP");
     const auto why = std::get<Ignored>(judgement);
     // Nobody else can have written it.
@@ -331,11 +370,17 @@ class Closer {
   std::shared_ptr<Asking> asking_;
 };
 
-asio::awaitable<core::Outcome> carry_out(std::shared_ptr<Asking> asking) {
+/// What came of asking over one transport.
+struct Reply {
+  core::Outcome outcome;
+  std::optional<std::uint32_t> serial{};
+};
+
+asio::awaitable<Reply> carry_out(std::shared_ptr<Asking> asking) {
   const Closer closer(asking);
   const auto cancellation = co_await asio::this_coro::cancellation_state;
   for (;;) {
-    if (const auto& outcome = asking->outcome()) co_return *outcome;
+    if (const auto& outcome = asking->outcome()) co_return Reply{*outcome, asking->serial()};
     const auto now = Clock::now();
     if (now >= asking->schedule().deadline()) {
       asking->give_up();
@@ -345,20 +390,81 @@ asio::awaitable<core::Outcome> carry_out(std::shared_ptr<Asking> asking) {
       asking->wake().expires_at(asking->schedule().next());
       co_await asking->wake().async_wait(as_result);
       if (cancellation.cancelled() != asio::cancellation_type::none)
-        co_return core::Outcome{OutcomeKind::error, {}, "cancelled"};
+        co_return Reply{{OutcomeKind::error, {}, "cancelled"}};
     }
   }
+}
+
+asio::awaitable<Reply> ask_once(core::DnsQuestion question) {
+  auto valid = Question::from(question);
+  if (!valid) co_return Reply{{OutcomeKind::error, {}, valid.error().text()}};
+  const auto executor = co_await asio::this_coro::executor;
+  auto asking = std::make_shared<Asking>(executor, question, std::move(*valid));
+  auto reply = co_await carry_out(asking);
+  co_return reply;
+}
+
+/// What is left of a question's time for a second exchange; never nothing.
+core::Duration rest_of(core::Duration timeout, core::Time begun) {
+  return std::max<core::Duration>(timeout - (Clock::now() - begun), std::chrono::milliseconds(1));
+}
+
+/// Over one transport, or over both in turn. The latency is that of the slower one.
+asio::awaitable<Reply> ask_each(core::DnsQuestion question, core::Time begun) {
+  const bool both = question.transport == DnsTransport::both;
+  if (both) question.transport = DnsTransport::udp;
+  auto first = co_await ask_once(question);
+  if (!both) co_return first;
+  if (!first.outcome.healthy()) {
+    first.outcome.detail += " (over UDP)";
+    co_return first;
+  }
+  question.transport = DnsTransport::tcp;
+  question.timeout = rest_of(question.timeout, begun);
+  auto second = co_await ask_once(question);
+  if (!second.outcome.healthy()) second.outcome.detail += " (over TCP)";
+  second.outcome.latency = std::max(first.outcome.latency, second.outcome.latency);
+  co_return second;
+}
+
+/// Holds the serial against that of the other server. That one being out of reach is no fault of
+/// the server that was asked, which goes on answering users: it is only mentioned.
+asio::awaitable<void> compare_serial(Reply& reply, core::DnsQuestion question, core::Time begun) {
+  const auto from = *question.serial_from;
+  core::DnsQuestion other{.server = from.server, .name = question.name};
+  other.type = question.type;
+  other.klass = question.klass;
+  other.tries = question.tries;
+  other.timeout = rest_of(question.timeout, begun);
+  const auto reference = co_await ask_once(std::move(other));
+  auto& outcome = reply.outcome;
+  if (!reply.serial || !reference.serial) {
+    outcome.detail +=
+        fmt::format(", not compared with {}: {}", from.server.text(), reference.outcome.detail);
+    co_return;
+  }
+  auto verdict = compare_serials(*reply.serial, *reference.serial, from);
+  if (verdict.kind == OutcomeKind::ok) co_return;
+  outcome.kind = verdict.kind;
+  outcome.detail = std::move(verdict.detail);
 }
 
 }  // namespace
 
 asio::awaitable<core::Outcome> ask(core::DnsQuestion question) {
   try {
-    auto valid = Question::from(question.name);
-    if (!valid) co_return core::Outcome{OutcomeKind::error, {}, valid.error().text()};
-    const auto executor = co_await asio::this_coro::executor;
-    auto asking = std::make_shared<Asking>(executor, question, std::move(*valid));
-    auto outcome = co_await carry_out(asking);
+    const auto begun = Clock::now();
+    auto reply = co_await ask_each(question, begun);
+    auto& outcome = reply.outcome;
+    const auto& longest = question.expect.max_latency;
+    if (outcome.healthy() && longest && outcome.latency > *longest) {
+      outcome.kind = OutcomeKind::error;
+      outcome.detail = fmt::format("expected an answer within {}", core::describe(*longest));
+    }
+    if (outcome.healthy() && question.serial_from) {
+      auto comparing = compare_serial(reply, question, begun);
+      co_await std::move(comparing);
+    }
     co_return outcome;
   } catch (const std::exception& exception) {
     co_return core::Outcome{

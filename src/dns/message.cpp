@@ -1,8 +1,10 @@
 #include "dns/message.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <map>
 #include <memory>
@@ -49,8 +51,7 @@ struct Place {
 /// ldns decodes whole messages too, but follows up to 65535 compression pointers for each name: a
 /// hostile answer of 64 KiB (NS records that lead into one long chain of pointers) was seen to keep
 /// it busy for half a second, and with it the event loop. So names and the frame of each record are
-/// read here, with a bound, and ldns gets the records that matter. (Types whose data hold names
-/// need those read here first, as is done for CNAME.)
+/// read here, with a bound, and ldns gets the records that matter, without any pointer in them.
 class Reader {
  public:
   explicit Reader(Message message, std::size_t at = 0) : message_(message), at_(at) {}
@@ -91,6 +92,12 @@ class Reader {
     return std::nullopt;
   }
 
+  std::optional<Message> bytes(std::size_t count) {
+    if (message_.size() - at_ < count) return std::nullopt;
+    at_ += count;
+    return message_.subspan(at_ - count, count);
+  }
+
   std::optional<Place> record() {
     Place place;
     place.begin = at_;
@@ -126,6 +133,8 @@ struct Header {
   bool is_answer() const { return flags & 0x8000; }
   unsigned opcode() const { return flags >> 11 & 0xf; }
   bool truncated() const { return flags & 0x0200; }
+  bool authoritative() const { return flags & 0x0400; }
+  bool authenticated() const { return flags & 0x0020; }
   unsigned rcode() const { return flags & 0xf; }
 };
 
@@ -142,6 +151,10 @@ std::optional<Header> read_header(Reader& reader) {
 
 std::string rcode_text(unsigned rcode) {
   switch (rcode) {  // RFC 6895, 2.3; ldns says NOTIMPL where everybody else says NOTIMP
+    case LDNS_RCODE_NOERROR:
+      return "NOERROR";
+    case 16:
+      return "BADVERS";
     case LDNS_RCODE_FORMERR:
       return "FORMERR";
     case LDNS_RCODE_SERVFAIL:
@@ -174,8 +187,7 @@ bool may_omit_question(unsigned rcode) {
 }
 
 std::string type_text(ldns_rr_type type) {
-  const Text text(ldns_rr_type2str(type));
-  return text ? text.get() : fmt::format("TYPE{}", static_cast<unsigned>(type));
+  return core::RecordType::of(static_cast<std::uint16_t>(type)).text();
 }
 
 std::string name_text(const std::string& name) {
@@ -184,17 +196,88 @@ std::string name_text(const std::string& name) {
   return text ? core::printable(text.get()) : std::string("?");
 }
 
-/// The record's data as in a zone file; nothing if ldns cannot decode it as what its type says.
+void append(std::string& to, std::uint16_t number) {
+  to += static_cast<char>(number >> 8);
+  to += static_cast<char>(number & 0xff);
+}
+
+/// The bytes that a field of this type has, where that does not depend on the record.
+std::size_t fixed_size(ldns_rdf_type field) {
+  switch (field) {
+    case LDNS_RDF_TYPE_INT8:
+    case LDNS_RDF_TYPE_ALG:
+      return 1;
+    case LDNS_RDF_TYPE_INT16:
+    case LDNS_RDF_TYPE_TYPE:
+    case LDNS_RDF_TYPE_CLASS:
+    case LDNS_RDF_TYPE_CERT_ALG:
+      return 2;
+    case LDNS_RDF_TYPE_INT32:
+    case LDNS_RDF_TYPE_TIME:
+    case LDNS_RDF_TYPE_PERIOD:
+      return 4;
+    default:
+      return 0;
+  }
+}
+
+/// The record's data with its names uncompressed.
+std::optional<std::string> plain_data(Message message, const Place& place,
+                                      const ldns_rr_descriptor& descriptor) {
+  std::size_t names_end = 0;  // behind the last field that is a name
+  for (std::size_t i = 0; i < ldns_rr_descriptor_minimum(&descriptor); ++i)
+    if (ldns_rr_descriptor_field_type(&descriptor, i) == LDNS_RDF_TYPE_DNAME) names_end = i + 1;
+  Reader reader(message.first(place.end), place.rdata);
+  std::string data;
+  for (std::size_t i = 0; i < names_end; ++i) {
+    const auto field = ldns_rr_descriptor_field_type(&descriptor, i);
+    if (field == LDNS_RDF_TYPE_DNAME) {
+      const auto name = reader.name();
+      if (!name) return std::nullopt;
+      data += *name;
+      continue;
+    }
+    auto size = fixed_size(field);
+    if (field == LDNS_RDF_TYPE_STR && reader.at() < place.end) size = 1U + message[reader.at()];
+    const auto bytes = size > 0 ? reader.bytes(size) : std::nullopt;
+    if (!bytes) return std::nullopt;
+    data.append(bytes->begin(), bytes->end());
+  }
+  const auto rest = message.subspan(reader.at(), place.end - reader.at());
+  data.append(rest.begin(), rest.end());
+  return data;
+}
+
+/// RFC 3597, 5: "\\# 2 c0de".
+std::string generic_text(Message data) {
+  auto text = fmt::format("\\# {}", data.size());
+  if (!data.empty()) text += ' ';
+  for (const auto byte : data) text += fmt::format("{:02x}", byte);
+  return text;
+}
+
+/// The record's data as in a zone file; nothing if they are not what the type says.
 std::optional<std::string> data_text(Message message, const Place& place) {
+  const auto type = static_cast<std::uint16_t>(place.type);
+  if (!core::RecordType::of(type).known())
+    return generic_text(message.subspan(place.rdata, place.end - place.rdata));
+  const auto* descriptor = ldns_rr_descript(type);
+  const auto data = plain_data(message, place, *descriptor);
+  if (!data || data->size() > 0xffff) return std::nullopt;
+  std::string wire(1, '\0');  // the owner does not matter
+  for (const unsigned field :
+       {place.type, place.klass, 0U, 0U, static_cast<unsigned>(data->size())})
+    append(wire, static_cast<std::uint16_t>(field));
+  wire += *data;
+
   ldns_rr* decoded = nullptr;
-  std::size_t at = place.begin;
-  const auto status =
-      ldns_wire2rr(&decoded, message.data(), message.size(), &at, LDNS_SECTION_ANSWER);
+  std::size_t at = 0;
+  const std::vector<std::uint8_t> bytes(wire.begin(), wire.end());
+  const auto status = ldns_wire2rr(&decoded, bytes.data(), bytes.size(), &at, LDNS_SECTION_ANSWER);
   if (status != LDNS_STATUS_OK) return std::nullopt;
   const Record record(decoded);
   // ldns takes a record with too little data, even none, and leaves a rest unread.
-  const auto* descriptor = ldns_rr_descript(static_cast<std::uint16_t>(place.type));
-  if (at != place.end || ldns_rr_rd_count(record.get()) < ldns_rr_descriptor_minimum(descriptor))
+  if (at != bytes.size() || ldns_rr_rd_count(record.get()) < ldns_rr_descriptor_minimum(descriptor))
     return std::nullopt;
   std::string text;
   for (std::size_t i = 0; i < ldns_rr_rd_count(record.get()); ++i) {
@@ -203,23 +286,50 @@ std::optional<std::string> data_text(Message message, const Place& place) {
     if (i > 0) text += ' ';
     text += field.get();
   }
-  return core::printable(text);
+  return text;
 }
 
 Verdict malformed() {
   return {core::OutcomeKind::error, "malformed answer"};
 }
 
-/// The answer section, as far as it concerns the question.
-struct Answers {
-  std::map<std::string, std::string> aliases;    ///< CNAME: from owner to target
-  std::map<std::string, std::string> addresses;  ///< the last record of the asked type, by owner
+/// The records of a message, as far as they concern the question.
+struct Records {
+  std::map<std::string, std::string> aliases;                ///< CNAME: from owner to target
+  std::map<std::string, std::vector<std::string>> by_owner;  ///< those of the asked type
+  unsigned rcode_high = 0;                                   ///< from EDNS (RFC 6891, 6.1.3)
+  std::string nsid;                                          ///< printable
 };
 
-/// Nothing if the section, or what follows it, cannot be decoded.
-std::optional<Answers> read_records(Message message, Reader reader, const Header& header,
+/// Printable as it is where it is text, which most are; else in hexadecimal.
+std::string nsid_text(Message id) {
+  const bool is_text =
+      std::ranges::all_of(id, [](auto byte) { return byte > 0x20 && byte < 0x7f; });
+  if (is_text) return core::printable(std::string(id.begin(), id.end()), 100);
+  std::string text = "0x";
+  for (const auto byte : id.first(std::min<std::size_t>(id.size(), 50)))
+    text += fmt::format("{:02x}", byte);
+  return text;
+}
+
+/// What the OPT record says; false if it cannot be read.
+bool read_edns(Message message, const Place& place, Records& records) {
+  records.rcode_high = message[place.rdata - 6];  // the first byte of what else is the TTL
+  Reader options(message.first(place.end), place.rdata);
+  while (options.at() < place.end) {
+    const auto code = options.number();
+    const auto length = code ? options.number() : std::nullopt;
+    const auto value = length ? options.bytes(*length) : std::nullopt;
+    if (!value) return false;
+    if (*code == LDNS_EDNS_NSID && !value->empty()) records.nsid = nsid_text(*value);
+  }
+  return true;
+}
+
+/// Nothing if the answer section, or what follows it, cannot be decoded.
+std::optional<Records> read_records(Message message, Reader reader, const Header& header,
                                     const Question& question) {
-  Answers answers;
+  Records records;
   for (unsigned i = 0; i < header.answers; ++i) {
     auto place = reader.record();
     if (!place) return std::nullopt;
@@ -227,35 +337,138 @@ std::optional<Answers> read_records(Message message, Reader reader, const Header
     if (place->type == static_cast<unsigned>(question.type())) {
       auto text = data_text(message, *place);
       if (!text) return std::nullopt;
-      answers.addresses.insert_or_assign(std::move(place->owner), std::move(*text));
+      records.by_owner[std::move(place->owner)].push_back(std::move(*text));
     } else if (place->type == LDNS_RR_TYPE_CNAME) {
       Reader rdata(message.first(place->end), place->rdata);
       auto target = rdata.name();
       if (!target || rdata.at() != place->end) return std::nullopt;
-      answers.aliases.emplace(std::move(place->owner), folded(std::move(*target)));
+      records.aliases.emplace(std::move(place->owner), folded(std::move(*target)));
     }
   }
-  for (unsigned i = 0; i < header.authority + header.additional; ++i)
-    if (!reader.record()) return std::nullopt;
-  return answers;
+  for (unsigned i = 0; i < header.authority + header.additional; ++i) {
+    const auto place = reader.record();
+    if (!place) return std::nullopt;
+    if (i >= header.authority && place->type == LDNS_RR_TYPE_OPT &&
+        !read_edns(message, *place, records))
+      return std::nullopt;
+  }
+  return records;
 }
 
+/// The records that answer the question, or why there are none.
+struct Found {
+  std::vector<std::string> records;
+  std::string none;
+};
+
 /// Follows the aliases from the name asked for to its records.
-Verdict resolve(const Answers& answers, const Question& question) {
+Found resolve(Records& records, const Question& question) {
   std::string owner = folded(question.name());
-  for (std::size_t steps = 0; steps <= answers.aliases.size(); ++steps) {
-    if (const auto found = answers.addresses.find(owner); found != answers.addresses.end())
-      return {core::OutcomeKind::ok, found->second};
-    const auto alias = answers.aliases.find(owner);
-    if (alias != answers.aliases.end()) {
+  for (std::size_t steps = 0; steps <= records.aliases.size(); ++steps) {
+    if (const auto found = records.by_owner.find(owner); found != records.by_owner.end())
+      return {std::move(found->second), ""};
+    const auto alias = records.aliases.find(owner);
+    if (alias != records.aliases.end()) {
       owner = alias->second;
       continue;
     }
-    if (steps == 0) return {core::OutcomeKind::error, "no data"};
-    return {core::OutcomeKind::error, fmt::format("no data (CNAME to {} without any {} record)",
-                                                  name_text(owner), type_text(question.type()))};
+    if (steps == 0) return {{}, "no data"};
+    return {{},
+            fmt::format("no data (CNAME to {} without any {} record)", name_text(owner),
+                        type_text(question.type()))};
   }
-  return {core::OutcomeKind::error, fmt::format("no data (CNAME loop at {})", name_text(owner))};
+  return {{}, fmt::format("no data (CNAME loop at {})", name_text(owner))};
+}
+
+/// Is this record what the operator wrote down?
+bool is_expected(std::string_view record, std::string_view expected, ldns_rr_type type) {
+  if (record == expected) return true;
+  if (type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_AAAA) return false;
+  if (type == LDNS_RR_TYPE_TXT || type == LDNS_RR_TYPE_SPF)
+    return record.size() == expected.size() + 2 && record.starts_with('"') &&
+           record.substr(1, expected.size()) == expected;
+  if (record.ends_with('.') && !expected.ends_with('.')) record.remove_suffix(1);
+  return folded(std::string(record)) == folded(std::string(expected));
+}
+
+std::string listed(const std::vector<std::string>& texts) {
+  return core::printable(fmt::format("{}", fmt::join(texts, ", ")), 200);
+}
+
+/// Which expectation the records do not meet; empty if there is none.
+std::string what_is_missing(const Found& found, const core::DnsExpectations& expect,
+                            ldns_rr_type type) {
+  const auto& records = found.records;
+  if (records.size() < expect.min_answers) {
+    if (records.empty()) return found.none;
+    return fmt::format("expected at least {} answers; got {}", expect.min_answers, records.size());
+  }
+  const auto has = [&](const std::string& expected) {
+    return std::ranges::any_of(
+        records, [&](const auto& record) { return is_expected(record, expected, type); });
+  };
+  const auto got = [&] { return records.empty() ? found.none : listed(records); };
+  if (!expect.any.empty() && std::ranges::none_of(expect.any, has)) {
+    return fmt::format("expected {}{}; got {}", expect.any.size() > 1 ? "one of " : "",
+                       listed(expect.any), got());
+  }
+  if (!std::ranges::all_of(expect.all, has)) {
+    return fmt::format("expected {}{}; got {}", expect.all.size() > 1 ? "all of " : "",
+                       listed(expect.all), got());
+  }
+  return "";
+}
+
+/// The third field of an SOA record (RFC 1035, 3.3.13).
+std::optional<std::uint32_t> serial_of(std::string_view soa) {
+  for (int field = 0; field < 2; ++field) {
+    soa.remove_prefix(std::min(soa.find(' '), soa.size()));
+    soa.remove_prefix(std::min(soa.find_first_not_of(' '), soa.size()));
+  }
+  std::uint32_t serial = 0;
+  const auto [end, failed] = std::from_chars(soa.data(), soa.data() + soa.size(), serial);
+  if (failed != std::errc()) return std::nullopt;
+  return serial;
+}
+
+/// What the answer says to what was expected.
+Verdict verdict_on(unsigned rcode, const Header& header, const Found& found,
+                   const Question& question, const core::DnsExpectations& expect) {
+  const auto wanted = static_cast<unsigned>(expect.rcode);
+  if (rcode != wanted && wanted != LDNS_RCODE_NOERROR)
+    return {core::OutcomeKind::error,
+            fmt::format("expected {}; got {}", rcode_text(wanted), rcode_text(rcode))};
+  if (rcode != wanted)
+    return {rcode == LDNS_RCODE_NXDOMAIN ? core::OutcomeKind::nxdomain : core::OutcomeKind::error,
+            rcode_text(rcode)};
+  if (expect.authoritative && !header.authoritative())
+    return {core::OutcomeKind::error, "expected the AA flag; it is not set"};
+  if (expect.authenticated && !header.authenticated())
+    return {core::OutcomeKind::error, "expected the AD flag; it is not set"};
+  if (rcode != LDNS_RCODE_NOERROR) return {core::OutcomeKind::ok, rcode_text(rcode)};
+  if (auto missing = what_is_missing(found, expect, question.type()); !missing.empty())
+    return {core::OutcomeKind::error, std::move(missing)};
+  if (found.records.empty()) return {core::OutcomeKind::ok, "no data"};
+  const auto& last = found.records.back();
+  Verdict verdict{core::OutcomeKind::ok, core::printable(last)};
+  if (question.type() == LDNS_RR_TYPE_SOA) verdict.serial = serial_of(last);
+  return verdict;
+}
+
+/// An OPT record (RFC 6891, 6.1.2): root, type, size, flags in place of a TTL, options.
+void add_edns(std::vector<std::uint8_t>& query, const core::Edns& edns) {
+  std::string opt(1, '\0');
+  append(opt, LDNS_RR_TYPE_OPT);
+  append(opt, edns.size);
+  append(opt, 0);
+  append(opt, edns.dnssec_ok ? 0x8000 : 0);
+  append(opt, edns.nsid ? 4 : 0);
+  if (edns.nsid) {
+    append(opt, LDNS_EDNS_NSID);
+    append(opt, 0);
+  }
+  query.insert(query.end(), opt.begin(), opt.end());
+  query[11] = 1;  // one record in the additional section
 }
 
 }  // namespace
@@ -275,8 +488,18 @@ core::Result<Question> Question::from(std::string_view name, ldns_rr_type type,
   return Question(std::string(data, data + ldns_rdf_size(rdf.get())), type, klass);
 }
 
-// Without EDNS: the first script of this kind asked without, there are servers that answer FORMERR
-// to it, and what it would buy (answers above 512 bytes) TCP gives as well.
+core::Result<Question> Question::from(const core::DnsQuestion& question) {
+  auto made = from(question.name, static_cast<ldns_rr_type>(question.type.number()),
+                   static_cast<ldns_rr_class>(question.klass));
+  if (!made) return made;
+  made->edns_ = question.edns;
+  made->wants_authenticated_ = question.expect.authenticated;
+  return made;
+}
+
+// Without EDNS unless it is asked for: the first script of this kind asked without, there are
+// servers that answer FORMERR to it, and what it would buy (answers above 512 bytes) TCP gives as
+// well.
 core::Result<std::vector<std::uint8_t>> Question::query(std::uint16_t id) const {
   const auto refuse = [] {
     return std::unexpected(core::Error{"make a DNS query", "out of memory", ""});
@@ -292,7 +515,10 @@ core::Result<std::vector<std::uint8_t>> Question::query(std::uint16_t id) const 
   const auto status = ldns_pkt2wire(&wire, packet.get(), &size);
   const Bytes bytes(wire);
   if (status != LDNS_STATUS_OK) return refuse();
-  return std::vector<std::uint8_t>(wire, wire + size);
+  std::vector<std::uint8_t> query(wire, wire + size);
+  if (wants_authenticated_) query[3] |= 0x20;
+  if (edns_) add_edns(query, *edns_);
+  return query;
 }
 
 std::string_view describe(Ignored why) {
@@ -309,7 +535,8 @@ std::string_view describe(Ignored why) {
   return "?";
 }
 
-Judgement judge(std::span<const std::uint8_t> message, std::uint16_t id, const Question& question) {
+Judgement judge(std::span<const std::uint8_t> message, std::uint16_t id, const Question& question,
+                const core::DnsExpectations& expect) {
   Reader reader(message);
   const auto header = read_header(reader);
   if (!header) return Ignored::too_short;
@@ -317,7 +544,7 @@ Judgement judge(std::span<const std::uint8_t> message, std::uint16_t id, const Q
   if (!header->is_answer() || header->opcode() != LDNS_PACKET_QUERY) return Ignored::not_an_answer;
 
   if (header->questions == 0 && may_omit_question(header->rcode()))
-    return Verdict{core::OutcomeKind::error, rcode_text(header->rcode())};
+    return verdict_on(header->rcode(), *header, {}, question, expect);
   if (header->questions != 1) return Ignored::wrong_question;
   const auto name = reader.name();
   const auto type = name ? reader.number() : std::nullopt;
@@ -329,13 +556,25 @@ Judgement judge(std::span<const std::uint8_t> message, std::uint16_t id, const Q
 
   if (header->truncated()) return Truncated{};  // before the records, which may be cut anywhere
 
-  const auto answers = read_records(message, reader, *header, question);
-  if (!answers) return malformed();
-  if (header->rcode() == LDNS_RCODE_NXDOMAIN)
-    return Verdict{core::OutcomeKind::nxdomain, "NXDOMAIN"};
-  if (header->rcode() != LDNS_RCODE_NOERROR)
-    return Verdict{core::OutcomeKind::error, rcode_text(header->rcode())};
-  return resolve(*answers, question);
+  auto records = read_records(message, reader, *header, question);
+  if (!records) return malformed();
+  const auto found = resolve(*records, question);
+  auto verdict =
+      verdict_on(records->rcode_high << 4 | header->rcode(), *header, found, question, expect);
+  if (!records->nsid.empty()) verdict.detail += ", NSID " + records->nsid;
+  return verdict;
+}
+
+Verdict compare_serials(std::uint32_t own, std::uint32_t reference,
+                        const core::SerialReference& from) {
+  // RFC 1982, 3.2: numbers on a circle; the shorter way round tells which is ahead.
+  const std::uint32_t behind = reference - own;
+  const bool is_behind = behind != 0 && behind < 0x80000000;
+  if (!is_behind || behind <= from.lag) return {core::OutcomeKind::ok, ""};
+  return {
+      core::OutcomeKind::error,
+      fmt::format("serial {} is {} behind {} of {}{}", own, behind, reference, from.server.text(),
+                  from.lag == 0 ? "" : fmt::format(" (at most {})", from.lag))};
 }
 
 }  // namespace withdrawd::dns

@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "core/check.hpp"
 #include "core/error.hpp"
 #include "core/outcome.hpp"
 #include "dns/ldns.hpp"
@@ -20,13 +22,15 @@ class Question {
   /// `name` with or without its trailing dot; \DDD escapes as in a zone file.
   static core::Result<Question> from(std::string_view name, ldns_rr_type type = LDNS_RR_TYPE_A,
                                      ldns_rr_class klass = LDNS_RR_CLASS_IN);
+  /// The same, with EDNS and the AD flag (RFC 6840, 5.7) where the question needs them.
+  static core::Result<Question> from(const core::DnsQuestion& question);
 
   /// The name in wire format, without compression, as it was written.
   const std::string& name() const { return name_; }
   ldns_rr_type type() const { return type_; }
   ldns_rr_class klass() const { return klass_; }
 
-  /// The message that asks it, with recursion desired, without EDNS. An error: out of memory.
+  /// The message that asks it, with recursion desired. An error: out of memory.
   core::Result<std::vector<std::uint8_t>> query(std::uint16_t id) const;
 
  private:
@@ -36,12 +40,15 @@ class Question {
   std::string name_;
   ldns_rr_type type_;
   ldns_rr_class klass_;
+  std::optional<core::Edns> edns_;
+  bool wants_authenticated_ = false;
 };
 
 /// An answer that settles the question. `detail` holds printable ASCII only.
 struct Verdict {
   core::OutcomeKind kind = core::OutcomeKind::error;
   std::string detail;
+  std::optional<std::uint32_t> serial{};  ///< of an SOA record that is ok
   bool operator==(const Verdict&) const = default;
 };
 
@@ -60,9 +67,15 @@ using Judgement = std::variant<Verdict, Ignored, Truncated>;
 
 /// What `message`, received from the server, says to `question` asked with `id`.
 ///
-/// `ok` takes NOERROR and a record of the asked type whose owner is the name asked for, or is
-/// reached from it through the CNAMEs of the answer, in whatever order they stand. Pure, and linear
-/// in the length of the message whatever its bytes are. Throws nothing but std::bad_alloc.
-Judgement judge(std::span<const std::uint8_t> message, std::uint16_t id, const Question& question);
+/// `ok` takes what is expected; usually NOERROR and a record of the asked type whose owner is the
+/// name asked for, or is reached from it through the CNAMEs of the answer, in whatever order they
+/// stand. Pure, and linear in the length of the message whatever its bytes are (times the number of
+/// expected records). Throws nothing but std::bad_alloc.
+Judgement judge(std::span<const std::uint8_t> message, std::uint16_t id, const Question& question,
+                const core::DnsExpectations& expect = {});
+
+/// What two SOA serials say: ok, or how far `own` is behind.
+Verdict compare_serials(std::uint32_t own, std::uint32_t reference,
+                        const core::SerialReference& from);
 
 }  // namespace withdrawd::dns

@@ -91,6 +91,34 @@ fall = 7
 [check.another]
 server = "127.0.0.2:54"
 name = "another.example"
+[check.records]
+server = "127.0.0.1"
+name = "hostname.bind"
+qtype = "txt"
+class = "CH"
+transport = "both"
+expect_any = ["a", "b"]
+expect_all = ["c"]
+min_answers = 2
+flags = ["aa", "ad"]
+max_latency = "70ms"
+edns_size = 1400
+nsid = true
+dnssec_ok = true
+source = "127.0.0.9"
+interface = "eth0"
+[check.gone]
+server = "127.0.0.1"
+name = "gone.example"
+qtype = "AAAA"
+rcode = "NXDOMAIN"
+nsid = true
+[check.fresh]
+server = "127.0.0.1"
+name = "example"
+qtype = "SOA"
+serial_from = "192.0.2.53"
+serial_lag = 3
 [check.plugin]
 type = "exec"
 command = ["check_dns", "-H", ""]
@@ -126,6 +154,13 @@ vrf = "default"
       "30ms\n"
       "check another: 127.0.0.2:54, A another.example udp 1s tries 2 rise 1 fall 1 interval 800ms "
       "fast 800ms\n"
+      "check records: 127.0.0.1:53, CH TXT hostname.bind both 1s tries 2 answers 2 any [\"a\", "
+      "\"b\"] all [\"c\"] aa ad within 70ms edns 1400 do nsid source 127.0.0.9 interface eth0 "
+      "rise 1 fall 1 interval 800ms fast 800ms\n"
+      "check gone: 127.0.0.1:53, AAAA gone.example udp 1s tries 2 rcode 3 edns 1232 nsid rise 1 "
+      "fall 1 interval 800ms fast 800ms\n"
+      "check fresh: 127.0.0.1:53, SOA example udp 1s tries 2 serial from 192.0.2.53:53 lag 3 rise "
+      "1 fall 1 interval 800ms fast 800ms\n"
       "check plugin: check_dns -H  [\"check_dns\", \"-H\", \"\"] 60ms rise 8 fall 1 interval 800ms "
       "fast 800ms\n"
       "check here: address 2001:db8::53 on lo rise 1 fall 1 interval 800ms fast 800ms\n"
@@ -217,6 +252,44 @@ TEST_CASE("a check has the keys of its type, and all that it needs") {
         "\"exec\", \"address\" or \"file\"; did you mean \"exec\"?");
 }
 
+TEST_CASE("what is expected of an answer fits the question") {
+  CHECK(complaint(in_check("expect_any = [\"2001:db8::1\"]")) ==
+        "f:4:1: error: \"expect_any\" in [check.resolver] has \"2001:db8::1\"; expected an IPv4 "
+        "address, as an A record has it");
+  const auto config = parsed(in_check("qtype = \"AAAA\"\nexpect_all = [\"2001:DB8:0::1\"]"));
+  CHECK(std::get<core::DnsQuestion>(config.settings.checks.at(0).probe).expect.all ==
+        Lines{"2001:db8::1"});
+  CHECK(complaint(in_check("rcode = \"REFUSED\"\nmin_answers = 2")) ==
+        "f:5:1: error: \"min_answers\" in [check.resolver] is about records; expected it with the "
+        "rcode \"NOERROR\" only");
+  CHECK(complaint(in_check("expect_any = [\"\"]")) ==
+        "f:4:15: error: \"expect_any\" in [check.resolver] has the string \"\"; a record holds "
+        "something");
+  CHECK(complaint(in_check("nsid = 1")) ==
+        "f:4:8: error: \"nsid\" in [check.resolver] is the number 1; expected true or false");
+}
+
+TEST_CASE("a serial is that of an SOA record") {
+  CHECK(complaint(in_check("serial_from = \"192.0.2.53\"")) ==
+        "f:4:1: error: \"serial_from\" in [check.resolver] compares SOA records; expected it with "
+        "the qtype \"SOA\" only");
+  CHECK(complaint(in_check("serial_lag = 1")) ==
+        "f:4:1: error: \"serial_lag\" in [check.resolver] is of no use without \"serial_from\"");
+}
+
+TEST_CASE("a source is of the server's family") {
+  CHECK(complaint(in_check("source = \"::1\"")) ==
+        "f:4:1: error: \"source\" in [check.resolver] is ::1; expected an address of the family of "
+        "the server, 127.0.0.1");
+}
+
+TEST_CASE("a type of records is one that can be asked for") {
+  CHECK(complaint(in_check("qtype = \"ANY\"")) ==
+        "f:4:9: error: \"qtype\" in [check.resolver] is the string \"ANY\": it is not a type that "
+        "can be asked for (such as A, AAAA, SOA, NS, TXT, CNAME, PTR, MX, SRV, CAA, or a number as "
+        "in TYPE65280)");
+}
+
 TEST_CASE("the types of checks that need one key say which") {
   const auto missing = [](const std::string& type) {
     return complaint("[check.a]\ntype = \"" + type + "\"\n[rule.r]\n" +
@@ -279,9 +352,8 @@ TEST_CASE("a wrong word is an error with the right ones") {
         "f:2:25: error: \"transports\" in [bgpd] has the string \"sokcet\"; expected \"socket\", "
         "\"vtysh\" or \"telnet\"; did you mean \"socket\"?");
   CHECK(complaint(in_check("transport = \"quic\"")) ==
-        "f:4:13: error: \"transport\" in [check.resolver] is the string \"quic\"; expected \"udp\" "
-        "or "
-        "\"tcp\"");
+        "f:4:13: error: \"transport\" in [check.resolver] is the string \"quic\"; expected "
+        "\"udp\", \"tcp\" or \"both\"");
   CHECK(
       complaint(in_rule("fallback = \"soft\"")) ==
       "f:7:12: error: \"fallback\" in [rule.anycast] is the string \"soft\"; expected \"hard\" or "

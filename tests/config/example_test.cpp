@@ -40,7 +40,8 @@ struct ExampleKey {
 
 std::vector<ExampleKey> keys_of(const Lines& lines) {
   static const std::regex header(R"((# )?\[(\w+)(\.[\w-]+)?\])");
-  static const std::regex key(R"re((# )?(\w+) = ("[^"]*"|\[[^\]]*\]|\d+) *(?:# (.*))?)re");
+  static const std::regex key(
+      R"re((# )?(\w+) = ("[^"]*"|\[[^\]]*\]|\d+|true|false) *(?:# (.*))?)re");
   std::vector<ExampleKey> keys;
   std::string section;
   bool section_commented_out = false;
@@ -116,7 +117,7 @@ TEST_CASE("each default that the example shows is the default") {
 TEST_CASE("the sections that the example has commented out are free of complaints") {
   const auto text = with_every_section();
   CHECK(complaints(text) == Lines{});
-  CHECK(parsed(text).settings.checks.size() == 4);
+  CHECK(parsed(text).settings.checks.size() == 5);
 }
 
 TEST_CASE("the example and the declarations tell the same defaults") {
@@ -127,7 +128,8 @@ TEST_CASE("the example and the declarations tell the same defaults") {
       CAPTURE(shown.key);
       // What another section shows as its own value, such as the type of its check.
       if (shown.section_commented_out && shown.remark.empty()) continue;
-      const bool has_default = known.fallback.find_first_of("\"[0123456789") == 0;
+      const bool has_default =
+          known.fallback.find_first_of("\"[0123456789") == 0 || known.fallback == "false";
       CHECK(has_default == (shown.commented_out && !shown.is_example()));
       if (has_default) CHECK(known.fallback == shown.value);
       CHECK(known.meaning != "");

@@ -12,8 +12,25 @@ namespace {
 
 /// What text() leaves out.
 std::string rest_of(const core::DnsQuestion& question) {
-  return fmt::format("{} {} tries {} ", name(question.transport), written(question.timeout),
-                     question.tries);
+  auto text = fmt::format("{} {} tries {} ", name(question.transport), written(question.timeout),
+                          question.tries);
+  const auto& expect = question.expect;
+  if (expect.rcode != core::Rcode::noerror)
+    text += fmt::format("rcode {} ", static_cast<int>(expect.rcode));
+  if (expect.min_answers != 1) text += fmt::format("answers {} ", expect.min_answers);
+  if (!expect.any.empty()) text += fmt::format("any {} ", expect.any);
+  if (!expect.all.empty()) text += fmt::format("all {} ", expect.all);
+  if (expect.authoritative) text += "aa ";
+  if (expect.authenticated) text += "ad ";
+  if (expect.max_latency) text += fmt::format("within {} ", written(*expect.max_latency));
+  if (const auto& edns = question.edns)
+    text += fmt::format("edns {}{}{} ", edns->size, edns->dnssec_ok ? " do" : "",
+                        edns->nsid ? " nsid" : "");
+  if (question.source) text += fmt::format("source {} ", question.source->text());
+  if (!question.interface.empty()) text += fmt::format("interface {} ", question.interface);
+  if (const auto& from = question.serial_from)
+    text += fmt::format("serial from {} lag {} ", from->server.text(), from->lag);
+  return text;
 }
 std::string rest_of(const core::ExecCheck& check) {
   return fmt::format("{} {} ", check.command, written(check.timeout));

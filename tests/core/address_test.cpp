@@ -129,4 +129,8 @@ TEST_CASE("each kind of check says what is asked") {
 TEST_CASE("a question names the server and what is asked") {
   const DnsQuestion question{.server = Endpoint::parse("::1", 53).value(), .name = "www.test.com."};
   CHECK(question.text() == "[::1]:53, A www.test.com.");
+  DnsQuestion chaos{.server = question.server, .name = "hostname.bind"};
+  chaos.type = RecordType::txt();
+  chaos.klass = DnsClass::chaos;
+  CHECK(chaos.text() == "[::1]:53, CH TXT hostname.bind");
 }

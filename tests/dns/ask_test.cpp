@@ -671,6 +671,108 @@ TEST_CASE("without a file descriptor left the outcome is an error that says so")
   CHECK_OUTCOME(tcp_outcome, OutcomeKind::error, "cannot ask (Too many open files)");
 }
 
+TEST_CASE("both transports must be ok") {
+  boost::asio::io_context context;
+  bool tcp_is_well = true;
+  FakeTcpServer tcp_server(
+      context, answering([&](std::uint16_t id) {
+        return framed(tcp_is_well ? reply(id).a("www.test.com", 2) : reply(id).rcode(2));
+      }));
+  FakeServer server(context, "127.0.0.1", tcp_server.address().port);
+  bool udp_is_well = true;
+  server.on_query = [&](const FakeServer::Query& query) {
+    server.send(query.client,
+                udp_is_well ? reply(query.id()).a("www.test.com", 1) : reply(query.id()).rcode(5));
+  };
+  auto asked = question(server.address());
+  asked.transport = DnsTransport::both;
+  CHECK_OUTCOME(ask_now(context, asked), OutcomeKind::ok, "192.0.2.2");
+  CHECK(server.queries().size() == 1);
+  CHECK(tcp_server.queries().size() == 1);
+  tcp_is_well = false;
+  CHECK_OUTCOME(ask_now(context, asked), OutcomeKind::error, "SERVFAIL (over TCP)");
+  tcp_is_well = true;
+  udp_is_well = false;
+  CHECK_OUTCOME(ask_now(context, asked), OutcomeKind::error, "REFUSED (over UDP)");
+}
+
+TEST_CASE("an answer that takes longer than it may is an error") {
+  boost::asio::io_context context;
+  FakeServer server(context);
+  server.on_query = [&](const FakeServer::Query& query) {
+    std::this_thread::sleep_for(5ms);
+    server.send(query.client, reply(query.id()).a("www.test.com"));
+  };
+  auto asked = question(server.address());
+  asked.expect.max_latency = 4ms;
+  CHECK_OUTCOME(ask_now(context, asked), OutcomeKind::error, "expected an answer within 4.0 ms");
+  asked.expect.max_latency = patient;
+  CHECK_OUTCOME(ask_now(context, asked), OutcomeKind::ok, "192.0.2.1");
+}
+
+TEST_CASE("a question is asked from the source address, over UDP and TCP") {
+  boost::asio::io_context context;
+  FakeServer server(context);
+  server.on_query = [&](const FakeServer::Query& query) {
+    server.send(query.client, reply(query.id()).a("www.test.com"));
+  };
+  auto asked = question(server.address());
+  asked.source = core::Address::parse("127.0.0.9").value();
+  CHECK_OUTCOME(ask_now(context, asked), OutcomeKind::ok, "192.0.2.1");
+  REQUIRE(server.queries().size() == 1);
+  CHECK(server.queries()[0].client.address().to_string() == "127.0.0.9");
+
+  asked.source = core::Address::parse("192.0.2.1").value();
+  for (const auto transport : {DnsTransport::udp, DnsTransport::tcp}) {
+    asked.transport = transport;
+    CHECK_OUTCOME(ask_now(context, asked), OutcomeKind::error,
+                  "cannot use source 192.0.2.1 (Cannot assign requested address)");
+  }
+}
+
+TEST_CASE("a question is asked through the interface, which must be there") {
+  boost::asio::io_context context;
+  FakeServer server(context);
+  server.on_query = [&](const FakeServer::Query& query) {
+    server.send(query.client, reply(query.id()).a("www.test.com"));
+  };
+  auto asked = question(server.address());
+  asked.interface = "lo";
+  CHECK_OUTCOME(ask_now(context, asked), OutcomeKind::ok, "192.0.2.1");
+  asked.interface = "no-such-one";
+  CHECK_OUTCOME(ask_now(context, asked), OutcomeKind::error,
+                "cannot use interface no-such-one (No such device)");
+}
+
+TEST_CASE("a serial is held against that of another server, which may be out of reach") {
+  boost::asio::io_context context;
+  const auto soa_of = [](FakeServer& server, std::uint8_t serial) {
+    server.on_query = [&server, serial](const FakeServer::Query& query) {
+      std::string data = wire_name("ns") + wire_name("me") + std::string(20, '\0');
+      data[data.size() - 17] = static_cast<char>(serial);
+      server.send(
+          query.client,
+          Reply(query.id()).question("www.test.com", 6).record(wire_name("www.test.com"), 6, data));
+    };
+  };
+  FakeServer server(context);
+  FakeServer primary(context);
+  soa_of(server, 7);
+  auto asked = question(server.address());
+  asked.type = core::RecordType::soa();
+  asked.serial_from = core::SerialReference{primary.address(), 1};
+  soa_of(primary, 8);
+  CHECK_OUTCOME(ask_now(context, asked), OutcomeKind::ok, "ns. me. 7 0 0 0 0");
+  soa_of(primary, 9);
+  CHECK_OUTCOME(ask_now(context, asked), OutcomeKind::error,
+                "serial 7 is 2 behind 9 of " + primary.address().text() + " (at most 1)");
+  primary.on_query = [&](const FakeServer::Query& query) {
+    primary.send(query.client, Reply(query.id()).rcode(5));
+  };
+  CHECK_OUTCOME(ask_now(context, asked), OutcomeKind::ok,
+                "ns. me. 7 0 0 0 0, not compared with " + primary.address().text() + ": REFUSED");
+}
+
 TEST_CASE("an asking that has ended leaves no socket open") {
   boost::asio::io_context context;
   FakeServer server(context);

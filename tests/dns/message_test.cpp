@@ -301,6 +301,224 @@ TEST_CASE("a CNAME asked for by its type is itself the answer") {
               id, *alias) == ok("b.c."));
 }
 
+namespace {
+
+core::DnsQuestion asking(const char* type, core::DnsExpectations expect = {}) {
+  core::DnsQuestion asked{.server = {core::Address::parse("127.0.0.1").value(), 53},
+                          .name = "www.test.com"};
+  asked.type = core::RecordType::parse(type).value();
+  asked.expect = std::move(expect);
+  return asked;
+}
+
+Judgement judged(const Reply& message, const core::DnsQuestion& asked) {
+  const auto wire = Question::from(asked);
+  REQUIRE(wire);
+  return judge(message.bytes(), id, *wire, asked.expect);
+}
+
+/// An answer to `asking(type)` with one record.
+Reply with(const char* type, std::string_view data) {
+  const auto number = core::RecordType::parse(type).value().number();
+  return Reply(id).question("www.test.com", number).record(to_question, number, data);
+}
+
+std::string number16(unsigned value) {
+  return {static_cast<char>(value >> 8), static_cast<char>(value & 0xff)};
+}
+
+}  // namespace
+
+TEST_CASE("the data of every type are shown as in a zone file, names uncompressed") {
+  const auto shown = [](const char* type, const std::string& data) {
+    const auto judgement = judged(with(type, data), asking(type));
+    const auto* verdict = std::get_if<Verdict>(&judgement);
+    REQUIRE(verdict);
+    return std::string(core::name(verdict->kind)) + ": " + verdict->detail;
+  };
+  const auto here = to_question;  // www.test.com
+  CHECK(shown("NS", here) == "ok: www.test.com.");
+  CHECK(shown("PTR", wire_name("a.b")) == "ok: a.b.");
+  CHECK(shown("MX", number16(10) + here) == "ok: 10 www.test.com.");
+  CHECK(shown("SRV", number16(1) + number16(2) + number16(53) + here) ==
+        "ok: 1 2 53 www.test.com.");
+  CHECK(shown("TXT", "\x02hi\x05 y\"o\\") == "ok: \"hi\" \" y\\\\\"o\\\\\\\\\"");
+  CHECK(shown("CAA", std::string("\0\x05issuea.b", 10)) == "ok: 0 issue \"a.b\"");
+  CHECK(shown("SOA", here + here + std::string("\0\0\0\x07\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4", 20)) ==
+        "ok: www.test.com. www.test.com. 7 1 2 3 4");
+  CHECK(shown("NAPTR", number16(1) + number16(2) + "\1s\1t\0" + std::string(1, '\0') + here)
+            .ends_with("www.test.com."));
+  CHECK(shown("TYPE65280", "\xc0\x0c") == "ok: \\\\# 2 c00c");
+  CHECK(shown("TYPE65280", "") == "ok: \\\\# 0");
+}
+
+TEST_CASE("data that are too short, too long or not what the type says are malformed") {
+  const std::vector<std::pair<const char*, std::string>> wrong{
+      {"NS", ""},
+      {"NS", to_question + "x"},
+      {"NS", pointer(0xfff)},
+      {"MX", "\1"},
+      {"MX", number16(1)},
+      {"SOA", to_question},
+      {"SRV", to_question},
+      {"TXT", "\x05hi"},
+      {"AAAA", "\1"},
+      {"NAPTR", number16(1) + number16(2) + "\x7fs"}};
+  for (const auto& [type, data] : wrong) {
+    CAPTURE(type);
+    CHECK(judged(with(type, data), asking(type)) == malformed);
+  }
+}
+
+TEST_CASE("every mnemonic of ours is one of ldns, with the same number") {
+  for (unsigned number = 1; number <= 0xffff; ++number) {
+    const auto type = core::RecordType::of(static_cast<std::uint16_t>(number));
+    if (type.known()) CHECK(ldns_get_rr_type_by_name(type.text().c_str()) == number);
+  }
+}
+
+TEST_CASE("one of the expected records is enough for any, each is needed for all") {
+  const auto answer = reply().a("www.test.com", 1).a("www.test.com", 2);
+  const auto any = [&](std::vector<std::string> expected) {
+    return judged(answer, asking("A", {.any = std::move(expected)}));
+  };
+  const auto all = [&](std::vector<std::string> expected) {
+    return judged(answer, asking("A", {.all = std::move(expected)}));
+  };
+  CHECK(any({"192.0.2.9", "192.0.2.1"}) == ok("192.0.2.2"));
+  CHECK(any({"198.51.100.1", "198.51.100.2"}) ==
+        error("expected one of 198.51.100.1, 198.51.100.2; got 192.0.2.1, 192.0.2.2"));
+  CHECK(any({"198.51.100.1"}) == error("expected 198.51.100.1; got 192.0.2.1, 192.0.2.2"));
+  CHECK(all({"192.0.2.2", "192.0.2.1"}) == ok("192.0.2.2"));
+  CHECK(all({"192.0.2.2", "192.0.2.3"}) ==
+        error("expected all of 192.0.2.2, 192.0.2.3; got 192.0.2.1, 192.0.2.2"));
+}
+
+TEST_CASE("text may be expected without its quotes, names in any case and without the last dot") {
+  const auto txt = [](const char* expected) {
+    return judged(with("TXT",
+                       "\x03"
+                       "fra"),
+                  asking("TXT", {.any = {expected}}));
+  };
+  CHECK(txt("fra") == ok("\"fra\""));
+  CHECK(txt("\"fra\"") == ok("\"fra\""));
+  CHECK(txt("FRA") == error("expected FRA; got \"fra\""));
+  CHECK(txt("fr") == error("expected fr; got \"fra\""));
+  const auto ns = [](const char* expected) {
+    return judged(with("NS", wire_name("NS.test")), asking("NS", {.any = {expected}}));
+  };
+  CHECK(ns("ns.test") == ok("NS.test."));
+  CHECK(ns("ns.TEST.") == ok("NS.test."));
+  CHECK(ns("ns.tes") == error("expected ns.tes; got NS.test."));
+}
+
+TEST_CASE("a number of answers can be expected, also none") {
+  const auto two = reply().a("www.test.com", 1).a("www.test.com", 2);
+  CHECK(judged(two, asking("A", {.min_answers = 2})) == ok("192.0.2.2"));
+  CHECK(judged(two, asking("A", {.min_answers = 3})) ==
+        error("expected at least 3 answers; got 2"));
+  CHECK(judged(reply(), asking("A", {.min_answers = 3})) == error("no data"));
+  CHECK(judged(reply(), asking("A", {.min_answers = 0})) == ok("no data"));
+  CHECK(judged(reply(), asking("A", {.min_answers = 0, .any = {"192.0.2.1"}})) ==
+        error("expected 192.0.2.1; got no data"));
+}
+
+TEST_CASE("the response code that is expected is ok by itself, any other an error") {
+  const auto none = asking("A", {.rcode = core::Rcode::nxdomain});
+  CHECK(judged(reply().rcode(3), none) == ok("NXDOMAIN"));
+  CHECK(judged(reply().a("www.test.com"), none) == error("expected NXDOMAIN; got NOERROR"));
+  const auto refused = asking("A", {.rcode = core::Rcode::refused});
+  CHECK(judged(Reply(id).rcode(5), refused) == ok("REFUSED"));
+  CHECK(judged(reply().rcode(3), refused) == error("expected REFUSED; got NXDOMAIN"));
+}
+
+TEST_CASE("flags that are expected must be set") {
+  const auto answer = [](unsigned flags) {
+    return reply().flags(static_cast<std::uint16_t>(0x8180 | flags)).a("www.test.com");
+  };
+  const auto aa = asking("A", {.authoritative = true});
+  CHECK(judged(answer(0x0400), aa) == ok("192.0.2.1"));
+  CHECK(judged(answer(0x0020), aa) == error("expected the AA flag; it is not set"));
+  const auto ad = asking("A", {.authenticated = true});
+  CHECK(judged(answer(0x0020), ad) == ok("192.0.2.1"));
+  CHECK(judged(answer(0x0400), ad) == error("expected the AD flag; it is not set"));
+}
+
+TEST_CASE("a query that expects the AD flag sets it, and one with EDNS has an OPT record") {
+  auto asked = asking("A", {.authenticated = true});
+  CHECK(Question::from(asked)->query(1).value() ==
+        Reply(1).flags(0x0120).question("www.test.com").bytes());
+  asked.expect.authenticated = false;
+  asked.edns = core::Edns{.size = 1400, .dnssec_ok = true, .nsid = true};
+  auto expected = Reply(1).flags(0x0100).question("www.test.com");
+  expected.count(10).add(std::string_view("\0", 1)).add(std::uint16_t{41}).add(std::uint16_t{1400});
+  expected.add(std::uint16_t{0}).add(std::uint16_t{0x8000}).add(std::uint16_t{4});
+  expected.add(std::uint16_t{3}).add(std::uint16_t{0});
+  CHECK(Question::from(asked)->query(1).value() == expected.bytes());
+}
+
+namespace {
+
+/// `message` with an OPT record that holds `options`; `rcode_high` are the upper bits of the code.
+Reply with_edns(Reply message, std::string_view options, unsigned rcode_high = 0) {
+  message.count(10).add(std::string_view("\0", 1)).add(std::uint16_t{41}).add(std::uint16_t{1232});
+  message.add(static_cast<std::uint16_t>(rcode_high << 8)).add(std::uint16_t{0});
+  return message.add(static_cast<std::uint16_t>(options.size())).add(options);
+}
+
+}  // namespace
+
+TEST_CASE("the server's NSID is shown, as text where it is text") {
+  const auto answer = reply().a("www.test.com");
+  CHECK(judged(with_edns(answer, number16(3) + number16(4) + "fra1"), asking("A")) ==
+        ok("192.0.2.1, NSID fra1"));
+  CHECK(judged(with_edns(reply().rcode(2), number16(3) + number16(2) + "\x01z"), asking("A")) ==
+        error("SERVFAIL, NSID 0x017a"));
+  CHECK(judged(with_edns(answer, number16(10) + number16(1) + "x"), asking("A")) ==
+        ok("192.0.2.1"));
+  CHECK(judged(with_edns(answer, number16(3) + number16(5) + "fra1"), asking("A")) == malformed);
+}
+
+TEST_CASE("EDNS extends the response code") {
+  CHECK(judged(with_edns(reply(), "", 1), asking("A")) == error("BADVERS"));
+}
+
+TEST_CASE("serials are compared on their circle") {
+  const core::SerialReference from{{core::Address::parse("192.0.2.53").value(), 53}, 0};
+  const Verdict fine{OutcomeKind::ok, ""};
+  CHECK(compare_serials(5, 5, from) == fine);
+  CHECK(compare_serials(6, 5, from) == fine);
+  CHECK(compare_serials(5, 8, from) ==
+        Verdict{OutcomeKind::error, "serial 5 is 3 behind 8 of 192.0.2.53:53"});
+  CHECK(compare_serials(5, 8, {from.server, 3}) == fine);
+  CHECK(compare_serials(5, 9, {from.server, 3}) ==
+        Verdict{OutcomeKind::error, "serial 5 is 4 behind 9 of 192.0.2.53:53 (at most 3)"});
+  CHECK(compare_serials(4294967295, 1, from) ==
+        Verdict{OutcomeKind::error, "serial 4294967295 is 2 behind 1 of 192.0.2.53:53"});
+  CHECK(compare_serials(1, 4294967295, from) == fine);
+}
+
+TEST_CASE("whatever data a record of whatever type has, there is a judgement in printable ASCII") {
+  std::mt19937 random(1);  // NOLINT(cert-msc51-cpp): the same bytes each time
+  const auto printable = [](char c) { return c >= ' ' && c <= '~'; };
+  for (unsigned number = 1; number <= 0xffff; ++number) {
+    const auto type = core::RecordType::of(static_cast<std::uint16_t>(number));
+    if (!type.known()) continue;
+    const auto text = type.text();
+    const auto asked = asking(text.c_str());
+    for (int round = 0; round < 500; ++round) {
+      std::string data(random() % 40, '\0');
+      for (char& c : data) c = static_cast<char>(random() % 4 == 0 ? random() : random() % 8);
+      if (random() % 2 == 0) data += to_question;
+      const auto judgement = judged(with(text.c_str(), data), asked);
+      const auto* verdict = std::get_if<Verdict>(&judgement);
+      if (verdict == nullptr || !std::ranges::all_of(verdict->detail, printable))
+        FAIL_CHECK(text << " round " << round);
+    }
+  }
+}
+
 TEST_CASE("whatever bytes come, there is a judgement in printable ASCII") {
   std::mt19937 random(1);  // NOLINT(cert-msc51-cpp): the same bytes each time
   const auto whole = reply()
