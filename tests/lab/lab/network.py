@@ -217,10 +217,9 @@ class Lab:
         quick = {"interval": "100ms", "fast_interval": "50ms", "timeout": "150ms"}
         text += self.bgpd_section(transports, **(bgpd or {})) + "\n"
         text += _section("fallback", fallback or {})
-        text += _section(
-            "check.resolver",
-            {"server": "127.0.0.1", "name": "www.test.com", **quick, **(check or {})},
-        )
+        check = check or {}
+        asked = {"server": "127.0.0.1", "name": "www.test.com", **quick}
+        text += _section("check.resolver", check if "type" in check else {**asked, **check})
         anycast = {"prefixes": sorted(Prefixes.ANYCAST), "checks": ["resolver"], **(rule or {})}
         text += _section("rule.anycast", anycast)
         if not other:
