@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 #include "random.hpp"
 
@@ -153,7 +154,9 @@ class Author {
       at += random_.chance(60) ? random_.between({}, seconds(2)) : random_.between({}, seconds(25));
     }
     // No stable_sort: clang calls what libstdc++ 12 makes it with deprecated.
-    std::ranges::sort(story_, {}, [](const Happening& one) { return std::tuple(one.at, one.what); });
+    std::ranges::sort(story_, {}, [](const Happening& one) {
+      return std::tuple(one.at, one.what, one.whom, one.length, one.detail);
+    });
     return std::move(story_);
   }
 
