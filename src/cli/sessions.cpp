@@ -59,9 +59,10 @@ std::string toml_string(const std::string& text) {
 
 /// Through the parser of the configuration file, so that both are held to the same rules.
 std::optional<config::Config> hard_config(const HardOptions& options) {
-  std::string text =
-      fmt::format("mode = \"hard\"\n[bgpd]\nprocess_name = {}\n", toml_string(options.process_name));
-  if (!options.pid_file.empty()) text += fmt::format("pid_file = {}\n", toml_string(options.pid_file));
+  std::string text = fmt::format("mode = \"hard\"\n[bgpd]\nprocess_name = {}\n",
+                                 toml_string(options.process_name));
+  if (!options.pid_file.empty())
+    text += fmt::format("pid_file = {}\n", toml_string(options.pid_file));
   if (!options.restart.empty()) {
     std::istringstream words(options.restart);
     std::vector<std::string> argv;

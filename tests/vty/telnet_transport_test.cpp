@@ -193,10 +193,9 @@ TEST_CASE("behind a configuration lock nothing but the one command is typed") {
   Scene scene(recording.make());
   const auto failure = failure_of(scene.configure(withdrawal));
   CHECK(failure.trouble == Trouble::locked);
-  CHECK(
-      failure.error.text() ==
-      "ask \"configure terminal\": bgpd answered \"VTY configuration is locked by other VTY\" "
-      "(somebody sits in configuration mode)");
+  CHECK(failure.error.text() ==
+        "ask \"configure terminal\": bgpd answered \"VTY configuration is locked by other VTY\" "
+        "(somebody sits in configuration mode)");
   CHECK(recording.vty->lines() ==
         Words{"zebra", "enable", "secret", "terminal length 0", "configure terminal"});
 }
