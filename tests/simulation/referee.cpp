@@ -268,9 +268,6 @@ void Referee::restarts(Time now) {
   }
   if (now - restarted_at_ < seconds(1)) complain(now, "bgpd is restarted again and again");
   restarted_at_ = now;
-  if (now - stopped_at_ < setting_.settings.fallback.restart_delay) {
-    complain(now, "bgpd is restarted too soon after it was killed");
-  }
   if (!has_looked_) complain(now, "bgpd is restarted without a look whether it runs");
   if (!any_wanted()) complain(now, "bgpd is restarted although no prefix is wanted");
   // Whoever starts it in the same moment has won a race; later than that it must be noticed.
