@@ -60,7 +60,7 @@ void Referee::born(const std::optional<Knowledge>& from, Time now) {
   may_have_missed_ = false;
   told_.clear();
   settles_until_ = now;
-  stopped_at_ = restarted_at_ = Time{};
+  stopped_at_ = restarted_at_ = killed_at_ = Time{};
   blinded(now);
   disturbed(now);
 }
@@ -268,6 +268,9 @@ void Referee::restarts(Time now) {
   }
   if (now - restarted_at_ < seconds(1)) complain(now, "bgpd is restarted again and again");
   restarted_at_ = now;
+  if (now - killed_at_ < setting_.settings.fallback.restart_delay) {
+    complain(now, "bgpd is restarted too soon after it was killed");
+  }
   if (!has_looked_) complain(now, "bgpd is restarted without a look whether it runs");
   if (!any_wanted()) complain(now, "bgpd is restarted although no prefix is wanted");
   // Whoever starts it in the same moment has won a race; later than that it must be noticed.
@@ -297,7 +300,7 @@ void Referee::look(Time now) {
   if (bgpd_.running() != runs_) {
     runs_ = bgpd_.running();
     runs_since_ = now;
-    if (runs_) stopped_at_ = Time{};
+    if (runs_) stopped_at_ = killed_at_ = Time{};
   }
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     SlotState& slot = slots_[i];

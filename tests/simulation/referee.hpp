@@ -35,6 +35,7 @@ class Referee {
   void asks(std::size_t check, core::Time now);
   void sends(const core::Plan& plan, core::Time now);
   void stops(core::Time now);
+  void kills(core::Time now) { killed_at_ = now; }  ///< and bgpd is dead
   void restarts(core::Time now);
   void finds(core::Time now);
   void operates(core::Time now);
@@ -108,6 +109,7 @@ class Referee {
   core::Time calm_since_{};
   core::Time sees_since_{};
   core::Time stopped_at_{};
+  core::Time killed_at_{};
   core::Time restarted_at_{};
   core::Time operations_from_{};
   unsigned operations_ = 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <tuple>
 
 #include "random.hpp"
@@ -184,6 +185,13 @@ class Author {
                       random_.next()});
   }
 
+  // One random number a statement: arguments are evaluated in any order.
+  void add_one_of(std::span<const What> whats, Duration at, Duration shortest, Duration longest) {
+    const What what = random_.pick(whats);
+    const Duration lasts = random_.between(shortest, longest);
+    add(at, what, lasts);
+  }
+
   // A prefix is sick, and something keeps it from being withdrawn for as long as the fallback takes
   // or longer; and that is not all.
   void drama(Duration at) {
@@ -204,16 +212,15 @@ class Author {
                                  What::vty_locked};
       add(at, What::dns_dead, seconds(60));
       at += random_.between(seconds(3), seconds(10));
-      add(at, random_.pick<What>(returns), random_.between(milliseconds(50), seconds(1)));
-      add(at + random_.between({}, seconds(1)), random_.pick<What>(veils), seconds(45));
+      add_one_of(returns, at, milliseconds(50), seconds(1));
+      add_one_of(veils, at + random_.between({}, seconds(1)), seconds(45), seconds(45));
       return;
     }
-    const Duration obstructed = random_.between(seconds(3), seconds(40));
     add(at, What::dns_dead, random_.between(seconds(5), seconds(60)));
-    add(at + random_.between({}, seconds(3)), random_.pick<What>(obstacles), obstructed);
+    add_one_of(obstacles, at + random_.between({}, seconds(3)), seconds(3), seconds(40));
     for (std::size_t more = random_.below(4); more > 0; --more) {
-      add(at + random_.between({}, seconds(20)), random_.pick<What>(complications),
-          random_.between(milliseconds(100), seconds(12)));
+      add_one_of(complications, at + random_.between({}, seconds(20)), milliseconds(100),
+                 seconds(12));
     }
   }
 

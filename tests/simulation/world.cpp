@@ -714,6 +714,7 @@ void World::carry_out(const StopBgpd&) {
       stopped.pids->push_back(bgpd_.pid());
       killed_by_us_ = true;
       bgpd_dies();
+      if (life == life_) referee_.kills(now_);
     }
     referee_.missed_something();
     later(random_.between(microseconds(100), milliseconds(3)),
