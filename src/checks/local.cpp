@@ -113,11 +113,15 @@ Outcome look(const core::FileCheck& check) {
   struct stat status;
   bool present = true;
   if (::stat(check.path.c_str(), &status) != 0) {
-    if (errno != ENOENT && errno != ENOTDIR) return error("cannot look: " + reason(errno));
+    if (errno != ENOENT && errno != ENOTDIR) {
+      const std::string why = "cannot look: " + reason(errno);
+      // Nobody who cannot be understood has asked for a drain.
+      return check.present == core::FileMeaning::drain ? ok(why) : error(why);
+    }
     present = false;
   }
   const std::string detail = present ? "present" : "absent";
-  return present == check.present_means_up ? ok(detail) : error(detail);
+  return present == (check.present == core::FileMeaning::up) ? ok(detail) : error(detail);
 }
 
 }  // namespace withdrawd::checks

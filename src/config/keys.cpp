@@ -36,7 +36,9 @@ constexpr std::array<Word<CheckType>, 4> check_types{{{"dns", CheckType::dns},
                                                       {"exec", CheckType::exec},
                                                       {"address", CheckType::address},
                                                       {"file", CheckType::file}}};
-constexpr std::array<Word<bool>, 2> presences{{{"down", false}, {"up", true}}};
+constexpr std::array<Word<core::FileMeaning>, 3> presences{{{"down", core::FileMeaning::down},
+                                                            {"up", core::FileMeaning::up},
+                                                            {"drain", core::FileMeaning::drain}}};
 constexpr std::array<Word<bool>, 2> may_fall_back{{{"hard", true}, {"never", false}}};
 
 constexpr DurationLimits timeouts{.most = std::chrono::hours(1)};
@@ -433,9 +435,9 @@ const Section<CheckDraft>& check_section() {
            CheckType::address},
           {"path", "file", required, "the file that is looked for",
            [](const V& v, D& d) { put(d.file.path, v.file()); }, CheckType::file},
-          {"present", "\"down\" or \"up\"", "\"down\"", "what the file's presence means",
-           [](const V& v, D& d) { put(d.file.present_means_up, v.one_of(presences)); },
-           CheckType::file},
+          {"present", "\"down\", \"up\" or \"drain\"", "\"down\"",
+           "what the file's presence means; drain: rules that name it are drained",
+           [](const V& v, D& d) { put(d.file.present, v.one_of(presences)); }, CheckType::file},
       }};
   return section;
 }

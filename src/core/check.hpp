@@ -106,11 +106,17 @@ struct AddressCheck {
   std::string text() const;
 };
 
+enum class FileMeaning : std::uint8_t {
+  down,   ///< present: down
+  up,     ///< present: up
+  drain,  ///< present: rules that name it are drained
+};
+
 /// A file whose presence is the answer: the switch that configuration management knows how to
 /// touch.
 struct FileCheck {
   std::filesystem::path path;
-  bool present_means_up = false;
+  FileMeaning present = FileMeaning::down;
 
   /// "file /etc/withdrawd/maintenance"
   std::string text() const;

@@ -2,8 +2,11 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -11,6 +14,7 @@
 #include "core/failure.hpp"
 #include "core/outcome.hpp"
 #include "core/plan.hpp"
+#include "core/settings.hpp"
 #include "core/severity.hpp"
 
 namespace withdrawd::core {
@@ -54,10 +58,32 @@ struct BgpdRestarted {
   Result<std::string> output;
 };
 
-using Event = std::variant<CheckAnswered, BgpdRead, PlanApplied, ConnectionLost, BgpdFound,
-                           BgpdStopped, BgpdRestarted>;
+/// An operator wants traffic away from a prefix, or back. What one drain says.
+struct Drain {
+  std::string who;
+  std::string why;            ///< may be empty
+  Time since{};               ///< may lie before this run's begin
+  std::optional<Time> until;  ///< ends by itself then; none: when somebody ends it
+  bool operator==(const Drain&) const = default;
+};
 
-// What the Controller wants done. Each but Tell is answered by exactly one event, some time later.
+struct DrainChanged {
+  std::vector<PrefixKey> prefixes;
+  std::optional<Drain> drain;  ///< none: it ends
+  std::string who;             ///< who ends it
+};
+
+/// All checks are to be asked at once.
+struct AskNow {};
+
+/// This run ends, and no other follows: rules with `withdraw_on_exit` are withdrawn.
+struct Retire {};
+
+using Event = std::variant<CheckAnswered, BgpdRead, PlanApplied, ConnectionLost, BgpdFound,
+                           BgpdStopped, BgpdRestarted, DrainChanged, AskNow, Retire>;
+
+// What the Controller wants done. Each but Tell and Note is answered by exactly one event, some
+// time later.
 
 struct AskCheck {
   std::size_t check;
@@ -82,7 +108,34 @@ struct Tell {
   std::string text;
 };
 
-using Effect = std::variant<AskCheck, ReadBgpd, ApplyPlan, FindBgpd, StopBgpd, RestartBgpd, Tell>;
+/// What an operator will want to read back tomorrow: kept in the history, and handed to
+/// `on_change`.
+struct Note {
+  enum class Kind : std::uint8_t {
+    changed,    ///< a prefix's statement is not what it was: `was` and `is`
+    held,       ///< would have been withdrawn, but for min_announced
+    released,   ///< no longer held
+    drained,    ///< an operator wants traffic away from it
+    undrained,  ///< and back
+    damped,     ///< flapped too often: stays down although its checks are up
+    undamped,   ///< may come back
+    killed,     ///< bgpd, by the fallback or the hard path
+    restarted,  ///< likewise
+  };
+  Kind kind = Kind::changed;
+  std::string rule;              ///< empty: all of bgpd
+  std::optional<Prefix> prefix;  ///< none: all of bgpd
+  /// For `changed`: "announced", "degraded", "withdrawn"; else empty.
+  std::string was, is;
+  std::string cause;  ///< one line, printable
+  std::string by;     ///< "withdrawd through socket", "somebody else", an operator's name
+};
+
+/// "changed", "held", "released", ...
+std::string_view name(Note::Kind kind);
+
+using Effect =
+    std::variant<AskCheck, ReadBgpd, ApplyPlan, FindBgpd, StopBgpd, RestartBgpd, Tell, Note>;
 using Effects = std::vector<Effect>;
 
 }  // namespace withdrawd::core

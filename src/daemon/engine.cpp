@@ -171,4 +171,7 @@ void Engine::carry_out(const core::Tell& effect) {
   tell_(effect.severity, effect.text);
 }
 
+// Observing, nothing has changed that would have to be kept.
+void Engine::carry_out(const core::Note&) {}
+
 }  // namespace withdrawd::daemon

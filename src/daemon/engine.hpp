@@ -60,6 +60,7 @@ class Engine {
   void carry_out(const core::StopBgpd& effect);
   void carry_out(const core::RestartBgpd& effect);
   void carry_out(const core::Tell& effect);
+  void carry_out(const core::Note& effect);
 
   std::shared_ptr<vty::Bgpd> make_bgpd();
 

@@ -33,8 +33,9 @@ class Folder {
   std::filesystem::path path_;
 };
 
-std::string looked(const std::filesystem::path& path, bool present_means_up = false) {
-  return in_words(asked(core::FileCheck{path, present_means_up}));
+std::string looked(const std::filesystem::path& path,
+                   core::FileMeaning present = core::FileMeaning::down) {
+  return in_words(asked(core::FileCheck{path, present}));
 }
 
 }  // namespace
@@ -43,10 +44,10 @@ TEST_CASE("a file that is there means down, unless it means up") {
   const Folder folder;
   const auto file = folder / "maintenance";
   CHECK(looked(file) == "ok: absent");
-  CHECK(looked(file, true) == "error: absent");
+  CHECK(looked(file, core::FileMeaning::up) == "error: absent");
   std::ofstream(file) << "";
   CHECK(looked(file) == "error: present");
-  CHECK(looked(file, true) == "ok: present");
+  CHECK(looked(file, core::FileMeaning::up) == "ok: present");
   std::filesystem::remove(file);
   CHECK(looked(file) == "ok: absent");
 }
@@ -62,5 +63,5 @@ TEST_CASE("a file that cannot be looked for is an error, whatever its presence m
   const Folder folder;
   std::filesystem::create_symlink("loop", folder / "loop");
   CHECK(looked(folder / "loop").starts_with("error: cannot look: "));
-  CHECK(looked(folder / "loop", true).starts_with("error: cannot look: "));
+  CHECK(looked(folder / "loop", core::FileMeaning::up).starts_with("error: cannot look: "));
 }

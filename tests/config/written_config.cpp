@@ -39,7 +39,9 @@ std::string rest_of(const core::AddressCheck&) {
   return "";
 }
 std::string rest_of(const core::FileCheck& check) {
-  return check.present_means_up ? "up " : "down ";
+  return check.present == core::FileMeaning::up      ? "up "
+         : check.present == core::FileMeaning::drain ? "drain "
+                                                     : "down ";
 }
 
 std::string line(const core::Check& check) {

@@ -74,6 +74,7 @@ class SmallWorld {
   // What has come of it.
   std::vector<Sent> sent;
   std::vector<Told> told;
+  std::vector<Note> notes;
   std::vector<Duration> asked;  ///< check 0
   std::vector<Duration> read;
   std::vector<Duration> found;
@@ -190,6 +191,7 @@ class SmallWorld {
           [check](SmallWorld& world) -> Event { return CheckAnswered{check, world.dns[check]}; });
   }
   void carry_out(const Tell& effect) { told.push_back({now(), effect.severity, effect.text}); }
+  void carry_out(const Note& effect) { notes.push_back(effect); }
   void carry_out(const FindBgpd&) {
     found.push_back(now());
     later(1ms, [](SmallWorld& world) -> Event {

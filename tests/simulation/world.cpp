@@ -119,6 +119,7 @@ class World {
   void carry_out(const StopBgpd& effect);
   void carry_out(const RestartBgpd& effect);
   void carry_out(const Tell& effect);
+  void carry_out(const Note& effect);
 
   /// An operation on bgpd: what was said, and what bgpd was like.
   struct Operation {
@@ -462,8 +463,9 @@ void World::step(Effects effects) {
   for (Effect& effect : effects) {
     if (!between_.pass(effect)) continue;
     acts = acts ||
-           !(std::holds_alternative<Tell>(effect) || std::holds_alternative<AskCheck>(effect) ||
-             std::holds_alternative<ReadBgpd>(effect) || std::holds_alternative<FindBgpd>(effect));
+           !(std::holds_alternative<Tell>(effect) || std::holds_alternative<Note>(effect) ||
+             std::holds_alternative<AskCheck>(effect) || std::holds_alternative<ReadBgpd>(effect) ||
+             std::holds_alternative<FindBgpd>(effect));
     std::visit([this](const auto& one) { carry_out(one); }, effect);
   }
   if (acts && death_in_the_act_) {
@@ -490,6 +492,11 @@ void World::step(Effects effects) {
 void World::carry_out(const Tell& effect) {
   referee_.tells(effect, now_);
   if (effect.severity != Severity::debug) note("withdrawd says: " + effect.text);
+}
+
+void World::carry_out(const Note& effect) {
+  if (effect.kind != Note::Kind::changed)
+    note("withdrawd notes: " + std::string(name(effect.kind)));
 }
 
 // --- DNS
