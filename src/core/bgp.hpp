@@ -107,6 +107,11 @@ struct Observed {
   /// Is there a path that is sourced locally and not being removed? A look-up whose instance
   /// could not be chosen, or that bgpd did not answer, is missing.
   std::map<Lookup, bool> in_table;
+  /// To how many peers bgpd says that it advertises the prefix, as it was when it was read: a
+  /// moment after an announcement it can still be 0. Any path counts, so a prefix that is not in
+  /// the table locally may be advertised to some peers because another peer told us of it. A
+  /// look-up that `in_table` misses is missing here too, and one where bgpd does not say.
+  std::map<Lookup, unsigned> advertised_to;
 };
 
 }  // namespace withdrawd::core

@@ -45,6 +45,16 @@ std::vector<core::Plan> by_instance(const core::Plan& plan) {
   return plans;
 }
 
+template <typename Value>
+void note_or_forget(std::map<core::Lookup, Value>& seen, const core::Lookup& lookup,
+                    std::optional<Value> value) {
+  if (value) {
+    seen[lookup] = *value;
+  } else {
+    seen.erase(lookup);
+  }
+}
+
 /// "no network 192.0.2.0/24" or "no network 192.0.2.0/24 and 3 more"
 std::string describe(const std::vector<const core::Change*>& changes) {
   auto text = changes.front()->statement();
@@ -132,11 +142,9 @@ asio::awaitable<Bgpd::Impl::Observed> Bgpd::Impl::observe(Transport& transport,
   core::Observed observed;
   const auto note = [&observed](const std::vector<Asked>& asked, const Reply* replies) {
     for (const auto& [lookup, key] : asked) {
-      if (const auto there = sourced_locally((replies++)->text)) {
-        observed.in_table[lookup] = *there;
-      } else {
-        observed.in_table.erase(lookup);
-      }
+      const std::string_view answer = (replies++)->text;
+      note_or_forget(observed.in_table, lookup, sourced_locally(answer));
+      note_or_forget(observed.advertised_to, lookup, advertised_to(answer));
     }
   };
   const auto ask_about = [](std::vector<std::string>& commands, const std::vector<Asked>& asked) {
@@ -175,6 +183,7 @@ asio::awaitable<Bgpd::Impl::Observed> Bgpd::Impl::observe(Transport& transport,
       amended.emplace_back(lookup, *key);
     } else if (!key) {
       observed.in_table.erase(lookup);
+      observed.advertised_to.erase(lookup);
     }
   }
   last_config = observed.config;

@@ -1,6 +1,7 @@
 #include "vty/table.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace withdrawd::vty {
 namespace {
@@ -15,6 +16,32 @@ bool has_phrase(std::string_view line, std::string_view wanted) {
       return true;
     if (comma == line.npos) return false;
     line.remove_prefix(comma + 2);
+  }
+}
+
+/// Takes the first line off `text`, without its end.
+std::string_view take_line(std::string_view& text) {
+  const auto end = text.find('\n');
+  auto line = text.substr(0, end);
+  text.remove_prefix(end == text.npos ? text.size() : end + 1);
+  while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
+  return line;
+}
+
+/// Takes the blanks off the front, and gives how many there were.
+std::size_t take_indent(std::string_view& line) {
+  const auto indent = std::min(line.find_first_not_of(' '), line.size());
+  line.remove_prefix(indent);
+  return indent;
+}
+
+using Names = std::set<std::string_view>;
+
+void add_words(Names& names, std::string_view line) {
+  while (take_indent(line), !line.empty()) {
+    const auto end = std::min(line.find(' '), line.size());
+    names.insert(line.substr(0, end));
+    line.remove_prefix(end);
   }
 }
 
@@ -35,12 +62,8 @@ std::optional<bool> sourced_locally(std::string_view answer) {
   bool known = false;
   bool removed = false;
   while (!answer.empty()) {
-    const auto end = answer.find('\n');
-    auto line = answer.substr(0, end);
-    answer.remove_prefix(end == answer.npos ? answer.size() : end + 1);
-    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
-    const auto indent = std::min(line.find_first_not_of(' '), line.size());
-    line.remove_prefix(indent);
+    auto line = take_line(answer);
+    const auto indent = take_indent(line);
 
     if (line.starts_with("% Network not in table")) return false;
     if (line.starts_with("BGP routing table entry for ")) known = true;
@@ -59,6 +82,33 @@ std::optional<bool> sourced_locally(std::string_view answer) {
     }
   }
   return known ? std::optional(false) : std::nullopt;
+}
+
+std::optional<unsigned> advertised_to(std::string_view answer) {
+  bool known = false;
+  std::optional<Names> peers;
+  while (!answer.empty()) {
+    auto line = take_line(answer);
+    take_indent(line);
+    if (line.starts_with("% Network not in table")) return 0;
+    if (line.starts_with("BGP routing table entry for ")) known = true;
+    if (!known) continue;
+    if (line.starts_with("Not advertised to any peer")) return 0;
+    // With addpath-tx there is no heading: a path that nobody is told of names nobody.
+    if (line.starts_with("AddPath ID:") && !peers) peers.emplace();
+    constexpr std::string_view by_path = "Advertised to:";
+    if (line.starts_with(by_path)) {
+      if (!peers) peers.emplace();
+      add_words(*peers, line.substr(by_path.size()));
+    } else if (line.starts_with("Advertised to ") && line.ends_with(':')) {
+      // "… non peer-group peers:", "… peers:"; all of them are in the next line.
+      if (line.ends_with("peer-groups:")) return std::nullopt;
+      if (!peers) peers.emplace();
+      add_words(*peers, take_line(answer));
+    }
+  }
+  if (!peers) return std::nullopt;
+  return static_cast<unsigned>(peers->size());
 }
 
 }  // namespace withdrawd::vty

@@ -17,4 +17,10 @@ std::string show_command(const core::Prefix& prefix, const core::InstanceKey& in
 /// the RIB): neither is announced. None: the text is no answer to that question.
 std::optional<bool> sourced_locally(std::string_view answer);
 
+/// Reads from the same answer to how many peers the prefix is advertised, whichever path it is that
+/// they are told (one learned from another peer counts too). bgpd says so before the paths, or,
+/// where it tells a peer several paths (`addpath-tx-…`), path by path. None: the text is no answer,
+/// or names peer-groups in place of peers, as bgpds older than Quagga 1.2 do.
+std::optional<unsigned> advertised_to(std::string_view answer);
+
 }  // namespace withdrawd::vty

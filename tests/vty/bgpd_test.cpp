@@ -152,6 +152,26 @@ TEST_CASE("a read gives the configuration and what is in the table") {
   CHECK(report.via == "socket");
 }
 
+TEST_CASE("a read gives to how many peers a prefix is advertised, where bgpd says so") {
+  Bench bench({"socket"});
+  bench.model.networks = {{prefix("192.0.2.0/24"), ""}};
+  const auto here = lookup("192.0.2.0/24");
+  bench.ways[0]->override_answer = {
+      "show ip bgp 192.0.2.0/24",
+      "BGP routing table entry for 192.0.2.0/24\nPaths: (1 available, best #1)\n"
+      "  Advertised to non peer-group peers:\n  10.0.0.2 10.0.0.3\n  Local\n"
+      "    0.0.0.0 from 0.0.0.0 (10.0.0.1)\n      Origin IGP, valid, sourced, local, best\n"};
+  auto report = bench.read({here, lookup("203.0.113.0/24")});
+  REQUIRE(report.observed);
+  CHECK(report.observed->advertised_to ==
+        std::map<Lookup, unsigned>{{here, 2}, {lookup("203.0.113.0/24"), 0}});
+
+  bench.ways[0]->override_answer = {"show ip bgp 192.0.2.0/24", "No BGP process is configured\n"};
+  report = bench.read({here});
+  REQUIRE(report.observed);
+  CHECK(report.observed->advertised_to.empty());
+}
+
 TEST_CASE("a look-up whose instance is not there is missing, and asked about no other") {
   Bench bench({"socket"});
   bench.model.networks = {{prefix("192.0.2.0/24"), ""}};

@@ -8,6 +8,7 @@
 
 using namespace withdrawd;
 using test::Transcript;
+using vty::advertised_to;
 using vty::show_command;
 using vty::sourced_locally;
 
@@ -121,5 +122,56 @@ TEST_CASE("text that answers another question is no answer") {
         "address is malformed\n", "      Origin IGP, valid, sourced, local\n"}) {
     CAPTURE(text);
     CHECK(sourced_locally(text) == std::nullopt);
+  }
+}
+
+TEST_CASE("peers are counted one by one, in a group or not, with their names or without") {
+  const auto frr = Transcript::load("frr-8.4.4-socket-advertised");
+  CHECK(advertised_to(frr.answer("show ip bgp 192.0.2.0/24", 0)) == 1);
+  CHECK(advertised_to(frr.answer("show bgp ipv6 unicast 2001:db8:53::/48")) == 1);
+  CHECK(advertised_to(frr.answer("show ip bgp 192.0.2.0/24", 1)) == 2);
+  CHECK(advertised_to(frr.answer("show ip bgp 192.0.2.0/24", 2)) == 2);
+}
+
+TEST_CASE("peers are counted where bgpd names them path by path") {
+  const auto frr = Transcript::load("frr-8.4.4-socket-advertised");
+  CHECK(advertised_to(frr.answer("show ip bgp 192.0.2.0/24", 3)) == 2);
+  CHECK(advertised_to(frr.answer("show ip bgp 192.0.2.0/24", 4)) == 0);
+  // A peer that is told of two paths is one peer.
+  const std::string two =
+      "BGP routing table entry for 192.0.2.0/24\n      Advertised to: 10.0.0.2 10.0.0.3\n"
+      "      Advertised to: 10.0.0.3 10.0.0.4\n";
+  CHECK(advertised_to(two) == 3);
+}
+
+TEST_CASE("a prefix that nobody is told of is advertised to no peer") {
+  for (const std::string bgpd : {"quagga-1.2.3", "frr-8.4.4"}) {
+    CAPTURE(bgpd);
+    const auto table = Transcript::load(bgpd + "-socket-table");
+    CHECK(advertised_to(table.answer("show ip bgp 192.0.2.0/24")) == 0);
+    CHECK(advertised_to(table.answer("show ip bgp 1.0.0.0/24")) == 0);
+    const auto telnet = Transcript::load(bgpd + "-telnet-route-map");
+    for (const auto& turn : telnet.turns) {
+      if (turn.send.starts_with("show ")) CHECK(advertised_to(turn.recv) == 0);
+    }
+  }
+}
+
+TEST_CASE("peers are counted with telnet's line ends and in the words of newer and older bgpds") {
+  const std::string entry = "BGP routing table entry for 192.0.2.0/24\r\n";
+  CHECK(advertised_to(entry + "  Advertised to non peer-group peers:\r\n  10.0.0.2 10.0.0.3\r\n") ==
+        2);
+  CHECK(advertised_to(entry + "  Advertised to peers:\r\n  10.0.0.2\r\n") == 1);
+  // How many are in a group it does not say.
+  CHECK(advertised_to(entry + "  Advertised to peer-groups:\r\n  TRANSIT\r\n") == std::nullopt);
+}
+
+TEST_CASE("text that says nothing about peers gives no number") {
+  for (const std::string text :
+       {"", "No BGP process is configured\n", "% Unknown command.\n",
+        "  Advertised to non peer-group peers:\n  10.0.0.2\n", "  Not advertised to any peer\n",
+        "BGP routing table entry for 192.0.2.0/24\nPaths: (1 available)\n"}) {
+    CAPTURE(text);
+    CHECK(advertised_to(text) == std::nullopt);
   }
 }
