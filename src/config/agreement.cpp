@@ -19,7 +19,9 @@ constexpr std::uint16_t dns_port = 53;
 
 void agree_on_port(ReadSection<CheckDraft>& check, Complaints& complaints) {
   auto& server_port = check.draft.question.server.port;
-  if (server_port != 0 && check.draft.port) {
+  // One's own goes before that of the server in [defaults].
+  if (check.gives("port") && !check.gives("server")) server_port = 0;
+  if (server_port != 0 && check.gives("port")) {
     complaints.error(check.where("port"),
                      fmt::format("\"port\" in [check.{}] is one port too many: \"server\" names {} "
                                  "already",
@@ -33,18 +35,18 @@ void agree_on_pace(ReadSection<CheckDraft>& check, std::optional<Mode> mode,
                    Complaints& complaints) {
   auto& policy = check.draft.policy;
   if (mode == Mode::hard) {
-    if (!check.given.contains("rise")) policy.rise = 1;
-    if (!check.given.contains("fall")) policy.fall = 1;
-    if (!check.given.contains("fast_interval")) policy.fast_interval = policy.interval;
+    if (!check.has("rise")) policy.rise = 1;
+    if (!check.has("fall")) policy.fall = 1;
+    if (!check.has("fast_interval")) policy.fast_interval = policy.interval;
   }
-  if (!check.given.contains("fast_interval")) {
+  if (!check.gives("fast_interval")) {
     policy.fast_interval = std::min(policy.fast_interval, policy.interval);
   } else if (policy.fast_interval > policy.interval) {
     complaints.error(
         check.where("fast_interval"),
-        fmt::format("\"fast_interval\" in [check.{}] is \"{}\"; expected at most the interval, "
-                    "\"{}\"",
-                    check.name, written(policy.fast_interval), written(policy.interval)));
+        fmt::format("\"fast_interval\" in [{}] is \"{}\"; expected at most the "
+                    "interval, \"{}\"",
+                    check.title, written(policy.fast_interval), written(policy.interval)));
   }
 }
 
@@ -52,7 +54,7 @@ void agree_on_tries(const ReadSection<CheckDraft>& check, Complaints& complaints
   const auto& question = check.draft.question;
   if (question.timeout / question.tries < shortest_try) {
     complaints.error(
-        check.where(check.given.contains("tries") ? "tries" : "timeout"),
+        check.where(check.gives("tries") ? "tries" : "timeout"),
         fmt::format("[check.{}] has {} tries in a timeout of \"{}\"; expected \"{}\" "
                     "or more for each",
                     check.name, question.tries, written(question.timeout), written(shortest_try)));
@@ -82,8 +84,9 @@ void agree_on_expected(const ReadSection<CheckDraft>& check, std::string_view ke
 /// What is expected of records makes no sense where none are expected.
 void agree_on_rcode(const ReadSection<CheckDraft>& check, Complaints& complaints) {
   if (check.draft.question.expect.rcode == core::Rcode::noerror) return;
+  // What [defaults] has of them is for the others.
   for (const auto* key : {"expect_any", "expect_all", "min_answers", "serial_from"}) {
-    if (!check.given.contains(key)) continue;
+    if (!check.gives(key)) continue;
     complaints.error(check.where(key),
                      fmt::format("\"{}\" in [check.{}] is about records; expected it with the "
                                  "rcode \"NOERROR\" only",
@@ -93,14 +96,15 @@ void agree_on_rcode(const ReadSection<CheckDraft>& check, Complaints& complaints
 
 void agree_on_serial(ReadSection<CheckDraft>& check, Complaints& complaints) {
   auto& draft = check.draft;
-  if (draft.serial_from) {
+  const bool is_soa = draft.question.type == core::RecordType::soa();
+  if (draft.serial_from && (is_soa || check.gives("serial_from"))) {
     draft.question.serial_from = core::SerialReference{*draft.serial_from, draft.serial_lag};
-    if (draft.question.type == core::RecordType::soa()) return;
+    if (is_soa) return;
     complaints.error(check.where("serial_from"),
                      fmt::format("\"serial_from\" in [check.{}] compares SOA records; expected it "
                                  "with the qtype \"SOA\" only",
                                  check.name));
-  } else if (check.given.contains("serial_lag") && !check.given.contains("serial_from")) {
+  } else if (check.gives("serial_lag") && !check.has("serial_from")) {
     complaints.error(
         check.where("serial_lag"),
         fmt::format("\"serial_lag\" in [check.{}] is of no use without \"serial_from\"",
@@ -115,8 +119,12 @@ void agree_on_question(ReadSection<CheckDraft>& check, Complaints& complaints) {
   agree_on_rcode(check, complaints);
   agree_on_serial(check, complaints);
   const auto& edns = check.draft.edns;
-  if (check.given.contains("edns_size") || edns.nsid || edns.dnssec_ok) question.edns = edns;
+  if (check.has("edns_size") || edns.nsid || edns.dnssec_ok) question.edns = edns;
   if (question.source && question.source->family() != question.server.address.family()) {
+    if (!check.gives("source")) {
+      question.source.reset();
+      return;
+    }
     complaints.error(
         check.where("source"),
         fmt::format("\"source\" in [check.{}] is {}; expected an address of the "
@@ -152,13 +160,16 @@ void agree_on_restart_delay(const ReadSection<ConfigDraft>& single, Complaints& 
 
 void agree_on_instance(ReadSection<RuleDraft>& rule, const std::optional<core::Asn>& asn,
                        Complaints& complaints) {
-  const auto& vrf = rule.draft.vrf;
-  const auto& view = rule.draft.view;
+  auto& vrf = rule.draft.vrf;
+  auto& view = rule.draft.view;
+  // One's own goes before the other of [defaults].
+  if (rule.gives("vrf") && !rule.gives("view")) view.reset();
+  if (rule.gives("view") && !rule.gives("vrf")) vrf.reset();
   auto& instance = rule.draft.rule.instance;
   if (vrf && view) {
     complaints.error(
         std::max(rule.where("vrf"), rule.where("view")),
-        fmt::format("[rule.{}] has both \"vrf\" and \"view\"; expected one of them", rule.name));
+        fmt::format("[{}] has both \"vrf\" and \"view\"; expected one of them", rule.title));
   }
   if (!instance.asn) instance.asn = asn;
   if (vrf && vrf->text() == "default") {
@@ -172,7 +183,8 @@ void agree_on_instance(ReadSection<RuleDraft>& rule, const std::optional<core::A
 
 /// Finds the checks that a rule names. A misspelt one is the one that it was meant to be, so that
 /// nobody is told in the same breath that no rule uses that one.
-void agree_on_checks(ReadSection<RuleDraft>& rule, const std::vector<std::string>& names) {
+void agree_on_checks(ReadSection<RuleDraft>& rule, const std::vector<std::string>& names,
+                     const std::vector<bool>& drains) {
   for (const auto& [name, value] : rule.draft.checks) {
     auto found = std::ranges::find(names, name);
     if (found == names.end()) {
@@ -181,15 +193,118 @@ void agree_on_checks(ReadSection<RuleDraft>& rule, const std::vector<std::string
       found = std::ranges::find(names, meant);
     }
     if (found == names.end()) continue;
-    rule.draft.rule.checks.push_back(static_cast<std::size_t>(found - names.begin()));
+    const auto check = static_cast<std::size_t>(found - names.begin());
+    auto& of_its_kind = drains.at(check) ? rule.draft.rule.switches : rule.draft.rule.checks;
+    of_its_kind.push_back(check);
   }
+}
+
+/// So many checks must be up as there are, or fewer.
+void agree_on_required(const ReadSection<RuleDraft>& rule, Complaints& complaints) {
+  const auto& switches = rule.draft.rule.switches;
+  const auto checks = rule.draft.checks.size() - switches.size();
+  if (!rule.draft.checks.empty() && checks == 0) {
+    complaints.error(rule.where("checks"),
+                     fmt::format("[{}] has only checks that drain it; expected one that tells "
+                                 "whether it is well, too",
+                                 rule.title));
+  } else if (!rule.draft.checks.empty() && rule.draft.rule.required > checks) {
+    complaints.error(rule.where("require"),
+                     fmt::format("[{}] requires {} checks{}; expected at most {}, as many as it "
+                                 "has{}",
+                                 rule.title, rule.draft.rule.required,
+                                 rule.gives("require") ? "" : " (so say [defaults])", checks,
+                                 switches.empty() ? "" : " without those that drain it"));
+  }
+}
+
+/// Stating a prefix with the route-map that it always has would change nothing.
+void agree_on_way(const ReadSection<RuleDraft>& rule, std::string_view key,
+                  const std::optional<core::RouteMapName>& way, Complaints& complaints) {
+  if (!way || way != rule.draft.rule.route_map) return;
+  complaints.error(rule.where(rule.gives(key) ? key : "route_map"),
+                   fmt::format("\"{}\" in [{}] is its \"route_map\", {}; expected another one", key,
+                               rule.title, way->text()));
+}
+
+void agree_on_ways(ReadSection<RuleDraft>& section, Complaints& complaints) {
+  auto& rule = section.draft.rule;
+  agree_on_way(section, "on_down", rule.on_down, complaints);
+  agree_on_way(section, "on_drain", rule.on_drain, complaints);
+  if (!rule.drain_grace || rule.on_drain) return;
+  if (section.gives("drain_grace")) {
+    complaints.error(section.where("drain_grace"),
+                     fmt::format("\"drain_grace\" in [{}] is of no use without a route-map in "
+                                 "\"on_drain\": a drain withdraws at once",
+                                 section.title));
+  }
+  rule.drain_grace.reset();
+}
+
+void agree_on_damping(const ReadSection<RuleDraft>& rule, Complaints& complaints) {
+  const auto& damping = rule.draft.rule.damping;
+  for (const auto* key : {"half_life", "suppress", "reuse"}) {
+    if (damping.on || !rule.gives(key)) continue;
+    complaints.warning(rule.where(key),
+                       fmt::format("\"{}\" in [{}] is of no use without damping", key, rule.title));
+  }
+  const auto* key = rule.gives("reuse") ? "reuse" : "suppress";
+  if (damping.reuse < damping.suppress || !rule.gives(key)) return;
+  complaints.error(rule.where(key),
+                   fmt::format("[{}] has \"reuse\" {} and \"suppress\" {}; expected a lower "
+                               "\"reuse\"",
+                               rule.title, damping.reuse, damping.suppress));
+}
+
+/// Finds the group that a rule names, as agree_on_checks() does.
+void agree_on_group(ReadSection<RuleDraft>& rule, const std::vector<std::string>& names) {
+  if (!rule.draft.group) return;
+  const auto& [name, value] = *rule.draft.group;
+  auto found = std::ranges::find(names, name);
+  if (found == names.end()) {
+    const auto meant = near_miss(name, names);
+    value.refuse("the name of a group", meant);
+    found = std::ranges::find(names, meant);
+  }
+  if (found == names.end()) return;
+  rule.draft.rule.group = static_cast<std::size_t>(found - names.begin());
+}
+
+/// The groups, when all rules are known.
+std::vector<core::Group> agree_on_groups(const ReadFile& file, Complaints& complaints) {
+  std::vector<core::Group> groups;
+  for (const auto& group : file.groups) {
+    bool used = false;
+    std::size_t prefixes = 0;
+    for (const auto& rule : file.rules) {
+      if (rule.draft.rule.group != groups.size()) continue;
+      used = true;
+      prefixes += rule.draft.prefixes.size();
+    }
+    const auto [number, in_percent] = group.draft;
+    auto least = static_cast<std::size_t>(number);
+    if (in_percent) least = (least * prefixes + 99) / 100;
+    if (!used) {
+      complaints.error(group.at, fmt::format("no rule is in [{}]; name it as the \"group\" of a "
+                                             "rule, or remove it",
+                                             group.title));
+    } else if (least > prefixes) {
+      complaints.error(group.where("min_announced"),
+                       fmt::format("\"min_announced\" in [{}] is {}; expected at most {}, as many "
+                                   "prefixes as its rules have",
+                                   group.title, least, prefixes));
+    }
+    groups.push_back({group.name, least});
+  }
+  return groups;
 }
 
 void complain_of_unused_checks(const ReadFile& file, Complaints& complaints) {
   for (std::size_t i = 0; i < file.checks.size(); ++i) {
     const auto& check = file.checks[i];
     const bool used = std::ranges::any_of(file.rules, [i](const auto& rule) {
-      return std::ranges::count(rule.draft.rule.checks, i) > 0;
+      return std::ranges::count(rule.draft.rule.checks, i) > 0 ||
+             std::ranges::count(rule.draft.rule.switches, i) > 0;
     });
     if (used) continue;
     complaints.error(check.at, fmt::format("no rule uses [check.{}]; name it in the \"checks\" of "
@@ -202,7 +317,11 @@ void complain_of_unused_checks(const ReadFile& file, Complaints& complaints) {
 
 Config agree(ReadFile file, Complaints& complaints) {
   const auto& mode = file.single.draft.mode;
-  std::vector<std::string> check_names;
+  std::vector<std::string> check_names, group_names;
+  std::vector<bool> drains;
+  for (const auto& group : file.groups) group_names.push_back(group.name);
+  agree_on_pace(file.check_defaults, mode, complaints);
+  agree_on_damping(file.rule_defaults, complaints);
   for (auto& check : file.checks) {
     agree_on_pace(check, mode, complaints);
     if (check.draft.type == CheckType::dns) {
@@ -211,11 +330,17 @@ Config agree(ReadFile file, Complaints& complaints) {
       agree_on_question(check, complaints);
     }
     check_names.push_back(check.name);
+    drains.push_back(check.draft.type == CheckType::file &&
+                     check.draft.file.present == core::FileMeaning::drain);
   }
   agree_on_restart_delay(file.single, complaints);
   for (auto& rule : file.rules) {
     agree_on_instance(rule, file.single.draft.asn, complaints);
-    agree_on_checks(rule, check_names);
+    agree_on_checks(rule, check_names, drains);
+    agree_on_required(rule, complaints);
+    agree_on_ways(rule, complaints);
+    agree_on_damping(rule, complaints);
+    agree_on_group(rule, group_names);
     if (mode == Mode::soft && !rule.given.contains("prefixes")) {
       complaints.error(rule.at, fmt::format("[rule.{}] has no \"prefixes\" (such as "
                                             "[\"192.0.2.0/24\", \"2001:db8:53::/48\"])",
@@ -223,6 +348,7 @@ Config agree(ReadFile file, Complaints& complaints) {
     }
   }
   complain_of_overlaps(file.rules, complaints);
+  auto groups = agree_on_groups(file, complaints);
   if (mode == Mode::soft) complain_of_unused_checks(file, complaints);
   if (file.checks.empty()) {
     complaints.error({}, "no check; expected at least one section such as [check.resolver]");
@@ -233,6 +359,7 @@ Config agree(ReadFile file, Complaints& complaints) {
 
   auto config = std::move(file.single.draft.config);
   config.settings.mode = mode.value_or(Mode::soft);
+  config.settings.groups = std::move(groups);
   for (auto& check : file.checks) {
     const auto policy = check.draft.policy;
     config.settings.checks.push_back({check.name, probe_of(std::move(check.draft)), policy});

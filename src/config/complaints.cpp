@@ -11,16 +11,42 @@ std::string Complaint::text() const {
   return fmt::format("{}: {}: {}", place, grade == Grade::error ? "error" : "warning", message);
 }
 
+unsigned Complaints::add_file(std::string file) {
+  files_.push_back(std::move(file));
+  return static_cast<unsigned>(files_.size() - 1);
+}
+
+Position Complaints::position_of(const toml::source_region& source) const {
+  const auto found = source.path ? std::ranges::find(files_, *source.path) : files_.end();
+  const auto file = found == files_.end() ? 0 : static_cast<unsigned>(found - files_.begin());
+  return {file, source.begin.line, source.begin.column};
+}
+
+std::string Complaints::place(Position at, Position beside) const {
+  return at.file == beside.file ? fmt::format("line {}", at.line)
+                                : fmt::format("{}:{}", files_.at(at.file), at.line);
+}
+
 void Complaints::add(Complaint::Grade grade, Position at, std::string message) {
   // Behind those of the same place: what was seen first is said first.
-  const auto behind = std::ranges::upper_bound(
-      gathered_, at, {}, [](const Complaint& c) { return Position{c.line, c.column}; });
-  gathered_.insert(behind, {grade, file_, at.line, at.column, std::move(message)});
+  const auto [first, behind] = std::ranges::equal_range(gathered_, at, {}, &Placed::at);
+  const bool said = std::any_of(
+      first, behind, [&](const auto& placed) { return placed.complaint.message == message; });
+  if (said) return;
+  gathered_.insert(behind,
+                   {at, {grade, files_.at(at.file), at.line, at.column, std::move(message)}});
 }
 
 bool Complaints::any_error() const {
-  return std::ranges::any_of(gathered_,
-                             [](const auto& c) { return c.grade == Complaint::Grade::error; });
+  return std::ranges::any_of(gathered_, [](const auto& placed) {
+    return placed.complaint.grade == Complaint::Grade::error;
+  });
+}
+
+std::vector<Complaint> Complaints::take() && {
+  std::vector<Complaint> complaints;
+  for (auto& placed : gathered_) complaints.push_back(std::move(placed.complaint));
+  return complaints;
 }
 
 std::string did_you_mean(const std::string& suggestion) {

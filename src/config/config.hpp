@@ -24,6 +24,13 @@ struct Config {
   std::filesystem::path lock_file = "/run/withdrawd/lock";
   std::filesystem::path log_file;  ///< empty: standard error
   LogLevel log_level = LogLevel::info;
+
+  std::filesystem::path history_file = "/var/lib/withdrawd/history.jsonl";  ///< empty: none
+  std::uint64_t history_size = 1'000'000;  ///< bytes, for each of the two files that are kept
+  std::vector<std::string> on_change;      ///< the program and its arguments; empty: none
+  core::Duration on_change_timeout = std::chrono::seconds(10);
+  /// Whose members may use the control socket; empty: the group of bgpd's own socket.
+  std::string control_group;
 };
 
 /// One thing wrong with a configuration file (or, for a warning, doubtful).
@@ -45,14 +52,15 @@ struct Parsed {
   std::vector<Complaint> warnings;
 };
 
-/// Every complaint in one go, in the order of the file. (A file that is not TOML gives one: what
+/// Every complaint in one go, in the order of the files. (A file that is not TOML gives one: what
 /// stands behind the mistake cannot be told.)
 using ParseResult = std::expected<Parsed, std::vector<Complaint>>;
 
-/// Parses TOML 1.0 text; `file` is the name to use in complaints.
+/// Parses TOML 1.0 text; `file` is the name to use in complaints. Touches no file: what the text
+/// includes is not read.
 ParseResult parse(std::string_view text, std::string file);
 
-/// Reads and parses a file.
+/// Reads and parses a file, and those that it includes.
 ParseResult load(const std::filesystem::path& file);
 
 /// One key of the configuration file, for the manual and its test.
@@ -64,6 +72,7 @@ struct KeyInfo {
   std::string meaning;   ///< one line
   /// The types of checks that have this key: "dns", "dns, exec"; empty: all, or no check's key.
   std::string check_types;
+  bool may_be_default;  ///< may stand in [defaults]
 };
 
 /// Every key there is, in the order of etc/withdrawd.toml.

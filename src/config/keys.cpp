@@ -1,8 +1,11 @@
 #include "config/keys.hpp"
 
 #include <algorithm>
+#include <charconv>
 
+#include "config/byte_size.hpp"
 #include "config/duration.hpp"
+#include "config/near_miss.hpp"
 
 namespace withdrawd::config {
 namespace {
@@ -40,12 +43,21 @@ constexpr std::array<Word<core::FileMeaning>, 3> presences{{{"down", core::FileM
                                                             {"up", core::FileMeaning::up},
                                                             {"drain", core::FileMeaning::drain}}};
 constexpr std::array<Word<bool>, 2> may_fall_back{{{"hard", true}, {"never", false}}};
+constexpr std::array<Word<bool>, 2> withdraws{{{"keep", false}, {"withdraw", true}}};
 
 constexpr DurationLimits timeouts{.most = std::chrono::hours(1)};
 /// Shorter ones would leave no time for anything between two questions.
 constexpr DurationLimits intervals{.least = std::chrono::milliseconds(10)};
 
 constexpr std::int64_t many = 1000;
+/// A penalty that takes half a day to halve ten times is beyond any use.
+constexpr DurationLimits half_lives{.least = std::chrono::seconds(1),
+                                    .most = std::chrono::hours(24)};
+constexpr auto penalty = static_cast<std::int64_t>(core::Damping::penalty);
+constexpr std::int64_t most_penalty = 1000 * penalty;
+
+/// A few changes must fit, and a file that is kept for good must not fill the disk.
+constexpr ByteLimits history_sizes{.least = 10'000, .most = 1'000'000'000};
 
 /// Stores what was read, if anything was.
 template <class To, class From>
@@ -153,6 +165,7 @@ std::optional<std::string> interface_name(const Value& value) {
 }
 
 void store_expected(const Value& value, std::vector<std::string>& expected) {
+  expected.clear();
   const auto elements =
       value.elements("an array of what records hold, such as [\"192.0.2.1\", \"192.0.2.2\"]");
   if (!elements) return;
@@ -167,6 +180,7 @@ void store_expected(const Value& value, std::vector<std::string>& expected) {
 }
 
 void store_flags(const Value& value, CheckDraft& draft) {
+  draft.question.expect.authoritative = draft.question.expect.authenticated = false;
   const auto elements = value.elements("an array of flags, such as [\"aa\"]");
   if (!elements) return;
   for (const auto& element : *elements) {
@@ -193,6 +207,7 @@ void store_prefixes(const Value& value, RuleDraft& draft) {
 }
 
 void store_check_names(const Value& value, RuleDraft& draft) {
+  draft.checks.clear();
   const auto elements = value.elements("an array of names of checks, such as [\"resolver\"]");
   if (!elements) return;
   for (const auto& element : *elements) {
@@ -206,7 +221,90 @@ void store_check_names(const Value& value, RuleDraft& draft) {
   }
 }
 
+/// "all", "any", or how many.
+void store_require(const Value& value, RuleDraft& draft) {
+  if (value.is_string()) {
+    constexpr std::array<Word<std::size_t>, 2> words{{{"all", 0}, {"any", 1}}};
+    put(draft.rule.required, value.one_of(words));
+  } else {
+    put(draft.rule.required, value.integer(1, many));
+  }
+}
+
+/// What becomes of a prefix: withdrawn, or stated with another route-map.
+void store_way(const Value& value, std::optional<core::RouteMapName>& way) {
+  const std::string_view expected = "\"withdraw\" or { route_map = \"NAME\" }";
+  if (!value.is_string()) {
+    if (const auto name = value.only_member("route_map", expected)) put(way, vty_name(*name));
+    return;
+  }
+  if (value.string(expected) == "withdraw") {
+    way.reset();
+  } else {
+    value.refuse(expected);
+  }
+}
+
+/// A number, or a share in percent.
+void store_least(const Value& value, GroupDraft& draft) {
+  const std::string_view expected = "a number of prefixes, or a share of them such as \"50%\"";
+  if (!value.is_string()) {
+    put(draft.least, value.integer(1, 1'000'000));
+    return;
+  }
+  const auto text = value.string(expected).value();
+  std::int64_t percent = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), percent);
+  const bool is_share =
+      failed == std::errc() && std::string_view(end, text.data() + text.size()) == "%";
+  if (!is_share || percent < 1 || percent > 100) {
+    value.refuse(expected);
+    return;
+  }
+  draft = {percent, true};
+}
+
+void store_group(const Value& value, RuleDraft& draft) {
+  const auto name = value.string("the name of a group");
+  if (name) draft.group = RuleDraft::PlacedName{*name, value};
+}
+
+void store_include(const Value& value, ConfigDraft& draft) {
+  const std::string_view expected = "a path, such as \"/etc/withdrawd/conf.d/*.toml\"";
+  const auto elements =
+      value.is_string() ? std::optional(std::vector{value}) : value.elements(expected);
+  if (!elements) return;
+  for (const auto& element : *elements) {
+    const auto pattern = element.path(expected);
+    if (pattern) draft.include.push_back({pattern->native(), element.position()});
+  }
+}
+
+void store_on_change(const Value& value, ConfigDraft& draft) {
+  store_command(value, "a program and its arguments, such as [\"/usr/local/bin/tell-the-noc\"]",
+                draft.config.on_change);
+}
+
+void store_control_group(const Value& value, ConfigDraft& draft) {
+  const std::string_view expected = "the name of a group of this host, or \"\"";
+  const auto name = value.string(expected);
+  if (!name) return;
+  const bool fine = name->size() <= 32 && std::ranges::all_of(*name, [](char c) {
+                      return c > 0x20 && c < 0x7f && c != ':' && c != '/' && c != ',';
+                    });
+  if (fine) {
+    draft.config.control_group = *name;
+  } else {
+    value.refuse(expected);
+  }
+}
+
 }  // namespace
+
+bool may_be_default(std::string_view key) {
+  constexpr std::array<std::string_view, 5> own{"type", "command", "address", "path", "prefixes"};
+  return std::ranges::find(own, key) == own.end();
+}
 
 std::string_view name(CheckType type) {
   return std::ranges::find(check_types, type, &Word<CheckType>::means)->text;
@@ -230,6 +328,10 @@ const std::vector<Section<ConfigDraft>>& single_sections() {
            {"mode", "\"soft\" or \"hard\"", "\"soft\"",
             "withdraw prefixes through bgpd's vty, or stop and restart bgpd itself",
             [](const V& v, D& d) { d.mode = v.one_of(modes); }},
+           {"include", "path, or array of paths", "none",
+            "more files with [check.NAME], [rule.NAME] and [group.NAME]; *, ? and [...] are "
+            "wildcards",
+            store_include},
            {"state_file", "file", "\"/var/lib/withdrawd/state.json\"",
             "what survives a restart of withdrawd",
             [](const V& v, D& d) { put(d.config.state_file, v.file()); }},
@@ -239,6 +341,21 @@ const std::vector<Section<ConfigDraft>>& single_sections() {
            {"lock_file", "file", "\"/run/withdrawd/lock\"",
             "held by the one daemon or cron run that acts",
             [](const V& v, D& d) { put(d.config.lock_file, v.file()); }},
+           {"control_group", "name of a group", "\"\"",
+            "its members may use the control socket; empty: the group of bgpd's own socket, where "
+            "withdrawd may give it away to that",
+            store_control_group},
+           {"history_file", "file", "\"/var/lib/withdrawd/history.jsonl\"",
+            "where changes are kept for `withdrawd log`; empty: nowhere",
+            [](const V& v, D& d) { put(d.config.history_file, v.file_or_none()); }},
+           {"history_size", "bytes, 10kB to 1GB", "\"1MB\"",
+            "when the history file is so long it becomes FILE.1, and a new one begins",
+            [](const V& v, D& d) { put(d.config.history_size, v.bytes(history_sizes)); }},
+           {"on_change", "array of strings", "none",
+            "the program that is run for each change, and its arguments; no shell",
+            store_on_change},
+           {"on_change_timeout", "duration, at most 1h", "\"10s\"", "then it is killed",
+            [](const V& v, D& d) { put(d.config.on_change_timeout, v.duration(timeouts)); }},
        }},
       {"log",
        {
@@ -449,9 +566,11 @@ const Section<RuleDraft>& rule_section() {
       "rule.NAME",
       {
           {"prefixes", "array of prefixes", "required unless mode = \"hard\"",
-           "withdrawn while a check is down", store_prefixes},
-          {"checks", "array of names of checks", required, "all of them must be up",
+           "withdrawn while too few checks are up", store_prefixes},
+          {"checks", "array of names of checks", required, "what the prefixes depend on",
            store_check_names},
+          {"require", "\"all\", \"any\" or integer, 1 to 1000", "\"all\"",
+           "so many of the checks must be up", store_require},
           {"vrf", "name", "the only BGP instance there is",
            "the VRF of the BGP instance; \"default\" is the instance without a name",
            [](const V& v, D& d) { put(d.vrf, vty_name(v)); }},
@@ -462,9 +581,47 @@ const Section<RuleDraft>& rule_section() {
            [](const V& v, D& d) { put(d.rule.instance.asn, as_number(v)); }},
           {"route_map", "name", "what bgpd had", "announce with this route-map",
            [](const V& v, D& d) { put(d.rule.route_map, vty_name(v)); }},
+          {"on_down", "\"withdraw\" or { route_map = \"NAME\" }", "\"withdraw\"",
+           "while too few checks are up: withdrawn, or announced with that route-map",
+           [](const V& v, D& d) { store_way(v, d.rule.on_down); }},
+          {"on_drain", "\"withdraw\" or { route_map = \"NAME\" }", "\"withdraw\"",
+           "while an operator drains it: withdrawn, or announced with that route-map",
+           [](const V& v, D& d) { store_way(v, d.rule.on_drain); }},
+          {"drain_grace", "duration", "never withdrawn",
+           "with a route-map in on_drain: withdrawn after so long a drain",
+           [](const V& v, D& d) { put(d.rule.drain_grace, v.duration()); }},
+          {"damping", "boolean", "true", "a prefix that flaps stays down until it has calmed",
+           [](const V& v, D& d) { put(d.rule.damping.on, v.boolean()); }},
+          {"half_life", "duration, 1s to 24h", "\"5min\"",
+           "in which the penalty for flapping halves; each withdrawal adds 1000",
+           [](const V& v, D& d) { put(d.rule.damping.half_life, v.duration(half_lives)); }},
+          {"suppress", "integer, 1000 to 1000000", "5000", "a penalty over this keeps it down",
+           [](const V& v, D& d) {
+             put(d.rule.damping.suppress, v.integer(penalty, most_penalty));
+           }},
+          {"reuse", "integer, 1 to 1000000", "2000", "until the penalty is under this",
+           [](const V& v, D& d) { put(d.rule.damping.reuse, v.integer(1, most_penalty)); }},
+          {"group", "name of a group", "none",
+           "the [group.NAME] of which so many prefixes stay announced", store_group},
+          {"at_start", "\"keep\" or \"withdraw\"", "\"keep\"",
+           "until the first verdict: as it is, or withdrawn",
+           [](const V& v, D& d) { put(d.rule.withdraw_at_start, v.one_of(withdraws)); }},
+          {"on_exit", "\"keep\" or \"withdraw\"", "\"keep\"",
+           "when the daemon ends: as it is, or withdrawn",
+           [](const V& v, D& d) { put(d.rule.withdraw_on_exit, v.one_of(withdraws)); }},
           {"fallback", "\"hard\" or \"never\"", "\"hard\"",
            "\"never\": never kill bgpd for this rule's sake",
            [](const V& v, D& d) { put(d.rule.may_fall_back, v.one_of(may_fall_back)); }},
+      }};
+  return section;
+}
+
+const Section<GroupDraft>& group_section() {
+  static const Section<GroupDraft> section{
+      "group.NAME",
+      {
+          {"min_announced", "integer, or percentage", required,
+           "so many prefixes of its rules stay announced, sick ones if need be", store_least},
       }};
   return section;
 }
@@ -475,12 +632,14 @@ std::vector<KeyInfo> known_keys() {
     for (const auto& key : section.keys) {
       const auto types = key.of.bits == every_check.bits ? "" : text(key.of);
       keys.push_back({std::string(section.title), std::string(key.name), std::string(key.type),
-                      std::string(key.fallback), std::string(key.meaning), types});
+                      std::string(key.fallback), std::string(key.meaning), types,
+                      may_be_default(key.name)});
     }
   };
   for (const auto& section : single_sections()) add(section);
   add(check_section());
   add(rule_section());
+  add(group_section());
   return keys;
 }
 

@@ -15,6 +15,11 @@ struct ConfigDraft {
   Config config;
   std::optional<core::Mode> mode = core::Mode::soft;  ///< none: the file's is not one
   std::optional<core::Asn> asn;                       ///< for rules that name none
+  struct PlacedPattern {
+    std::string pattern;
+    Position at;
+  };
+  std::vector<PlacedPattern> include;
 };
 
 enum class CheckType : std::uint8_t { dns = 1, exec = 2, address = 4, file = 8 };
@@ -71,6 +76,12 @@ struct RuleDraft {
   std::vector<PlacedPrefix> prefixes;
   std::vector<PlacedName> checks;
   std::optional<core::VtyName> vrf, view;
+  std::optional<PlacedName> group;
+};
+
+struct GroupDraft {
+  std::int64_t least = 1;   ///< prefixes
+  bool in_percent = false;  ///< of those that its rules have
 };
 
 /// One key: all that is said about it anywhere in the program.
@@ -97,5 +108,9 @@ struct Section {
 const std::vector<Section<ConfigDraft>>& single_sections();
 const Section<CheckDraft>& check_section();
 const Section<RuleDraft>& rule_section();
+const Section<GroupDraft>& group_section();
+
+/// May [defaults] have the key? Not what makes a check or rule the one that it is.
+bool may_be_default(std::string_view key);
 
 }  // namespace withdrawd::config

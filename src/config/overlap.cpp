@@ -18,21 +18,21 @@ void complain(const Placed& outer, const Placed& inner, Complaints& complaints) 
   // At the later one, naming the earlier one.
   const auto& [first, second] =
       outer.at < inner.at ? std::tie(outer, inner) : std::tie(inner, outer);
+  const auto place = complaints.place(first.at, second.at);
   const bool same_rule = first.rule == second.rule;
   if (outer.prefix == inner.prefix) {
     complaints.error(
         second.at,
-        fmt::format("{} in [rule.{}] stands already {} (line {})", second.prefix.text(),
-                    *second.rule, same_rule ? "there" : fmt::format("in [rule.{}]", *first.rule),
-                    first.at.line));
+        fmt::format("{} in [rule.{}] stands already {} ({})", second.prefix.text(), *second.rule,
+                    same_rule ? "there" : fmt::format("in [rule.{}]", *first.rule), place));
   } else if (same_rule) {
-    complaints.warning(second.at, fmt::format("{} in [rule.{}] overlaps {} (line {}) of that rule",
-                                              second.prefix.text(), *second.rule,
-                                              first.prefix.text(), first.at.line));
+    complaints.warning(second.at,
+                       fmt::format("{} in [rule.{}] overlaps {} ({}) of that rule",
+                                   second.prefix.text(), *second.rule, first.prefix.text(), place));
   } else {
-    complaints.error(second.at, fmt::format("{} in [rule.{}] overlaps {} in [rule.{}] (line {})",
+    complaints.error(second.at, fmt::format("{} in [rule.{}] overlaps {} in [rule.{}] ({})",
                                             second.prefix.text(), *second.rule, first.prefix.text(),
-                                            *first.rule, first.at.line));
+                                            *first.rule, place));
   }
 }
 

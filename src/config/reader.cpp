@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "config/byte_size.hpp"
 #include "config/duration.hpp"
 #include "config/near_miss.hpp"
 #include "core/outcome.hpp"
@@ -28,10 +29,6 @@ std::string alternatives(const std::vector<std::string>& words) {
 }
 
 }  // namespace
-
-Position position_of(const toml::source_region& source) {
-  return {source.begin.line, source.begin.column};
-}
 
 std::string in_quotes(std::string_view text) {
   return fmt::format("\"{}\"", core::printable(text, 80));
@@ -57,7 +54,7 @@ std::string describe(const toml::node& node) {
 }
 
 void Value::complain(const std::string& rest) const {
-  complaints_.error(position(), fmt::format("{} {} {}{}", label_, verb_, describe(node_), rest));
+  complaints_->error(position(), fmt::format("{} {} {}{}", label_, verb_, describe(*node_), rest));
 }
 
 void Value::refuse(std::string_view expected, const std::string& suggestion) const {
@@ -69,31 +66,31 @@ void Value::refuse(const core::Error& error) const {
 }
 
 bool Value::is_empty_string() const {
-  const auto* text = node_.as_string();
+  const auto* text = node_->as_string();
   return text && (*text)->empty();
 }
 
 std::optional<std::string> Value::string(std::string_view expected) const {
-  if (const auto* text = node_.as_string()) return **text;
+  if (const auto* text = node_->as_string()) return **text;
   refuse(expected);
   return {};
 }
 
 std::optional<bool> Value::boolean() const {
-  if (const auto* boolean = node_.as_boolean()) return **boolean;
+  if (const auto* boolean = node_->as_boolean()) return **boolean;
   refuse("true or false");
   return {};
 }
 
 std::optional<std::int64_t> Value::integer(std::int64_t least, std::int64_t most) const {
-  const auto* number = node_.as_integer();
+  const auto* number = node_->as_integer();
   if (number && **number >= least && **number <= most) return **number;
   refuse(fmt::format("a whole number from {} to {}", least, most));
   return {};
 }
 
 std::optional<core::Duration> Value::duration(const DurationLimits& limits) const {
-  if (const auto* number = node_.as_integer(); number && **number > 0) {
+  if (const auto* number = node_->as_integer(); number && **number > 0) {
     refuse(core::Error{"", "a duration carries a unit",
                        fmt::format("did you mean \"{0}ms\" or \"{0}s\"?", **number)});
     return {};
@@ -120,16 +117,36 @@ std::optional<std::size_t> Value::word_index(const std::vector<std::string>& wor
   return {};
 }
 
-std::optional<std::filesystem::path> Value::file() const {
-  const auto text = string("the absolute path of a file");
+std::optional<std::int64_t> Value::bytes(const ByteLimits& limits) const {
+  const std::string_view expected = "a number of bytes, such as 500000 or \"1MB\"";
+  const auto* number = node_->as_integer();
+  const auto bytes = number ? std::optional(**number) : parsed(parse_byte_size, expected);
+  if (!bytes || (*bytes >= limits.least && *bytes <= limits.most)) return bytes;
+  refuse(fmt::format("{} to {} bytes", limits.least, limits.most));
+  return {};
+}
+
+std::optional<std::filesystem::path> Value::path(std::string_view expected) const {
+  const auto text = string(expected);
   if (!text) return {};
   if (has_control_character(*text)) {
     complain("; a path must not contain control characters");
-  } else if (!text->starts_with('/')) {
-    complain("; a path must be absolute");
+  } else if (text->empty()) {
+    refuse(expected);
   } else {
     return std::filesystem::path(*text);
   }
+  return {};
+}
+
+std::optional<std::filesystem::path> Value::file() const {
+  if (is_empty_string()) {
+    complain("; a path must be absolute");
+    return {};
+  }
+  const auto file = path("the absolute path of a file");
+  if (!file || file->is_absolute()) return file;
+  complain("; a path must be absolute");
   return {};
 }
 
@@ -151,24 +168,32 @@ std::optional<std::filesystem::path> Value::socket_path_or_none() const {
 }
 
 std::optional<std::filesystem::path> Value::program() const {
-  const auto* text = node_.as_string();
+  const auto* text = node_->as_string();
   const bool is_name = text && !(*text)->empty() && (*text)->find('/') == std::string::npos;
   if (is_name && !has_control_character(**text)) return std::filesystem::path(**text);
   return file();
 }
 
+std::optional<Value> Value::only_member(std::string_view key, std::string_view expected) const {
+  const auto* table = node_->as_table();
+  const auto* member = table && table->size() == 1 ? table->get(key) : nullptr;
+  if (member) return Value(*member, label_, *complaints_, "has");
+  refuse(expected);
+  return {};
+}
+
 std::optional<std::vector<Value>> Value::elements(std::string_view expected) const {
-  const auto* array = node_.as_array();
+  const auto* array = node_->as_array();
   if (!array) {
     refuse(expected);
     return {};
   }
   if (array->empty()) {
-    complaints_.error(position(), fmt::format("{} is empty; expected {}", label_, expected));
+    complaints_->error(position(), fmt::format("{} is empty; expected {}", label_, expected));
     return {};
   }
   std::vector<Value> values;
-  for (const auto& element : *array) values.emplace_back(element, label_, complaints_, "has");
+  for (const auto& element : *array) values.emplace_back(element, label_, *complaints_, "has");
   return values;
 }
 

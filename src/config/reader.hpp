@@ -16,14 +16,16 @@
 
 namespace withdrawd::config {
 
-Position position_of(const toml::source_region& source);
-
 /// Text for a message: printable, and short enough for one.
 std::string in_quotes(std::string_view text);
 
 struct DurationLimits {
   core::Duration least{1};
   core::Duration most = core::Duration::max();
+};
+
+struct ByteLimits {
+  std::int64_t least, most;
 };
 
 /// One word of an enumeration and what it stands for.
@@ -40,9 +42,11 @@ class Value {
   /// Complaints begin with `label` and `verb`: "\"mode\"" "is", "\"prefixes\" in [rule.a]" "has".
   Value(const toml::node& node, std::string label, Complaints& complaints,
         std::string_view verb = "is")
-      : node_(node), label_(std::move(label)), verb_(verb), complaints_(complaints) {}
+      : node_(&node), label_(std::move(label)), verb_(verb), complaints_(&complaints) {}
 
-  Position position() const { return position_of(node_.source()); }
+  Position position() const { return complaints_->position_of(node_->source()); }
+
+  bool is_string() const { return node_->is_string(); }
 
   std::optional<std::string> string(std::string_view expected) const;
   std::optional<bool> boolean() const;
@@ -70,6 +74,11 @@ class Value {
     return words[*index].means;
   }
 
+  /// A number of bytes: a whole number, or a string such as "1MB".
+  std::optional<std::int64_t> bytes(const ByteLimits& limits) const;
+
+  /// A path, absolute or not.
+  std::optional<std::filesystem::path> path(std::string_view expected) const;
   /// An absolute path.
   std::optional<std::filesystem::path> file() const;
   /// An absolute path, or "" for none.
@@ -79,6 +88,9 @@ class Value {
   std::optional<std::filesystem::path> socket_path_or_none() const;
   /// A program: an absolute path, or a name to look up in PATH.
   std::optional<std::filesystem::path> program() const;
+
+  /// What an inline table has under `key`, which must be all that it has.
+  std::optional<Value> only_member(std::string_view key, std::string_view expected) const;
 
   /// The elements of an array that has at least one; `expected` describes the array.
   std::optional<std::vector<Value>> elements(std::string_view expected) const;
@@ -94,10 +106,10 @@ class Value {
   bool is_empty_string() const;
   std::optional<std::size_t> word_index(const std::vector<std::string>& words) const;
 
-  const toml::node& node_;
+  const toml::node* node_;
   std::string label_;
   std::string_view verb_;
-  Complaints& complaints_;
+  Complaints* complaints_;
 };
 
 /// What a node is, for a message: "the string \"x\"", "the number 5", "a table".

@@ -51,6 +51,11 @@ mode = "hard"
 state_file = "/s"
 control_socket = "/c"
 lock_file = "/l"
+control_group = "noc"
+history_file = "/h"
+history_size = "50kB"
+on_change = ["tell", "it"]
+on_change_timeout = "21ms"
 [log]
 file = "/log"
 level = "critical"
@@ -132,9 +137,25 @@ interface = "lo"
 type = "file"
 path = "/on"
 present = "up"
+[check.drain]
+type = "file"
+path = "/drain"
+present = "drain"
+[group.g]
+min_announced = 2
 [rule.b]
 prefixes = ["2001:db8::/32", "192.0.2.1"]
-checks = ["another", "one"]
+checks = ["another", "drain", "one"]
+require = "any"
+on_down = { route_map = "LESS" }
+on_drain = { route_map = "LEAST" }
+drain_grace = "22ms"
+half_life = "1min"
+suppress = 3000
+reuse = 1500
+group = "g"
+at_start = "withdraw"
+on_exit = "withdraw"
 vrf = "RED"
 as = 65002
 route_map = "TAG"
@@ -143,6 +164,7 @@ fallback = "never"
 prefixes = ["192.0.2.1"]
 checks = ["one"]
 view = "LAB"
+damping = false
 [rule.default]
 prefixes = ["192.0.2.1"]
 checks = ["one"]
@@ -165,11 +187,14 @@ vrf = "default"
       "fast 800ms\n"
       "check here: address 2001:db8::53 on lo rise 1 fall 1 interval 800ms fast 800ms\n"
       "check switch: file /on up rise 1 fall 1 interval 800ms fast 800ms\n"
-      "rule b: 2001:db8::/32 192.0.2.1/32 checks [1, 0] as 65002 in vrf RED route-map TAG may "
-      "fall back: false\n"
-      "rule a: 192.0.2.1/32 checks [0] as 65001 in view LAB may fall back: true\n"
+      "check drain: file /drain drain rise 1 fall 1 interval 800ms fast 800ms\n"
+      "rule b: 2001:db8::/32 192.0.2.1/32 checks [1, 0] require 1 switches [8] as 65002 in vrf RED "
+      "route-map TAG down LESS drain LEAST grace 22ms damped 1min 3000 1500 group 0 withdrawn at "
+      "start withdrawn on exit may fall back: false\n"
+      "rule a: 192.0.2.1/32 checks [0] as 65001 in view LAB undamped may fall back: true\n"
       "rule default: 192.0.2.1/32 checks [0] as 65001 in the default instance may fall back: "
       "true\n"
+      "group g: 2\n"
       "mode hard\n"
       "fallback after 18ms restart 19ms to 20ms\n"
       "reconcile 15ms settle 17ms\n"
@@ -181,7 +206,10 @@ vrf = "default"
       "process quagga-bgpd /pid restart [\"rcctl\", \"restart\", \"bgp d\", \"\"] 16ms settle "
       "17ms\n"
       "files /s /c /l\n"
-      "log /log 4\n");
+      "log /log 4\n"
+      "control group noc\n"
+      "history /h 50000\n"
+      "on change [\"tell\", \"it\"] 21ms\n");
 }
 
 TEST_CASE("all complaints come in one go, in the order of the file") {
@@ -559,7 +587,7 @@ TEST_CASE("a rule has prefixes and checks") {
   CHECK(
       complaints("[check.a]\nserver = \"::1\"\nname = \"a\"\n[rule.x]\n[rule.y]\n"
                  "prefixes = []\nchecks = [\"a\"]\n") ==
-      Lines{"f:4:7: error: [rule.x] has no \"checks\" (all of them must be up)",
+      Lines{"f:4:7: error: [rule.x] has no \"checks\" (what the prefixes depend on)",
             "f:4:7: error: [rule.x] has no \"prefixes\" (such as [\"192.0.2.0/24\", "
             "\"2001:db8:53::/48\"])",
             "f:6:12: error: \"prefixes\" in [rule.y] is empty; expected an array of prefixes, such "
@@ -620,4 +648,30 @@ TEST_CASE("a byte order mark and carriage returns do no harm") {
   std::string text = "\xef\xbb\xbf" + std::string(sound);
   for (std::size_t i = 0; (i = text.find('\n', i)) != text.npos; i += 2) text.replace(i, 1, "\r\n");
   CHECK(complaints(text) == Lines{});
+}
+
+TEST_CASE("a size has a unit, or is a number of bytes") {
+  const auto size = [](std::string_view value) {
+    return parsed(at_top("history_size = " + std::string(value))).history_size;
+  };
+  CHECK(size("20000") == 20'000);
+  CHECK(size("\"20000B\"") == 20'000);
+  CHECK(size("\"20kB\"") == 20'000);
+  CHECK(size("\"1GB\"") == 1'000'000'000);
+  CHECK(complaint(at_top("history_size = \"1 MB\"")) ==
+        "f:1:16: error: \"history_size\" is the string \"1 MB\": its unit is none of B, kB, MB and "
+        "GB (as in \"500kB\" or \"1MB\")");
+  CHECK(complaint(at_top("history_size = \"MB\""))
+            .ends_with(": it is not a number with a unit (as in \"500kB\" or \"1MB\")"));
+  CHECK(complaint(at_top("history_size = \"99999999999999999999GB\"")).find(": it is too large") !=
+        std::string::npos);
+  CHECK(complaint(at_top("history_size = 9999")) ==
+        "f:1:16: error: \"history_size\" is the number 9999; expected 10000 to 1000000000 bytes");
+}
+
+TEST_CASE("a control group is a name that a group can have") {
+  CHECK(parsed(at_top("control_group = \"noc\"")).control_group == "noc");
+  CHECK(complaint(at_top("control_group = \"a b\"")) ==
+        "f:1:17: error: \"control_group\" is the string \"a b\"; expected the name of a group of "
+        "this host, or \"\"");
 }

@@ -41,7 +41,7 @@ struct ExampleKey {
 std::vector<ExampleKey> keys_of(const Lines& lines) {
   static const std::regex header(R"((# )?\[(\w+)(\.[\w-]+)?\])");
   static const std::regex key(
-      R"re((# )?(\w+) = ("[^"]*"|\[[^\]]*\]|\d+|true|false) *(?:# (.*))?)re");
+      R"re((# )?(\w+) = ("[^"]*"|\[[^\]]*\]|\{[^}]*\}|\d+|true|false) *(?:# (.*))?)re");
   std::vector<ExampleKey> keys;
   std::string section;
   bool section_commented_out = false;
@@ -51,6 +51,8 @@ std::vector<ExampleKey> keys_of(const Lines& lines) {
       section = match[2].str() + (match[3].matched ? ".NAME" : "");
       section_commented_out = match[1].matched;
     } else if (std::regex_match(lines[i], match, key)) {
+      // What [defaults] shows are keys of other sections.
+      if (section == "defaults") continue;
       keys.push_back(
           {i, section, match[2], match[3], match[4], match[1].matched, section_commented_out});
     }
@@ -62,15 +64,15 @@ std::vector<ExampleKey> keys_of(const Lines& lines) {
 std::string with_every_section() {
   auto lines = lines_of_the_example();
   std::string names;
-  static const std::regex header(R"(# \[check\.([\w-]+)\])");
+  static const std::regex header(R"(# \[(check|group|defaults)\.?([\w-]*)\])");
   for (auto& line : lines) {
     std::smatch match;
     if (!std::regex_match(line, match, header)) continue;
-    names += ", \"" + match[1].str() + "\"";
+    if (match[1] == "check") names += ", \"" + match[2].str() + "\"";
     line = line.substr(2);
   }
   for (const auto& key : keys_of(lines_of_the_example())) {
-    if (key.section_commented_out) lines[key.line] = key.active();
+    if (key.section_commented_out || key.key == "group") lines[key.line] = key.active();
     if (key.key == "checks") lines[key.line] = "checks = [\"resolver\"" + names + "]";
   }
   return joined(lines);
@@ -102,9 +104,13 @@ TEST_CASE("each default that the example shows is the default") {
     CAPTURE(key.active());
     auto changed = lines;
     changed[key.line] = key.active();
+    if (key.key == "drain_grace") changed[key.line] += "\non_drain = { route_map = \"DRAIN\" }";
+    if (key.key == "group") changed.emplace_back("[group.edge]\nmin_announced = 1");
     const auto config = parse(joined(changed), EXAMPLE);
     REQUIRE(config);
-    if (key.is_example()) {
+    if (key.key == "include") {
+      CHECK(everything_in(config->config) == unchanged);  // parse() reads no other file
+    } else if (key.is_example()) {
       CHECK(everything_in(config->config) != unchanged);
     } else {
       CHECK(everything_in(config->config) == unchanged);
@@ -128,8 +134,8 @@ TEST_CASE("the example and the declarations tell the same defaults") {
       CAPTURE(shown.key);
       // What another section shows as its own value, such as the type of its check.
       if (shown.section_commented_out && shown.remark.empty()) continue;
-      const bool has_default =
-          known.fallback.find_first_of("\"[0123456789") == 0 || known.fallback == "false";
+      const bool has_default = known.fallback.find_first_of("\"[0123456789") == 0 ||
+                               known.fallback == "false" || known.fallback == "true";
       CHECK(has_default == (shown.commented_out && !shown.is_example()));
       if (has_default) CHECK(known.fallback == shown.value);
       CHECK(known.meaning != "");

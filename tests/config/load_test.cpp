@@ -3,35 +3,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
+#include "folder.hpp"
 #include "written_config.hpp"
 
 namespace {
-
-/// A folder of its own, gone with the test.
-class Folder {
- public:
-  Folder() {
-    auto pattern = (std::filesystem::temp_directory_path() / "withdrawd-config-XXXXXX").native();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  std::filesystem::path file(std::string_view content) const {
-    const auto path = path_ / "withdrawd.toml";
-    std::ofstream(path, std::ios::binary) << content;
-    return path;
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// What is said of a file, without the file's path in front.
 std::string complaint(const std::filesystem::path& file) {

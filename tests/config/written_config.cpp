@@ -55,9 +55,22 @@ std::string line(const core::Rule& rule) {
   auto text = fmt::format("rule {}:", rule.name);
   for (const auto& prefix : rule.prefixes) text += " " + prefix.text();
   text += fmt::format(" checks {}", rule.checks);
+  if (rule.required != 0) text += fmt::format(" require {}", rule.required);
+  if (!rule.switches.empty()) text += fmt::format(" switches {}", rule.switches);
   if (rule.instance.asn) text += fmt::format(" as {}", rule.instance.asn->number());
   if (rule.instance.key) text += " in " + rule.instance.key->text();
   if (rule.route_map) text += " route-map " + rule.route_map->text();
+  if (rule.on_down) text += " down " + rule.on_down->text();
+  if (rule.on_drain) text += " drain " + rule.on_drain->text();
+  if (rule.drain_grace) text += " grace " + written(*rule.drain_grace);
+  const auto& damping = rule.damping;
+  if (!damping.on) text += " undamped";
+  if (damping.on && damping != core::Damping{})
+    text += fmt::format(" damped {} {} {}", written(damping.half_life), damping.suppress,
+                        damping.reuse);
+  if (rule.group) text += fmt::format(" group {}", *rule.group);
+  if (rule.withdraw_at_start) text += " withdrawn at start";
+  if (rule.withdraw_on_exit) text += " withdrawn on exit";
   return text + fmt::format(" may fall back: {}\n", rule.may_fall_back);
 }
 
@@ -65,10 +78,13 @@ std::string line(const core::Rule& rule) {
 
 std::string everything_in(const config::Config& config) {
   const auto& [settings, access, process, state_file, control_socket, lock_file, log_file,
-               log_level] = config;
+               log_level, history_file, history_size, on_change, on_change_timeout, control_group] =
+      config;
   std::string text;
   for (const auto& check : settings.checks) text += line(check);
   for (const auto& rule : settings.rules) text += line(rule);
+  for (const auto& group : settings.groups)
+    text += fmt::format("group {}: {}\n", group.name, group.min_announced);
   text += fmt::format("mode {}\nfallback after {} restart {} to {}\nreconcile {} settle {}\n",
                       settings.mode == core::Mode::soft ? "soft" : "hard",
                       written(settings.fallback.after), written(settings.fallback.restart_delay),
@@ -87,5 +103,7 @@ std::string everything_in(const config::Config& config) {
                       written(process.settle));
   text += fmt::format("files {} {} {}\nlog {} {}\n", state_file.native(), control_socket.native(),
                       lock_file.native(), log_file.native(), static_cast<int>(log_level));
+  text += fmt::format("control group {}\nhistory {} {}\non change {} {}\n", control_group,
+                      history_file.native(), history_size, on_change, written(on_change_timeout));
   return text;
 }
