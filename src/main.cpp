@@ -27,6 +27,10 @@ int main(int argc, char** argv) {
   cli::add_plan(app, status);
   cli::add_check(app, status);
   cli::add_validate(app, status);
+  cli::add_drain(app, status);
+  cli::add_undrain(app, status);
+  cli::add_reload(app, status);
+  cli::add_now(app, status);
   if (argc < 2) {
     fmt::print(stderr, "{}", app.help());
     return daemon::exit_usage;

@@ -20,6 +20,10 @@ void add_status(CLI::App& app, int& status);
 void add_plan(CLI::App& app, int& status);
 void add_check(CLI::App& app, int& status);
 void add_validate(CLI::App& app, int& status);
+void add_drain(CLI::App& app, int& status);
+void add_undrain(CLI::App& app, int& status);
+void add_reload(CLI::App& app, int& status);
+void add_now(CLI::App& app, int& status);
 
 /// The moment this process began, as near as it can tell: what `cron --for` counts from.
 core::Time process_start();

@@ -16,8 +16,9 @@ CheckSchedule::CheckSchedule(const std::vector<Check>& checks, bool first_outcom
   }
 }
 
-void CheckSchedule::resume(std::size_t index, HealthCount count) {
+void CheckSchedule::resume(std::size_t index, HealthCount count, std::optional<Time> since) {
   entries_[index].tracker = HealthTracker(entries_[index].check->policy, count);
+  entries_[index].since = since;
 }
 
 Time CheckSchedule::when_due(const Entry& entry) const {
@@ -35,6 +36,12 @@ void CheckSchedule::ask_due(Time now, Effects& effects) {
   }
 }
 
+void CheckSchedule::ask_now(Time now) {
+  for (Entry& entry : entries_) {
+    if (!entry.asking) entry.due = std::min(entry.due, now);
+  }
+}
+
 void CheckSchedule::hold(Time until) {
   if (!held_until_ || *held_until_ < until) held_until_ = until;
 }
@@ -44,16 +51,30 @@ bool CheckSchedule::answered(const CheckAnswered& answer, Time now) {
   entry.asking = false;
   entry.last = answer.outcome;
   const bool good = answer.outcome.healthy();
+  const HealthCount before = entry.tracker.count();
   bool changed = entry.tracker.record(good);
   if (first_outcome_decides_ && entry.tracker.health() == Health::unknown) {
     entry.tracker = HealthTracker(
         entry.check->policy, {good ? Health::up : Health::down, entry.tracker.count().run, good});
     changed = true;
   }
+  if (changed) entry.since = now;
+  // A run that only goes on is nothing new.
+  const unsigned enough = std::max(entry.check->policy.rise, entry.check->policy.fall);
+  const HealthCount& after = entry.tracker.count();
+  if (after.health != before.health || after.good != before.good || before.run < enough) {
+    ++revision_;
+  }
   // From asking to asking, so that a slow answer does not stretch the interval; an answer that took
   // longer than the interval is followed by the next question at once.
   entry.due = std::max(entry.due + entry.tracker.pause(), now);
   return changed;
+}
+
+std::optional<Duration> CheckSchedule::health_for(std::size_t index, Time now) const {
+  const Entry& entry = entries_[index];
+  if (!entry.since || entry.tracker.health() == Health::unknown) return std::nullopt;
+  return now - *entry.since;
 }
 
 bool CheckSchedule::all_answered() const {

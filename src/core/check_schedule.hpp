@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,10 +22,13 @@ class CheckSchedule {
   const Check& check(std::size_t index) const { return *entries_[index].check; }
 
   /// Lets check `index` continue from what an earlier run had counted.
-  void resume(std::size_t index, HealthCount count);
+  void resume(std::size_t index, HealthCount count, std::optional<Time> since = {});
+  std::optional<Time> health_since(std::size_t index) const { return entries_[index].since; }
 
   /// Appends an AskCheck for every check that is due.
   void ask_due(Time now, Effects& effects);
+  /// Every check is due, whatever its interval.
+  void ask_now(Time now);
   /// Nothing is asked before `until`.
   void hold(Time until);
 
@@ -39,6 +43,10 @@ class CheckSchedule {
   }
   HealthCount count(std::size_t index) const { return entries_[index].tracker.count(); }
   const std::optional<Outcome>& last(std::size_t index) const { return entries_[index].last; }
+  /// For how long its health has been what it is; none: unknown.
+  std::optional<Duration> health_for(std::size_t index, Time now) const;
+  /// Changes whenever what a later run would continue from has changed.
+  std::uint64_t revision() const { return revision_; }
   /// Has every check been answered at least once?
   bool all_answered() const;
 
@@ -56,11 +64,13 @@ class CheckSchedule {
     Time due;
     bool asking = false;
     std::optional<Outcome> last{};
+    std::optional<Time> since{};  ///< health is what it is; none: it is unknown
   };
   Time when_due(const Entry& entry) const;
 
   std::vector<Entry> entries_;
   bool first_outcome_decides_;
+  std::uint64_t revision_ = 0;
   std::optional<Time> held_until_;
 };
 

@@ -10,12 +10,15 @@ Controller::Controller(Settings settings, const Memory& memory, Time now)
     : settings_(std::make_unique<const Settings>(std::move(settings))),
       checks_(std::make_unique<CheckSchedule>(settings_->checks, settings_->first_outcome_decides,
                                               now)),
-      soft_(std::make_unique<SoftPath>(*settings_, *checks_, memory.options)),
+      soft_(std::make_unique<SoftPath>(*settings_, *checks_, memory.options, memory.policy)),
       last_resort_(std::make_unique<LastResort>(settings_->fallback, memory.fallback, now)),
       hard_(std::make_unique<HardPath>(*settings_, *checks_)) {
   for (std::size_t i = 0; i < checks_->size(); ++i) {
     if (auto it = memory.checks.find(checks_->check(i).name); it != memory.checks.end()) {
-      checks_->resume(i, it->second);
+      const auto since = memory.health_since.find(it->first);
+      checks_->resume(
+          i, it->second,
+          since == memory.health_since.end() ? std::nullopt : std::optional(since->second));
     }
   }
 }
@@ -44,7 +47,7 @@ Effects Controller::on(const Event& event, Time now) {
       hard_->answered(now, effects);
     } else {
       // Also without a change: a run that continues an earlier one starts with its verdicts.
-      soft_->verdict(now, effects);
+      soft_->answered(answer->check, now, effects);
     }
   } else if (const auto* read = std::get_if<BgpdRead>(&event)) {
     soft_->on(*read, now, effects);
@@ -75,6 +78,12 @@ Effects Controller::on(const Event& event, Time now) {
         soft_->bgpd_replaced(true, now);
       }
     }
+  } else if (const auto* drain = std::get_if<DrainChanged>(&event)) {
+    soft_->on(*drain, now, effects);
+  } else if (std::holds_alternative<AskNow>(event)) {
+    checks_->ask_now(now);
+  } else if (std::holds_alternative<Retire>(event)) {
+    soft_->retire(now, effects);
   }
   advance(now, effects);
   return effects;
@@ -160,24 +169,30 @@ Memory Controller::memory() const {
   Memory memory;
   for (std::size_t i = 0; i < checks_->size(); ++i) {
     memory.checks[checks_->check(i).name] = checks_->count(i);
+    if (const auto since = checks_->health_since(i)) {
+      memory.health_since[checks_->check(i).name] = *since;
+    }
   }
   memory.options = soft_->options();
+  memory.policy = soft_->policy().memory();
   memory.fallback = last_resort_->memory();
   return memory;
 }
 
-Report Controller::report() const {
+Report Controller::report(Time now) const {
   Report report{
       .mode = settings_->mode,
       .checks = {},
-      .prefixes = settings_->mode == Mode::soft ? soft_->report() : std::vector<PrefixReport>{},
+      .prefixes = settings_->mode == Mode::soft ? soft_->report(now) : std::vector<PrefixReport>{},
       .bgpd_reachable = settings_->mode == Mode::soft ? soft_->reachable() : hard_->reachable(),
       .bgpd_gone = soft_->process_gone(),
       .bgpd_killed = last_resort_->memory().killed,
-      .failing = last_resort_->failing()};
+      .failing = last_resort_->failing(),
+      .via = soft_->via(),
+      .groups = soft_->policy().groups()};
   for (std::size_t i = 0; i < checks_->size(); ++i) {
     report.checks.push_back({checks_->check(i).name, checks_->check(i).text(), checks_->health(i),
-                             checks_->last(i), checks_->story(i)});
+                             checks_->last(i), checks_->story(i), checks_->health_for(i, now)});
   }
   return report;
 }

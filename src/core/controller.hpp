@@ -19,8 +19,10 @@ namespace withdrawd::core {
 /// What one run leaves to the next. Losing it costs no correctness but what it says here.
 struct Memory {
   std::map<std::string, HealthCount> checks;  ///< by name: counts continue
+  std::map<std::string, Time> health_since;   ///< likewise: health is what it is
   SoftPath::Options options;                  ///< of the statements, as they were last seen
   LastResort::Memory fallback;                ///< a bgpd that we killed is ours to start
+  Policy::Memory policy;                      ///< drains, damping, since when
   bool operator==(const Memory&) const = default;
 };
 
@@ -31,6 +33,7 @@ struct CheckReport {
   Health health;
   std::optional<Outcome> last;
   std::string story;
+  std::optional<Duration> health_for;  ///< since when it is what it is; none: unknown
 };
 
 struct Report {
@@ -42,6 +45,8 @@ struct Report {
   bool bgpd_gone;       ///< known not to run
   bool bgpd_killed;     ///< by the fallback, and not running since
   bool failing;         ///< a sick prefix stays announced, and a human is needed
+  std::string via;      ///< the transport that the last operation used; empty: none yet
+  std::vector<Policy::GroupCount> groups;
 };
 
 /// The decisions: a state machine without I/O, clock or threads. Whoever drives it
@@ -68,7 +73,17 @@ class Controller {
   bool busy() const;
 
   Memory memory() const;
-  Report report() const;
+  /// Differs from an earlier one whenever `memory` does; cheap.
+  struct Revision {
+    std::uint64_t checks = 0;
+    std::uint64_t prefixes = 0;
+    LastResort::Memory fallback;
+    bool operator==(const Revision&) const = default;
+  };
+  Revision revision() const {
+    return {checks_->revision(), soft_->revision(), last_resort_->memory()};
+  }
+  Report report(Time now) const;
   const Settings& settings() const { return *settings_; }
 
  private:

@@ -66,10 +66,11 @@ void LastResort::advance(const SoftPath& soft, Time now, Effects& effects) {
   if (!forbidden) {
     told_forbidden_ = false;
   } else if (!told_forbidden_ && now - forbidden->since >= settings_.after) {
-    effects.push_back(Tell{Severity::critical,
-                           fmt::format("{}; bgpd is not killed for it: fallback = \"never\"; it "
-                                       "stays announced until somebody acts",
-                                       forbidden->story)});
+    effects.push_back(
+        Tell{Severity::critical,
+             fmt::format("{}; bgpd is not killed for it: {}; it stays announced until "
+                         "somebody acts",
+                         forbidden->story, forbidden->forbids)});
     told_forbidden_ = true;
   }
 
@@ -140,6 +141,7 @@ void LastResort::on(const BgpdStopped& event, bool answers, Time now, Effects& e
   memory_.killed = true;
   ++memory_.kills;
   restart_at_ = now + restart_delay();
+  effects.push_back(Note{.kind = Note::Kind::killed, .cause = cause_, .by = "withdrawd"});
   effects.push_back(
       Tell{Severity::critical,
            fmt::format("bgpd (pid {}) killed, with all its prefixes: {}; it is started "
@@ -156,6 +158,8 @@ void LastResort::on(const BgpdRestarted& event, Time now, Effects& effects) {
     tell("", "bgpd could not be restarted: " + event.output.error().text(), now, effects);
     return;
   }
+  effects.push_back(
+      Note{.kind = Note::Kind::restarted, .cause = "a prefix is wanted again", .by = "withdrawd"});
   effects.push_back(Tell{
       Severity::warning,
       fmt::format(

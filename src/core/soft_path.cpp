@@ -32,6 +32,16 @@ constexpr Duration watchful_interval = milliseconds(800);
 // A statement whose prefix has not reached the table by then is not going to.
 constexpr Duration table_patience = seconds(1);
 
+bool is_wanted(Desired desired) {
+  return desired == Desired::announced || desired == Desired::degraded;
+}
+
+/// Has the statement the route-map that takes the place of a withdrawal?
+bool degrades(const Rule& rule, const NetworkOptions& options) {
+  return options.route_map && options.route_map != rule.route_map &&
+         (options.route_map == rule.on_down || options.route_map == rule.on_drain);
+}
+
 std::string statements_of(const Change& change) {
   const Plan alone{{change}};
   std::vector<std::string> lines = alone.vty_lines();
@@ -44,42 +54,18 @@ std::string statements_of(const Change& change) {
 
 }  // namespace
 
-SoftPath::SoftPath(const Settings& settings, const CheckSchedule& checks, const Options& remembered)
-    : settings_(settings), checks_(checks), confirm_pause_(first_confirm_pause) {
-  for (const Rule& rule : settings.rules) {
-    for (const Prefix& prefix : rule.prefixes) {
-      Slot slot{.rule = &rule, .prefix = prefix, .lookup = {prefix, rule.instance}};
-      if (auto it = remembered.find({rule.name, prefix}); it != remembered.end()) {
-        slot.options = it->second;
-      }
-      slots_.push_back(std::move(slot));
+SoftPath::SoftPath(const Settings& settings, const CheckSchedule& checks, const Options& remembered,
+                   const Policy::Memory& policy)
+    : settings_(settings), policy_(settings, checks, policy), confirm_pause_(first_confirm_pause) {
+  for (std::size_t i = 0; i < policy_.size(); ++i) {
+    const Rule& rule = policy_.rule(i);
+    const Prefix& prefix = policy_.prefix(i);
+    Slot slot{.rule = &rule, .prefix = prefix, .lookup = {prefix, rule.instance}, .index = i};
+    if (auto it = remembered.find({rule.name, prefix}); it != remembered.end()) {
+      slot.options = it->second;
     }
+    slots_.push_back(std::move(slot));
   }
-}
-
-Health SoftPath::health(const Rule& rule) const {
-  Health all = Health::up;
-  for (std::size_t check : rule.checks) {
-    const Health one = checks_.verdict(check);
-    if (one == Health::down) return Health::down;
-    if (one == Health::unknown) all = Health::unknown;
-  }
-  return all;
-}
-
-std::string SoftPath::cause(const Rule& rule) const {
-  const Health all = health(rule);
-  std::string story;
-  std::size_t more = 0;
-  for (std::size_t check : rule.checks) {
-    if (checks_.verdict(check) != all) continue;
-    if (story.empty()) {
-      story = checks_.story(check);
-    } else {
-      ++more;
-    }
-  }
-  return more == 0 ? story : fmt::format("{} and {} more", story, more);
 }
 
 SoftPath::View SoftPath::view(const Slot& slot) const {
@@ -112,51 +98,69 @@ SoftPath::View SoftPath::view(const Slot& slot) const {
   return view;
 }
 
+std::optional<bool> SoftPath::stated(std::size_t index) const {
+  if (gone_) return false;
+  if (!seen_) return std::nullopt;
+  const View seen = view(slots_[index]);
+  return seen.instance ? seen.configured != nullptr : seen.presence != Presence::absent;
+}
+
 bool SoftPath::statement_agrees(const Slot& slot, const View& view) const {
   switch (slot.desired) {
     case Desired::as_it_is:
       return true;
     case Desired::withdrawn:
       return !view.configured;
+    case Desired::degraded:
+      return view.configured && view.configured->route_map == slot.degraded_by;
     case Desired::announced:
       break;
   }
-  return view.configured &&
-         (!slot.rule->route_map || view.configured->route_map == slot.rule->route_map);
+  if (!view.configured) return false;
+  return slot.rule->route_map ? view.configured->route_map == slot.rule->route_map
+                              : !degrades(*slot.rule, *view.configured);
 }
 
 bool SoftPath::agrees(const Slot& slot, const View& view) const {
   if (slot.desired == Desired::as_it_is) return true;
-  const Presence wanted = slot.desired == Desired::announced ? Presence::present : Presence::absent;
+  const Presence wanted = is_wanted(slot.desired) ? Presence::present : Presence::absent;
   return statement_agrees(slot, view) && view.presence == wanted;
 }
 
-void SoftPath::verdict(Time now, Effects& effects) {
-  for (Slot& slot : slots_) {
-    Desired desired = Desired::as_it_is;
-    switch (health(*slot.rule)) {
-      case Health::up:
-        desired = Desired::announced;
-        break;
-      case Health::down:
-        desired = Desired::withdrawn;
-        break;
-      // Also again: the one check that was known to be down is up, another was not asked yet.
-      case Health::unknown:
-        break;
-    }
-    if (desired == slot.desired) continue;
-    slot.desired = desired;
-    slot.desired_since = now;
+void SoftPath::answered(std::size_t check, Time now, Effects& effects) {
+  policy_.answered(check);
+  decide(now, effects);
+}
+
+void SoftPath::on(const DrainChanged& event, Time now, Effects& effects) {
+  policy_.drain(event, now, effects);
+  decide(now, effects);
+}
+
+void SoftPath::retire(Time now, Effects& effects) {
+  policy_.retire();
+  decide(now, effects);
+}
+
+void SoftPath::decide(Time now, Effects& effects) {
+  const auto changed =
+      policy_.decide(now, [this](std::size_t index) { return stated(index); }, effects);
+  for (const std::size_t index : changed) {
+    Slot& slot = slots_[index];
+    const Wish& wish = policy_.wish(index);
+    if (wish.desired == slot.desired && wish.route_map == slot.degraded_by) continue;
+    slot.desired = wish.desired;
+    slot.degraded_by = wish.route_map;
     slot.reached = false;
     slot.trouble.reset();
     slot.table_differs_since.reset();
     const View seen = view(slot);
     judge_exposure(slot, seen, now);
-    if (desired != Desired::as_it_is && agrees(slot, seen)) {
+    if (slot.desired != Desired::as_it_is && agrees(slot, seen)) {
       effects.push_back(
-          Tell{Severity::info, fmt::format("rule \"{}\": {} is {} already: {}", slot.rule->name,
-                                           slot.prefix.text(), name(desired), cause(*slot.rule))});
+          Tell{Severity::info,
+               fmt::format("rule \"{}\": {} is {} already: {}", slot.rule->name, slot.prefix.text(),
+                           name(slot.desired), policy_.cause(index))});
     }
     last_verdict_ = now;
     dirty_ = true;
@@ -169,10 +173,15 @@ void SoftPath::verdict(Time now, Effects& effects) {
   }
 }
 
+// What is withdrawn for maintenance, or to be on the safe side, is worth no kill.
+bool SoftPath::must_go(const Slot& slot) const {
+  return slot.desired == Desired::withdrawn && policy_.health(*slot.rule) == Health::down;
+}
+
 void SoftPath::judge_exposure(Slot& slot, const View& view, Time now) {
   // A statement may have reached the table since; who can read bgpd would see it there.
   const bool may_be_announced = view.presence != Presence::absent || (view.configured && !reached_);
-  if (slot.desired != Desired::withdrawn || !may_be_announced) {
+  if (!must_go(slot) || !may_be_announced) {
     slot.exposed_since.reset();
   } else if (!slot.exposed_since) {
     slot.exposed_since = now;
@@ -184,12 +193,48 @@ bool SoftPath::any_exposed() const {
                              [](const Slot& slot) { return slot.exposed_since.has_value(); });
 }
 
+void SoftPath::learn(Slot& slot, const View& view, Effects& effects) {
+  if (!view.instance) return;
+  Desired stated = Desired::withdrawn;
+  if (view.configured) {
+    stated = Desired::announced;
+    NetworkOptions options = *view.configured;
+    if (degrades(*slot.rule, options)) {
+      stated = Desired::degraded;
+      const NetworkOptions before = slot.options.value_or(NetworkOptions{});
+      options.route_map = before.route_map;
+      options.untypable = before.untypable;
+    }
+    if (slot.options != options) ++revision_;
+    slot.options = std::move(options);
+  }
+  const auto before = std::exchange(slot.stated, stated);
+  if (!before || *before == stated) return;
+  Note note;
+  note.kind = Note::Kind::changed;
+  note.rule = slot.rule->name;
+  note.prefix = slot.prefix;
+  note.was = name(*before);
+  note.is = name(stated);
+  note.by = "not withdrawd";
+  for (std::size_t i = 0; applied_ && i < plan_slots_.size(); ++i) {
+    if (plan_slots_[i] != slot.index) continue;
+    note.cause = plan_causes_[i];
+    note.by = "withdrawd through " + via_;
+  }
+  effects.push_back(std::move(note));
+}
+
 void SoftPath::observe(const Observed& observed, Time now, Effects& effects) {
   if (seen_) {
     seen_->config = observed.config;
     // What bgpd was asked and did not answer is not known any longer.
-    for (const Lookup& lookup : busy_lookups_) seen_->in_table.erase(lookup);
+    for (const Lookup& lookup : busy_lookups_) {
+      seen_->in_table.erase(lookup);
+      seen_->advertised_to.erase(lookup);
+    }
     for (const auto& [lookup, present] : observed.in_table) seen_->in_table[lookup] = present;
+    for (const auto& [lookup, peers] : observed.advertised_to) seen_->advertised_to[lookup] = peers;
   } else {
     seen_ = observed;
   }
@@ -206,9 +251,11 @@ void SoftPath::observe(const Observed& observed, Time now, Effects& effects) {
   gone_ = false;
   stale_ = false;
 
+  for (Slot& slot : slots_) learn(slot, view(slot), effects);
+  policy_.bgpd_seen();
+  decide(now, effects);
   for (Slot& slot : slots_) {
     const View seen = view(slot);
-    if (seen.configured) slot.options = *seen.configured;
     judge_exposure(slot, seen, now);
     if (agrees(slot, seen)) {
       slot.reached = true;
@@ -231,7 +278,7 @@ void SoftPath::observe(const Observed& observed, Time now, Effects& effects) {
   // What is out of our hands needs no haste; what is sick does.
   const bool nothing_to_await =
       !plan_.empty() || std::ranges::all_of(slots_, [this](const Slot& slot) {
-        return agrees(slot, view(slot)) || (slot.desired == Desired::announced && slot.trouble);
+        return agrees(slot, view(slot)) || (is_wanted(slot.desired) && slot.trouble);
       });
   if (nothing_to_await && seen_from_ >= last_verdict_) {
     confirm_pause_ = first_confirm_pause;
@@ -285,8 +332,9 @@ void SoftPath::failed(const Failure& failure, Time now, Effects& effects) {
 }
 
 Duration SoftPath::reading_interval() const {
-  const bool sick = std::ranges::any_of(
-      slots_, [](const Slot& slot) { return slot.desired == Desired::withdrawn; });
+  const bool sick = std::ranges::any_of(slots_, [](const Slot& slot) {
+    return slot.desired == Desired::withdrawn || slot.desired == Desired::degraded;
+  });
   return sick ? std::min<Duration>(settings_.reconcile_interval, watchful_interval)
               : settings_.reconcile_interval;
 }
@@ -330,6 +378,7 @@ bool SoftPath::ended() {
 void SoftPath::on(const BgpdRead& event, Time now, Effects& effects) {
   if (!ended()) return;
   if (event.observed) {
+    via_ = event.via;
     observe(*event.observed, now, effects);
   } else {
     failed(event.observed.error(), now, effects);
@@ -353,20 +402,26 @@ void SoftPath::on(const PlanApplied& event, Time now, Effects& effects) {
   refusal_.clear();
   confirm_pause_ = first_confirm_pause;
   failure_pause_ = Duration::zero();
+  via_ = event.via;
+  applied_ = true;
   observe(*event.observed, now, effects);
+  applied_ = false;
 }
 
 std::string SoftPath::tell_change(std::size_t index, std::string_view via, Time now) const {
   const Change& change = plan_.changes[index];
   const Slot& slot = slots_[plan_slots_[index]];
   const bool withdrawn = change.verb == Change::Verb::withdraw;
+  const std::string_view what = withdrawn                              ? "withdrawn"
+                                : degrades(*slot.rule, change.options) ? "degraded"
+                                                                       : "announced";
   // The verdict is old: somebody else, or a restart of bgpd, changed what had been put right.
   const std::string_view again =
       slot.reached ? (withdrawn ? " again (it had come back)" : " again (it had gone or changed)")
                    : "";
   return fmt::format("rule \"{}\": {} {}{} in {} through {}: {}; sent \"{}\"", slot.rule->name,
-                     slot.prefix.text(), withdrawn ? "withdrawn" : "announced", again,
-                     describe(now - busy_since_), via, plan_causes_[index], statements_of(change));
+                     slot.prefix.text(), what, again, describe(now - busy_since_), via,
+                     plan_causes_[index], statements_of(change));
 }
 
 void SoftPath::trouble(Slot& slot, std::string text, Effects& effects) {
@@ -383,7 +438,7 @@ void SoftPath::await_table(Slot& slot, const View& view, Time now, Effects& effe
   if (now - *slot.table_differs_since < table_patience) return;
   if (view.presence == Presence::unknown) {
     trouble(slot, "cannot be looked up: bgpd does not say whether it is in the table", effects);
-  } else if (slot.desired == Desired::announced) {
+  } else if (is_wanted(slot.desired)) {
     trouble(slot,
             "is configured, but bgpd does not announce it (not in the RIB while `bgp network "
             "import-check` is on, or denied by its route-map)",
@@ -398,21 +453,23 @@ void SoftPath::await_table(Slot& slot, const View& view, Time now, Effects& effe
 std::optional<Change> SoftPath::change_for(Slot& slot, const View& view, Effects& effects) {
   if (!view.instance) {
     const auto chosen = choose_instance(seen_->config, slot.lookup.instance);
-    if (!chosen && (slot.desired == Desired::announced || view.presence != Presence::absent)) {
+    if (!chosen && (is_wanted(slot.desired) || view.presence != Presence::absent)) {
       trouble(slot, fmt::format("cannot be {}: {}", name(slot.desired), chosen.error().text()),
               effects);
     }
     return std::nullopt;
   }
-  const bool healthy = slot.desired == Desired::announced;
+  const bool healthy = is_wanted(slot.desired);
   const Action action = four_cases(healthy, view.configured != nullptr);
   if (action == Action::take_down) {
     return Change{Change::Verb::withdraw, view.instance->asn, view.instance->key, slot.prefix, {}};
   }
   if (!healthy) return std::nullopt;
   NetworkOptions options = slot.options.value_or(NetworkOptions{});
-  if (slot.rule->route_map) {
-    options.route_map = slot.rule->route_map;
+  const bool degraded = slot.desired == Desired::degraded;
+  const auto& named = degraded ? slot.degraded_by : slot.rule->route_map;
+  if (named) {
+    options.route_map = named;
     options.untypable = false;
   }
   if (action == Action::nothing && *view.configured == options) return std::nullopt;
@@ -426,9 +483,10 @@ std::optional<Change> SoftPath::change_for(Slot& slot, const View& view, Effects
   // bgpd takes a route-map that it does not have without a word, and then withdraws the prefix.
   if (options.route_map && !seen_->config.route_maps.contains(options.route_map->text())) {
     trouble(slot,
-            fmt::format("cannot be announced with route-map {}: bgpd has no such route-map, and "
-                        "would withdraw the prefix (define it in bgpd, or correct route_map)",
-                        options.route_map->text()),
+            fmt::format("cannot be {} with route-map {}: bgpd has no such route-map, and would "
+                        "withdraw the prefix (define it in bgpd, or correct {})",
+                        name(slot.desired), options.route_map->text(),
+                        degraded ? "on_down or on_drain" : "route_map"),
             effects);
     return std::nullopt;
   }
@@ -479,6 +537,7 @@ void SoftPath::begin(Time now, std::vector<Lookup> lookups) {
 }
 
 void SoftPath::advance(Time now, Effects& effects) {
+  decide(now, effects);
   if (busy_ || slots_.empty()) return;
   if (seen_ && !stale_) {
     if (dirty_) make_plan(now, effects);
@@ -487,7 +546,7 @@ void SoftPath::advance(Time now, Effects& effects) {
       plan_causes_.clear();
       for (std::size_t slot : plan_slots_) {
         lookups.push_back(slots_[slot].lookup);
-        plan_causes_.push_back(cause(*slots_[slot].rule));
+        plan_causes_.push_back(policy_.cause(slot));
       }
       effects.push_back(ApplyPlan{plan_, lookups});
       begin(now, std::move(lookups));
@@ -500,16 +559,20 @@ void SoftPath::advance(Time now, Effects& effects) {
 }
 
 std::optional<Time> SoftPath::next_wake() const {
-  if (busy_ || slots_.empty()) return std::nullopt;
+  const std::optional<Time> policy = policy_.next_wake();
+  if (busy_ || slots_.empty()) return policy;
   // Also while a refused plan has to wait: what is seen meanwhile may call for another one.
-  if (seen_ && !stale_ && !plan_.empty()) return std::min(next_try_, next_read_);
-  return next_read_;
+  const Time operation =
+      seen_ && !stale_ && !plan_.empty() ? std::min(next_try_, next_read_) : next_read_;
+  return policy ? std::min(*policy, operation) : operation;
 }
 
 std::optional<SoftPath::Exposed> SoftPath::longest_exposed(bool may_fall_back) const {
   const Slot* longest = nullptr;
+  const auto at_stake = policy_.minimum_at_stake();
   for (const Slot& slot : slots_) {
-    if (!slot.exposed_since || slot.rule->may_fall_back != may_fall_back) continue;
+    const bool may = slot.rule->may_fall_back && !at_stake;
+    if (!slot.exposed_since || may != may_fall_back) continue;
     if (!longest || *slot.exposed_since < *longest->exposed_since) longest = &slot;
   }
   if (!longest) return std::nullopt;
@@ -520,18 +583,19 @@ std::optional<SoftPath::Exposed> SoftPath::longest_exposed(bool may_fall_back) c
                                               : "bgpd has not withdrawn it yet";
   return Exposed{*longest->exposed_since,
                  fmt::format("rule \"{}\": {} could not be withdrawn: {}; {}", longest->rule->name,
-                             longest->prefix.text(), obstacle, cause(*longest->rule))};
+                             longest->prefix.text(), obstacle, policy_.cause(longest->index)),
+                 !longest->rule->may_fall_back ? std::string("fallback = \"never\"")
+                 : at_stake ? fmt::format("min_announced of group \"{}\"", *at_stake)
+                            : ""};
 }
 
 bool SoftPath::any_wanted() const {
-  return std::ranges::any_of(slots_,
-                             [](const Slot& slot) { return slot.desired == Desired::announced; });
+  return std::ranges::any_of(slots_, [](const Slot& slot) { return is_wanted(slot.desired); });
 }
 
 bool SoftPath::agrees() const {
   if (gone_) {
-    return std::ranges::none_of(slots_,
-                                [](const Slot& s) { return s.desired == Desired::announced; });
+    return std::ranges::none_of(slots_, [](const Slot& slot) { return is_wanted(slot.desired); });
   }
   if (!seen_ || stale_ || busy_ || seen_from_ < last_verdict_) return false;
   return std::ranges::all_of(slots_, [this](const Slot& slot) { return agrees(slot, view(slot)); });
@@ -549,12 +613,25 @@ SoftPath::Options SoftPath::options() const {
   Options options;
   for (const Slot& slot : slots_) {
     if (!slot.options || *slot.options == NetworkOptions{}) continue;
-    options.emplace(Key{slot.rule->name, slot.prefix}, *slot.options);
+    options.emplace(PrefixKey{slot.rule->name, slot.prefix}, *slot.options);
   }
   return options;
 }
 
-std::vector<PrefixReport> SoftPath::report() const {
+std::optional<DrainReport> SoftPath::drain_report(const Slot& slot, Time now) const {
+  const auto& drain = policy_.drain(slot.index);
+  const auto switched = policy_.switched(slot.index);
+  if (!drain && !switched) return std::nullopt;
+  DrainReport report = drain ? DrainReport{drain->who, drain->why, now - drain->since, {}, {}}
+                             : DrainReport{switched->check, "", now - switched->since, {}, {}};
+  if (drain && drain->until && !switched) report.left = *drain->until - now;
+  if (const auto end = policy_.grace_ends(slot.index); end && *end > now) {
+    report.grace_left = *end - now;
+  }
+  return report;
+}
+
+std::vector<PrefixReport> SoftPath::report(Time now) const {
   std::vector<PrefixReport> reports;
   for (const Slot& slot : slots_) {
     const View seen = view(slot);
@@ -568,18 +645,32 @@ std::vector<PrefixReport> SoftPath::report() const {
     PrefixReport report{.rule = slot.rule->name,
                         .prefix = slot.prefix,
                         .instance = std::move(instance),
-                        .health = health(*slot.rule),
+                        .health = policy_.health(*slot.rule),
                         .desired = slot.desired,
-                        .why = cause(*slot.rule),
+                        .desired_for = {},
+                        .reason = policy_.wish(slot.index).reason,
+                        .why = policy_.cause(slot.index),
                         .configured = {},
                         .options = slot.options,
                         .in_table = {},
+                        .peers = {},
                         .trouble = slot.trouble,
-                        .agrees = agrees(slot, seen)};
+                        .agrees = agrees(slot, seen),
+                        .drain = drain_report(slot, now),
+                        .damping = {}};
+    if (slot.desired != Desired::as_it_is) report.desired_for = now - policy_.since(slot.index);
+    if (const auto damped = policy_.damped(slot.index, now)) {
+      report.damping = DampingReport{damped->penalty, damped->suppressed,
+                                     damped->suppressed ? damped->reuse_at - now : Duration{}};
+    }
     if (seen_) report.configured = seen.configured != nullptr;
     if (gone_) report.configured = false;
     if (seen.presence != Presence::unknown) report.in_table = seen.presence == Presence::present;
     if (seen.configured) report.options = *seen.configured;
+    if (seen_ && !gone_) {
+      const auto peers = seen_->advertised_to.find(slot.lookup);
+      if (peers != seen_->advertised_to.end()) report.peers = peers->second;
+    }
     reports.push_back(std::move(report));
   }
   return reports;

@@ -10,10 +10,26 @@
 #include "core/check_schedule.hpp"
 #include "core/desired.hpp"
 #include "core/events.hpp"
+#include "core/policy.hpp"
 #include "core/repeated_failure.hpp"
 #include "core/settings.hpp"
 
 namespace withdrawd::core {
+
+/// A drain, for a report.
+struct DrainReport {
+  std::string who;
+  std::string why;
+  Duration lasted;
+  std::optional<Duration> left;        ///< none: until somebody ends it
+  std::optional<Duration> grace_left;  ///< degraded for so long, then withdrawn
+};
+
+struct DampingReport {
+  double penalty;
+  bool suppressed;
+  Duration left;  ///< if suppressed
+};
 
 /// One prefix of one rule, for a report.
 struct PrefixReport {
@@ -22,12 +38,17 @@ struct PrefixReport {
   std::string instance;  ///< "router bgp 65001", or what was chosen, or why none fits
   Health health;
   Desired desired;
-  std::string why;                        ///< the check's story
+  std::optional<Duration> desired_for;    ///< none: nothing is desired yet
+  Wish::Reason reason;                    ///< of what is desired
+  std::string why;                        ///< likewise, in words
   std::optional<bool> configured;         ///< none: bgpd has not been read
   std::optional<NetworkOptions> options;  ///< of the statement, or of the one withdrawn
   std::optional<bool> in_table;           ///< none: not known
+  std::optional<unsigned> peers;          ///< to so many it is advertised; none: not known
   std::optional<std::string> trouble;     ///< what stands between observed and desired
   bool agrees;                            ///< observed is what is desired (or nothing is desired)
+  std::optional<DrainReport> drain;
+  std::optional<DampingReport> damping;
 };
 
 /// The soft path: desired against observed by prefix, and one operation on bgpd at a time to bring
@@ -35,15 +56,17 @@ struct PrefixReport {
 /// a withdrawn statement. Passive: the Controller drives it.
 class SoftPath {
  public:
-  /// A prefix of a rule, by names that survive a change of the configuration.
-  using Key = std::pair<std::string, Prefix>;
-  using Options = std::map<Key, NetworkOptions>;
+  using Options = std::map<PrefixKey, NetworkOptions>;
 
   /// `settings` and `checks` must outlive it.
-  SoftPath(const Settings& settings, const CheckSchedule& checks, const Options& remembered);
+  SoftPath(const Settings& settings, const CheckSchedule& checks, const Options& remembered,
+           const Policy::Memory& policy);
 
-  /// Health has changed somewhere.
-  void verdict(Time now, Effects& effects);
+  /// A check was answered.
+  void answered(std::size_t check, Time now, Effects& effects);
+  void on(const DrainChanged& event, Time now, Effects& effects);
+  /// This run ends: what has to go with it goes.
+  void retire(Time now, Effects& effects);
 
   void on(const BgpdRead& event, Time now, Effects& effects);
   void on(const PlanApplied& event, Time now, Effects& effects);
@@ -65,7 +88,8 @@ class SoftPath {
   /// for longest, among the rules that may fall back (or those that may not).
   struct Exposed {
     Time since;
-    std::string story;  ///< `rule "anycast": 192.0.2.0/24 is still announced: ...`
+    std::string story;    ///< `rule "anycast": 192.0.2.0/24 is still announced: ...`
+    std::string forbids;  ///< what forbids to fall back, if something does
   };
   std::optional<Exposed> longest_exposed(bool may_fall_back) const;
 
@@ -82,7 +106,12 @@ class SoftPath {
   /// Of the statements, as they were last seen: also of those that stand, for they may be gone when
   /// the next run begins.
   Options options() const;
-  std::vector<PrefixReport> report() const;
+  /// Changes whenever `options` or the policy's memory has changed.
+  std::uint64_t revision() const { return revision_ + policy_.revision(); }
+  const Policy& policy() const { return policy_; }
+  std::vector<PrefixReport> report(Time now) const;
+  /// The transport that the last successful operation used; empty: none yet.
+  const std::string& via() const { return via_; }
 
  private:
   enum class Presence : std::uint8_t { absent, present, unknown };
@@ -91,9 +120,12 @@ class SoftPath {
     const Rule* rule;
     Prefix prefix;
     Lookup lookup;
+    std::size_t index;  ///< in the policy
     Desired desired = Desired::as_it_is;
-    Time desired_since{};
-    std::optional<NetworkOptions> options{};  ///< of the statement as it was last seen
+    std::optional<RouteMapName> degraded_by{};
+    /// Of the statement as it was last seen, but for a route-map that stands for a withdrawal.
+    std::optional<NetworkOptions> options{};
+    std::optional<Desired> stated{};  ///< what the statement last seen amounts to
     std::optional<Time> exposed_since{};
     std::optional<Time> table_differs_since{};  ///< although the statement is as desired
     bool reached = false;                  ///< observed has been as desired since desired changed
@@ -109,8 +141,10 @@ class SoftPath {
   View view(const Slot& slot) const;
   bool statement_agrees(const Slot& slot, const View& view) const;
   bool agrees(const Slot& slot, const View& view) const;
-  Health health(const Rule& rule) const;
-  std::string cause(const Rule& rule) const;
+  std::optional<bool> stated(std::size_t index) const;
+  bool must_go(const Slot& slot) const;
+  void decide(Time now, Effects& effects);
+  void learn(Slot& slot, const View& view, Effects& effects);
   void observe(const Observed& observed, Time now, Effects& effects);
   void failed(const Failure& failure, Time now, Effects& effects);
   void judge_exposure(Slot& slot, const View& view, Time now);
@@ -118,6 +152,7 @@ class SoftPath {
   Duration reading_interval() const;
   std::optional<Change> change_for(Slot& slot, const View& view, Effects& effects);
   void await_table(Slot& slot, const View& view, Time now, Effects& effects);
+  std::optional<DrainReport> drain_report(const Slot& slot, Time now) const;
   void make_plan(Time now, Effects& effects);
   void begin(Time now, std::vector<Lookup> lookups);
   bool ended();
@@ -126,8 +161,8 @@ class SoftPath {
   std::string tell_change(std::size_t index, std::string_view via, Time now) const;
 
   const Settings& settings_;
-  const CheckSchedule& checks_;
-  std::vector<Slot> slots_;
+  Policy policy_;
+  std::vector<Slot> slots_;  ///< as the policy counts them
 
   std::optional<Observed> seen_;  ///< none: bgpd was not read, or has been away since
   Time seen_from_{};              ///< when the operation that saw it began
@@ -145,7 +180,10 @@ class SoftPath {
   std::vector<Lookup> busy_lookups_;
 
   Plan plan_;
-  std::vector<std::size_t> plan_slots_;   ///< the slot of each change
+  std::vector<std::size_t> plan_slots_;  ///< the slot of each change
+  std::string via_;
+  std::uint64_t revision_ = 0;
+  bool applied_ = false;                  ///< the plan is what has just been applied
   std::vector<std::string> plan_causes_;  ///< why, as it was when the plan was sent
   Time next_try_{};
   Time next_read_{};

@@ -22,7 +22,7 @@ namespace asio = boost::asio;
 using Local = asio::local::stream_protocol;
 namespace {
 
-constexpr std::size_t longest_request = 1024;
+constexpr std::size_t longest_request = 4096;
 constexpr std::size_t longest_answer = 64 * 1024 * 1024;
 constexpr auto patience = std::chrono::seconds(5);  // with a client that says or takes nothing
 

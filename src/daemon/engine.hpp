@@ -38,6 +38,9 @@ class Engine {
   /// the Controller is not busy; questions under way are forgotten.
   void replace(config::Config config);
 
+  /// Tells the Controller of something that has not come from the world: a drain, "ask now".
+  void happen(const core::Event& event) { feed(event); }
+
   const core::Controller& controller() const { return *controller_; }
   const config::Config& config() const { return config_; }
 

@@ -6,14 +6,21 @@
 #include "daemon/state_file.hpp"
 
 namespace withdrawd::daemon {
+namespace {
+core::Time now() {
+  return std::chrono::steady_clock::now();
+}
+}  // namespace
 
 Observation observe(config::Config config, core::Duration limit) {
   config.settings.first_outcome_decides = true;
+  // This is no start: what is announced waits for the answers.
+  for (core::Rule& rule : config.settings.rules) rule.withdraw_at_start = false;
   const StateFile state(config.state_file);
-  // Of an earlier run only what a withdrawn statement had: health is asked for afresh.
-  core::Memory memory;
-  memory.options =
-      state.load(std::chrono::system_clock::now(), StateFile::Damaged::leave).memory.options;
+  // Of an earlier run all but the checks' counts: they are asked afresh.
+  core::Memory memory = state.load(StateFile::Moment::now(), StateFile::Damaged::leave).memory;
+  memory.checks.clear();
+  memory.fallback = {};
 
   boost::asio::io_context io;
   Observation seen;
@@ -26,9 +33,9 @@ Observation observe(config::Config config, core::Duration limit) {
       [&] {
         const core::Controller& controller = engine->controller();
         const bool unreachable = controller.settings().mode == core::Mode::soft &&
-                                 !controller.busy() && !controller.report().bgpd_reachable;
+                                 !controller.busy() && !controller.report(now()).bgpd_reachable;
         bool asked = true;
-        for (const auto& check : controller.report().checks)
+        for (const auto& check : controller.report(now()).checks)
           asked = asked && check.last.has_value();
         if (asked && (controller.at_rest() || engine->withheld_something() || unreachable))
           io.stop();
@@ -36,7 +43,7 @@ Observation observe(config::Config config, core::Duration limit) {
   engine->start();
   io.run_for(limit);
   seen.at_rest = engine->controller().at_rest();
-  seen.report = engine->controller().report();
+  seen.report = engine->controller().report(now());
   seen.withheld = engine->withheld();
   engine->stop();
   return seen;

@@ -1,6 +1,7 @@
 #include "daemon/report_json.hpp"
 
 #include <boost/json.hpp>
+#include <cmath>
 
 namespace withdrawd::daemon {
 namespace json = boost::json;
@@ -10,10 +11,38 @@ json::value or_null(const std::optional<bool>& value) {
   return value ? json::value(*value) : json::value(nullptr);
 }
 
+double seconds(core::Duration span) {
+  return std::chrono::duration<double>(span).count();
+}
+
+json::value or_null(const std::optional<core::Duration>& span) {
+  return span ? json::value(seconds(*span)) : json::value(nullptr);
+}
+
+std::string_view name(core::Wish::Reason reason) {
+  using Reason = core::Wish::Reason;
+  switch (reason) {
+    case Reason::start:
+      return "at_start";
+    case Reason::damping:
+      return "damping";
+    case Reason::minimum:
+      return "min_announced";
+    case Reason::drain:
+      return "drain";
+    case Reason::exit:
+      return "on_exit";
+    case Reason::health:
+      break;
+  }
+  return "health";
+}
+
 json::object check_json(const core::CheckReport& check) {
   json::object object{{"name", check.name},
                       {"question", check.question},
                       {"health", core::name(check.health)},
+                      {"health_for_s", or_null(check.health_for)},
                       {"story", check.story}};
   if (check.last) {
     using Milliseconds = std::chrono::duration<double, std::milli>;
@@ -33,6 +62,8 @@ json::object prefix_json(const core::PrefixReport& prefix) {
                       {"instance", prefix.instance},
                       {"health", core::name(prefix.health)},
                       {"desired", core::name(prefix.desired)},
+                      {"desired_for_s", or_null(prefix.desired_for)},
+                      {"reason", name(prefix.reason)},
                       {"why", prefix.why},
                       {"configured", or_null(prefix.configured)},
                       {"in_table", or_null(prefix.in_table)},
@@ -41,6 +72,21 @@ json::object prefix_json(const core::PrefixReport& prefix) {
                             ? json::value(prefix.options->route_map->text())
                             : json::value(nullptr);
   object["backdoor"] = prefix.options && prefix.options->backdoor;
+  object["advertised_to"] = prefix.peers ? json::value(*prefix.peers) : json::value(nullptr);
+  object["drain"] = nullptr;
+  if (const auto& drain = prefix.drain) {
+    object["drain"] = json::object{{"who", drain->who},
+                                   {"why", drain->why},
+                                   {"lasted_s", seconds(drain->lasted)},
+                                   {"left_s", or_null(drain->left)},
+                                   {"grace_left_s", or_null(drain->grace_left)}};
+  }
+  object["damping"] = nullptr;
+  if (const auto& damping = prefix.damping) {
+    object["damping"] = json::object{{"penalty", std::round(damping->penalty)},
+                                     {"suppressed", damping->suppressed},
+                                     {"left_s", seconds(damping->left)}};
+  }
   object["trouble"] = prefix.trouble ? json::value(*prefix.trouble) : json::value(nullptr);
   return object;
 }
@@ -52,6 +98,14 @@ json::value to_json(const core::Report& report) {
   for (const auto& check : report.checks) checks.push_back(check_json(check));
   json::array prefixes;
   for (const auto& prefix : report.prefixes) prefixes.push_back(prefix_json(prefix));
+  json::array groups;
+  for (const auto& group : report.groups) {
+    groups.push_back(json::object{{"name", group.name},
+                                  {"min_announced", group.min_announced},
+                                  {"prefixes", group.prefixes},
+                                  {"wanted", group.wanted},
+                                  {"held", group.held}});
+  }
   return json::object{
       {"version", 1},
       {"mode", report.mode == core::Mode::soft ? "soft" : "hard"},
@@ -59,8 +113,11 @@ json::value to_json(const core::Report& report) {
                             {"running", report.bgpd_gone        ? json::value(false)
                                         : report.bgpd_reachable ? json::value(true)
                                                                 : json::value(nullptr)},
-                            {"killed_by_fallback", report.bgpd_killed}}},
+                            {"killed_by_fallback", report.bgpd_killed},
+                            {"transport",
+                             report.via.empty() ? json::value(nullptr) : json::value(report.via)}}},
       {"failing", report.failing},
+      {"groups", std::move(groups)},
       {"checks", std::move(checks)},
       {"prefixes", std::move(prefixes)},
   };

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json.hpp>
@@ -19,6 +20,7 @@
 #include "daemon/exit_status.hpp"
 #include "daemon/lock_file.hpp"
 #include "daemon/report_json.hpp"
+#include "daemon/requests.hpp"
 #include "daemon/state_file.hpp"
 #include "process/bgpd_process.hpp"
 
@@ -72,7 +74,8 @@ class Session {
     if (engine_) {
       save(true);
       if (plan_.single_round) {
-        status_ = exit_status(engine_->controller().report(), engine_->controller().at_rest());
+        status_ = exit_status(engine_->controller().report(std::chrono::steady_clock::now()),
+                              engine_->controller().at_rest());
       }
     }
     return status_;
@@ -113,7 +116,9 @@ class Session {
     }
     const auto& holder = std::get<LockFile::Holder>(*taken);
     const bool over = plan_.until && std::chrono::steady_clock::now() >= *plan_.until;
-    if (plan_.waits_its_turn && holder.mode != "run" && !over) {
+    // Who writes a drain down is done in a moment.
+    const bool moment = holder.mode == "drain";
+    if (((plan_.waits_its_turn && holder.mode != "run") || moment) && !over) {
       turn_.expires_after(lock_poll);
       turn_.async_wait([this](boost::system::error_code error) {
         if (!error && !ending_) take_lock();
@@ -132,7 +137,7 @@ class Session {
   }
 
   void begin() {
-    auto loaded = state_.load(std::chrono::system_clock::now());
+    auto loaded = state_.load(StateFile::Moment::now());
     if (!loaded.warning.empty()) tell(Severity::warning, loaded.warning);
     saved_ = loaded.memory;
     engine_ = std::make_unique<Engine>(
@@ -167,28 +172,72 @@ class Session {
         config_.settings.checks.size() == 1 ? "" : "s", prefixes, prefixes == 1 ? "" : "es");
   }
 
-  std::string answer(std::string_view request) const {
-    if (request == "status")
-      return boost::json::serialize(to_json(engine_->controller().report())) + "\n";
-    return boost::json::serialize(
-               boost::json::object{{"error", "unknown request \"" + core::printable(request, 60) +
-                                                 "\"; known: status"}}) +
-           "\n";
+  std::string answer(std::string_view line) {
+    const auto request = Request::parse(line);
+    if (!request) return said(std::unexpected(request.error()));
+    switch (request->verb) {
+      case Request::Verb::status:
+        return boost::json::serialize(
+                   to_json(engine_->controller().report(std::chrono::steady_clock::now()))) +
+               "\n";
+      case Request::Verb::drain:
+      case Request::Verb::undrain:
+        return said(drain(*request));
+      case Request::Verb::reload:
+        return said(reload("`withdrawd reload`"));
+      case Request::Verb::now:
+        tell(Severity::debug, "`withdrawd now`: asks all checks");
+        // Not from inside the connection: what follows may end this run.
+        asio::post(io_, [this] { engine_->happen(core::AskNow{}); });
+        return said(fmt::format("asks {} check(s) now", config_.settings.checks.size()));
+    }
+    return "";
+  }
+
+  /// For the one who asked.
+  static std::string said(const core::Result<std::string>& result) {
+    boost::json::object object;
+    if (result) {
+      object["said"] = *result;
+    } else {
+      object["error"] = result.error().text();
+    }
+    return boost::json::serialize(object) + "\n";
+  }
+
+  core::Result<std::string> drain(const Request& request) {
+    const bool ends = request.verb == Request::Verb::undrain;
+    auto prefixes = core::find_prefixes(engine_->config().settings, request.target);
+    if (!prefixes) return std::unexpected(prefixes.error());
+    const std::size_t count = prefixes->size();
+    const core::Time now = std::chrono::steady_clock::now();
+    core::DrainChanged change{std::move(*prefixes), {}, request.who};
+    if (!ends) {
+      change.drain = core::Drain{request.who, request.why, now, {}};
+      if (request.length) change.drain->until = now + *request.length;
+    }
+    engine_->happen(change);
+    return drained_text(request, count);
   }
 
   void after_step() {
     save(false);
     const core::Controller& controller = engine_->controller();
     if (plan_.single_round && (controller.at_rest() || controller.stuck())) end();
-    if (ending_ && !controller.busy()) finish();
+    if (ending_ && !controller.busy() &&
+        (!retires_ || controller.at_rest() || controller.stuck())) {
+      finish();
+    }
     if (next_config_ && !controller.busy()) adopt();
   }
 
   void save(bool last) {
+    if (!last && engine_->controller().revision() == saved_revision_) return;
+    saved_revision_ = engine_->controller().revision();
     core::Memory memory = worth_saving(engine_->controller().memory(), engine_->config().settings);
     // At the end in any case: the counts' age is that of the file.
     if (memory == saved_ && !last) return;
-    const auto done = state_.save(memory, std::chrono::system_clock::now());
+    const auto done = state_.save(memory, StateFile::Moment::now());
     saved_ = std::move(memory);
     if (done) {
       save_failed_ = false;
@@ -201,34 +250,57 @@ class Session {
     signals_.async_wait([this](boost::system::error_code error, int signal) {
       if (error) return;
       if (signal == SIGHUP && plan_.reload) {
-        reload();
+        static_cast<void>(reload("SIGHUP"));
       } else {
-        tell(Severity::info, fmt::format("{}: ends, announcements stay as they are",
-                                         signal == SIGTERM  ? "SIGTERM"
-                                         : signal == SIGINT ? "SIGINT"
-                                                            : "SIGHUP"));
+        tell(Severity::info,
+             fmt::format("{}: ends, {}",
+                         signal == SIGTERM  ? "SIGTERM"
+                         : signal == SIGINT ? "SIGINT"
+                                            : "SIGHUP",
+                         withdraws_on_exit() ? "rules with on_exit = \"withdraw\" are withdrawn"
+                                             : "announcements stay as they are"));
         end();
       }
       wait_for_signal();
     });
   }
 
-  void reload() {
+  core::Result<std::string> reload(std::string_view by) {
+    if (!plan_.reload) {
+      return std::unexpected(core::Error{"reload",
+                                         "this is a bounded run: the next one reads the "
+                                         "file anyway",
+                                         ""});
+    }
     auto config = plan_.reload();
     if (!config) {
-      tell(Severity::error, "SIGHUP: nothing changes: " + config.error().text());
-      return;
+      tell(Severity::error, fmt::format("{}: nothing changes: {}", by, config.error().text()));
+      return std::unexpected(config.error());
     }
-    if (!complete(*config)) return;
+    if (!complete(*config)) {
+      return std::unexpected(core::Error{"reload", "bgpd could not be restarted", "see the log"});
+    }
     next_config_ = std::move(*config);
-    if (engine_ && !engine_->controller().busy()) adopt();
+    reloaded_by_ = by;
+    if (engine_ && !engine_->controller().busy()) {
+      asio::post(io_, [this] {
+        if (next_config_ && engine_ && !engine_->controller().busy()) adopt();
+      });
+    }
+    return "the new configuration is good, and in force";
   }
 
   void adopt() {
     config_ = std::move(*next_config_);
     next_config_.reset();
     engine_->replace(config_);
-    tell(Severity::info, "SIGHUP: goes on with the new configuration: " + summary());
+    tell(Severity::info,
+         fmt::format("{}: goes on with the new configuration: {}", reloaded_by_, summary()));
+  }
+
+  bool withdraws_on_exit() const {
+    return plan_.mode == "run" && engine_ &&
+           std::ranges::any_of(engine_->config().settings.rules, &core::Rule::withdraw_on_exit);
   }
 
   /// As soon as no change of bgpd is under way, it is over.
@@ -237,7 +309,8 @@ class Session {
       finish();  // asked twice: at once
       return;
     }
-    if (!engine_ || !engine_->controller().busy()) {
+    retires_ = withdraws_on_exit();
+    if (!retires_ && (!engine_ || !engine_->controller().busy())) {
       finish();
       return;
     }
@@ -245,6 +318,7 @@ class Session {
     force_.async_wait([this](boost::system::error_code error) {
       if (!error) finish();
     });
+    if (retires_) engine_->happen(core::Retire{});
   }
 
   void finish() {
@@ -266,7 +340,10 @@ class Session {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<ControlServer> control_;
   core::Memory saved_;
+  std::optional<core::Controller::Revision> saved_revision_;
+  bool retires_ = false;  ///< prefixes are being withdrawn, because this run ends
   std::optional<config::Config> next_config_;
+  std::string reloaded_by_;
   bool save_failed_ = false;
   bool ending_ = false;
   int status_ = exit_fine;

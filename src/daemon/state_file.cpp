@@ -65,14 +65,143 @@ std::string_view text_in(const json::object& parent, std::string_view key) {
   return value && value->is_string() ? std::string_view(value->get_string()) : std::string_view();
 }
 
+using std::chrono::milliseconds;
+
+/// Farther away than this no moment is taken for one.
+constexpr milliseconds lifetime = std::chrono::hours(24 * 365 * 30);
+
+/// Milliseconds since 1970.
+std::int64_t wall_of(core::Time time, const StateFile::Moment& now) {
+  const auto wall =
+      now.wall + std::chrono::duration_cast<StateFile::WallTime::duration>(time - now.steady);
+  return std::chrono::duration_cast<milliseconds>(wall.time_since_epoch()).count();
+}
+
+std::optional<core::Time> time_in(const json::object& entry, std::string_view key,
+                                  const StateFile::Moment& now) {
+  const auto* value = entry.if_contains(key);
+  if (!value || !value->is_int64()) return std::nullopt;
+  const std::int64_t there = value->get_int64();
+  const std::int64_t here =
+      std::chrono::duration_cast<milliseconds>(now.wall.time_since_epoch()).count();
+  if (there < 0 || there > here + lifetime.count()) return std::nullopt;
+  return now.steady + milliseconds(there - here);
+}
+
+/// A moment that must have passed: the wall clock may have been put back since.
+std::optional<core::Time> past_in(const json::object& entry, std::string_view key,
+                                  const StateFile::Moment& now) {
+  const auto time = time_in(entry, key, now);
+  return time ? std::optional(std::min(*time, now.steady)) : std::nullopt;
+}
+
+json::object entry_of(const core::PrefixKey& key) {
+  return {{"rule", key.first}, {"prefix", key.second.text()}};
+}
+
+/// Calls `take(key, entry)` for each entry of the array that names a rule and a prefix.
+template <class Take>
+void each_in(const json::object& state, std::string_view name, Take take) {
+  const auto* array = state.if_contains(name);
+  if (!array || !array->is_array()) return;
+  for (const json::value& item : array->get_array()) {
+    const json::object* entry = item.if_object();
+    if (!entry) continue;
+    const auto prefix = core::Prefix::parse(text_in(*entry, "prefix"));
+    if (prefix) take(core::PrefixKey{std::string(text_in(*entry, "rule")), *prefix}, *entry);
+  }
+}
+
+core::Desired desired_of(std::string_view name) {
+  for (const auto desired :
+       {core::Desired::announced, core::Desired::degraded, core::Desired::withdrawn}) {
+    if (core::name(desired) == name) return desired;
+  }
+  return core::Desired::as_it_is;
+}
+
+void write_policy(const core::Policy::Memory& policy, const StateFile::Moment& now,
+                  json::object& state) {
+  json::array drains, switched, flaps, desired;
+  for (const auto& [key, drain] : policy.drains) {
+    json::object entry = entry_of(key);
+    entry["who"] = drain.who;
+    entry["why"] = drain.why;
+    entry["since"] = wall_of(drain.since, now);
+    if (drain.until) entry["until"] = wall_of(*drain.until, now);
+    drains.push_back(std::move(entry));
+  }
+  for (const auto& [key, since] : policy.switched) {
+    json::object entry = entry_of(key);
+    entry["since"] = wall_of(since, now);
+    switched.push_back(std::move(entry));
+  }
+  for (const auto& [key, one] : policy.flaps) {
+    json::object entry = entry_of(key);
+    entry["penalty"] = one.penalty;
+    entry["at"] = wall_of(one.at, now);
+    entry["suppressed"] = one.suppressed;
+    flaps.push_back(std::move(entry));
+  }
+  for (const auto& [key, one] : policy.since) {
+    json::object entry = entry_of(key);
+    entry["desired"] = core::name(one.desired);
+    entry["since"] = wall_of(one.since, now);
+    desired.push_back(std::move(entry));
+  }
+  state["drains"] = std::move(drains);
+  state["switched"] = std::move(switched);
+  state["flaps"] = std::move(flaps);
+  state["desired"] = std::move(desired);
+}
+
+core::Policy::Memory read_policy(const json::object& state, const StateFile::Moment& now) {
+  core::Policy::Memory policy;
+  each_in(state, "drains", [&](core::PrefixKey key, const json::object& entry) {
+    // One whose end cannot be read would never end.
+    const auto until = time_in(entry, "until", now);
+    if (entry.contains("until") && !until) return;
+    policy.drains.emplace(std::move(key),
+                          core::Drain{core::printable(text_in(entry, "who"), 100),
+                                      core::printable(text_in(entry, "why"), 200),
+                                      past_in(entry, "since", now).value_or(now.steady), until});
+  });
+  each_in(state, "switched", [&](core::PrefixKey key, const json::object& entry) {
+    policy.switched.emplace(std::move(key), past_in(entry, "since", now).value_or(now.steady));
+  });
+  each_in(state, "flaps", [&](core::PrefixKey key, const json::object& entry) {
+    const auto* penalty = entry.if_contains("penalty");
+    const auto at = past_in(entry, "at", now);
+    if (!penalty || !penalty->is_number() || !at) return;
+    const double value = penalty->to_number<double>();
+    // Whatever a file says: nothing is damped for longer than the rule's own ceiling allows.
+    if (!(value > 0 && value < 1e9)) return;
+    policy.flaps.emplace(std::move(key), core::Flaps{value, *at, flag_in(entry, "suppressed")});
+  });
+  each_in(state, "desired", [&](core::PrefixKey key, const json::object& entry) {
+    const auto desired = desired_of(text_in(entry, "desired"));
+    const auto since = past_in(entry, "since", now);
+    if (desired == core::Desired::as_it_is || !since) return;
+    policy.since.emplace(std::move(key), core::Policy::Memory::Since{desired, *since});
+  });
+  return policy;
+}
+
 }  // namespace
 
-std::string state_text(const core::Memory& memory, StateFile::WallTime now) {
+StateFile::Moment StateFile::Moment::now() {
+  return {std::chrono::system_clock::now(), std::chrono::steady_clock::now()};
+}
+
+std::string state_text(const core::Memory& memory, const StateFile::Moment& now) {
   json::object checks;
   for (const auto& [name, count] : memory.checks) {
-    checks[name] = json::object{{"health", core::name(count.health)},
-                                {"run", static_cast<std::int64_t>(count.run)},
-                                {"good", count.good}};
+    json::object check{{"health", core::name(count.health)},
+                       {"run", static_cast<std::int64_t>(count.run)},
+                       {"good", count.good}};
+    const auto since = memory.health_since.find(name);
+    if (since != memory.health_since.end()) check["since"] = wall_of(since->second, now);
+    checks[name] = std::move(check);
   }
   json::array withdrawn;
   for (const auto& [key, options] : memory.options) {
@@ -83,8 +212,8 @@ std::string state_text(const core::Memory& memory, StateFile::WallTime now) {
     if (options.label_index) entry["label_index"] = static_cast<std::int64_t>(*options.label_index);
     withdrawn.push_back(std::move(entry));
   }
-  const auto saved = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch());
-  const json::object state{
+  const auto saved = std::chrono::duration_cast<std::chrono::seconds>(now.wall.time_since_epoch());
+  json::object state{
       {"version", version},
       {"saved", static_cast<std::int64_t>(saved.count())},
       {"checks", std::move(checks)},
@@ -92,10 +221,11 @@ std::string state_text(const core::Memory& memory, StateFile::WallTime now) {
       {"fallback", json::object{{"killed", memory.fallback.killed},
                                 {"kills", static_cast<std::int64_t>(memory.fallback.kills)}}},
   };
+  write_policy(memory.policy, now, state);
   return json::serialize(state) + "\n";
 }
 
-core::Result<core::Memory> parse_state(std::string_view text, StateFile::WallTime now) {
+core::Result<core::Memory> parse_state(std::string_view text, const StateFile::Moment& now) {
   boost::system::error_code error;
   const json::value value = json::parse(text, error);
   if (error) return std::unexpected(damaged("it is not JSON: " + error.message()));
@@ -108,7 +238,7 @@ core::Result<core::Memory> parse_state(std::string_view text, StateFile::WallTim
   }
   core::Memory memory;
   const StateFile::WallTime saved{std::chrono::seconds(number_in(*state, "saved"))};
-  if (saved <= now && now - saved <= StateFile::counts_last) {
+  if (saved <= now.wall && now.wall - saved <= StateFile::counts_last) {
     if (const json::object* checks = object_in(*state, "checks")) {
       for (const auto& member : *checks) {
         const json::object* count = member.value().if_object();
@@ -117,19 +247,16 @@ core::Result<core::Memory> parse_state(std::string_view text, StateFile::WallTim
             health_of(text_in(*count, "health")),
             static_cast<unsigned>(std::min<std::uint64_t>(number_in(*count, "run"), 1'000'000)),
             flag_in(*count, "good")};
+        if (const auto since = past_in(*count, "since", now)) {
+          memory.health_since[std::string(member.key())] = *since;
+        }
       }
     }
   }
-  if (const auto* withdrawn = state->if_contains("withdrawn"); withdrawn && withdrawn->is_array()) {
-    for (const json::value& item : withdrawn->get_array()) {
-      const json::object* entry = item.if_object();
-      if (!entry) continue;
-      const auto prefix = core::Prefix::parse(text_in(*entry, "prefix"));
-      if (!prefix) continue;
-      memory.options.emplace(core::SoftPath::Key{std::string(text_in(*entry, "rule")), *prefix},
-                             options_of(*entry));
-    }
-  }
+  each_in(*state, "withdrawn", [&memory](core::PrefixKey key, const json::object& entry) {
+    memory.options.emplace(std::move(key), options_of(entry));
+  });
+  memory.policy = read_policy(*state, now);
   if (const json::object* fallback = object_in(*state, "fallback")) {
     memory.fallback.killed = flag_in(*fallback, "killed");
     memory.fallback.kills =
@@ -138,14 +265,14 @@ core::Result<core::Memory> parse_state(std::string_view text, StateFile::WallTim
   return memory;
 }
 
-StateFile::Loaded StateFile::load(WallTime now, Damaged damaged) const {
+StateFile::Loaded StateFile::load(const Moment& now, Damaged damaged) const {
   std::error_code error;
   const auto size = std::filesystem::file_size(path_, error);
   if (error) {
     if (error == std::errc::no_such_file_or_directory) return {};
     return {{},
-            fmt::format("the saved state {} cannot be read ({}): health counts and route-maps of "
-                        "withdrawn prefixes start afresh",
+            fmt::format("the saved state {} cannot be read ({}): health counts, drains, damping "
+                        "and the route-maps of withdrawn prefixes start afresh",
                         path_.string(), error.message())};
   }
   std::string text;
@@ -161,13 +288,13 @@ StateFile::Loaded StateFile::load(WallTime now, Damaged damaged) const {
   error = std::make_error_code(std::errc::operation_not_permitted);
   if (damaged == Damaged::set_aside) std::filesystem::rename(path_, aside, error);
   return {{},
-          fmt::format("the saved state {} cannot be used ({}){}: health counts and route-maps of "
-                      "withdrawn prefixes start afresh",
+          fmt::format("the saved state {} cannot be used ({}){}: health counts, drains, damping "
+                      "and the route-maps of withdrawn prefixes start afresh",
                       path_.string(), memory.error().happened,
                       error ? "" : " and was set aside as " + aside.string())};
 }
 
-core::Result<void> StateFile::save(const core::Memory& memory, WallTime now) const {
+core::Result<void> StateFile::save(const core::Memory& memory, const Moment& now) const {
   const auto failed = [this](std::string_view what, const std::string& why) {
     return std::unexpected(core::Error{fmt::format("save the state: {} {}", what, path_.string()),
                                        why, "set state_file to a place that withdrawd may write"});

@@ -15,6 +15,12 @@ namespace withdrawd::daemon {
 class StateFile {
  public:
   using WallTime = std::chrono::system_clock::time_point;
+  /// One moment by both clocks: the file has the wall's, the Memory the other's.
+  struct Moment {
+    WallTime wall;
+    core::Time steady;
+    static Moment now();
+  };
 
   explicit StateFile(std::filesystem::path path) : path_(std::move(path)) {}
 
@@ -29,9 +35,9 @@ class StateFile {
   /// What to do with a file that cannot be used.
   enum class Damaged : std::uint8_t { set_aside, leave };
   /// Never fails: what cannot be read costs its contents, with a warning.
-  Loaded load(WallTime now, Damaged damaged = Damaged::set_aside) const;
+  Loaded load(const Moment& now, Damaged damaged = Damaged::set_aside) const;
 
-  core::Result<void> save(const core::Memory& memory, WallTime now) const;
+  core::Result<void> save(const core::Memory& memory, const Moment& now) const;
 
   const std::filesystem::path& path() const { return path_; }
 
@@ -40,7 +46,7 @@ class StateFile {
 };
 
 /// The text of a state file, and back; exposed for tests.
-std::string state_text(const core::Memory& memory, StateFile::WallTime now);
-core::Result<core::Memory> parse_state(std::string_view text, StateFile::WallTime now);
+std::string state_text(const core::Memory& memory, const StateFile::Moment& now);
+core::Result<core::Memory> parse_state(std::string_view text, const StateFile::Moment& now);
 
 }  // namespace withdrawd::daemon

@@ -91,7 +91,7 @@ TEST_CASE("a single round ends when bgpd cannot be reached and no prefix is sick
   world.manner = Manner::unreachable;
   CHECK(until_over(world) < 100ms);
   CHECK(world.controller().stuck());
-  CHECK_FALSE(world.controller().report().bgpd_reachable);
+  CHECK_FALSE(world.report().bgpd_reachable);
 }
 
 TEST_CASE("a single round goes as far as the fallback when it must") {
@@ -113,7 +113,7 @@ TEST_CASE("a single round whose rule forbids the fallback ends when that has bee
   world.manner = Manner::locked;
   CHECK(until_over(world) < 6s);
   CHECK(world.controller().stuck());
-  CHECK(world.controller().report().failing);
+  CHECK(world.report().failing);
 }
 
 TEST_CASE("a single round ends when a prefix is configured and bgpd does not announce it") {
@@ -177,7 +177,7 @@ TEST_CASE("the report says of each prefix what is, what should be, and why") {
   world.networks().emplace(p, NetworkOptions{.route_map = vty_name("TAG")});
   world.config.route_maps = {"TAG"};
   world.run_for(1s);
-  auto report = world.controller().report();
+  auto report = world.report();
   REQUIRE(report.prefixes.size() == 1);
   CHECK(report.prefixes[0].rule == "anycast");
   CHECK(report.prefixes[0].instance == "router bgp 65001");
@@ -189,7 +189,7 @@ TEST_CASE("the report says of each prefix what is, what should be, and why") {
   CHECK(report.bgpd_reachable);
   world.dns[0] = SmallWorld::bad();
   world.run_for(2s);
-  report = world.controller().report();
+  report = world.report();
   CHECK(report.checks[0].health == Health::down);
   CHECK(report.prefixes[0].desired == Desired::withdrawn);
   CHECK(report.prefixes[0].configured == false);

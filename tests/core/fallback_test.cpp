@@ -23,6 +23,7 @@ SmallWorld two_rules(bool may_fall_back = true) {
   settings.checks = {check("a"), check("b")};
   settings.rules = {rule("first", {p}, {0}), rule("second", {q}, {1})};
   settings.rules[0].may_fall_back = may_fall_back;
+  for (Rule& rule : settings.rules) rule.damping.on = false;
   SmallWorld world(std::move(settings));
   world.networks() = {{p, {}}, {q, {}}};
   world.file = world.config;
@@ -161,7 +162,7 @@ TEST_CASE("a silent bgpd whose table was about to follow the statement is killed
   auto world = two_rules();
   world.table[p] = false;
   world.run_for(11s);
-  REQUIRE(world.controller().report().prefixes[0].in_table == false);
+  REQUIRE(world.report().prefixes[0].in_table == false);
   world.manner = Manner::silent;
   world.table.clear();
   verdict(world);
@@ -206,13 +207,13 @@ TEST_CASE(
   CHECK(world.told.back().at - since == 5s);
   CHECK(world.told.back().text.find("192.0.2.0/24 could not be withdrawn: send statements: "
                                     "locked") != std::string::npos);
-  CHECK(world.controller().report().failing);
+  CHECK(world.report().failing);
   world.run_for(10min);
   CHECK(world.count_told(Severity::critical) == 1);
   CHECK(world.stopped.empty());
   world.manner = Manner::obeys;
   world.run_for(2s);
-  CHECK_FALSE(world.controller().report().failing);
+  CHECK_FALSE(world.report().failing);
   CHECK(world.count_told(Severity::warning, "no sick prefix is announced any longer") == 1);
 }
 
@@ -237,7 +238,7 @@ TEST_CASE("bgpd that dies by itself when it is to be killed is nothing to worry 
   world.run_for(20s);
   CHECK(world.stopped.size() == 1);
   CHECK(world.count_told(Severity::critical) == 0);
-  CHECK(world.controller().report().bgpd_gone);
+  CHECK(world.report().bgpd_gone);
 }
 
 TEST_CASE("a bgpd that answers but is nowhere among the processes: a human is needed") {
@@ -247,8 +248,8 @@ TEST_CASE("a bgpd that answers but is nowhere among the processes: a human is ne
   verdict(world);
   world.run_for(50s);
   CHECK(world.count_told(Severity::critical, "correct the process name or pid file") == 1);
-  CHECK(world.controller().report().failing);
-  CHECK_FALSE(world.controller().report().bgpd_gone);
+  CHECK(world.report().failing);
+  CHECK_FALSE(world.report().bgpd_gone);
   CHECK(world.stopped.size() > 10);
 }
 
@@ -261,10 +262,10 @@ TEST_CASE("a bgpd that cannot be killed is tried again every second and told onc
   CHECK(world.stopped.size() > 40);
   CHECK(world.stopped.size() < 55);
   CHECK(world.count_told(Severity::critical, "not permitted") == 1);
-  CHECK(world.controller().report().failing);
+  CHECK(world.report().failing);
   world.stop_fails = false;
   world.run_for(2s);
-  CHECK_FALSE(world.controller().report().failing);
+  CHECK_FALSE(world.report().failing);
 }
 
 TEST_CASE("after the kill bgpd is started again for the prefixes that are wanted") {
@@ -282,7 +283,7 @@ TEST_CASE("after the kill bgpd is started again for the prefixes that are wanted
   world.run_for(1min);
   CHECK(world.stopped.size() == 1);
   CHECK(world.restarted.size() == 1);
-  CHECK_FALSE(world.controller().report().bgpd_killed);
+  CHECK_FALSE(world.report().bgpd_killed);
   CHECK(world.count_told(Severity::warning, "somebody else") == 0);
 }
 
@@ -295,7 +296,7 @@ TEST_CASE("after the kill bgpd stays down until a prefix is wanted") {
   world.run_for(10min);
   CHECK(world.stopped.size() == 1);
   CHECK(world.restarted.empty());
-  CHECK(world.controller().report().bgpd_killed);
+  CHECK(world.report().bgpd_killed);
   CHECK(world.controller().at_rest());
   world.manner = Manner::obeys;
   world.dns[0] = SmallWorld::good();
@@ -365,11 +366,11 @@ TEST_CASE("a restart that claims success and starts nothing is noticed and repea
   world.restart_does_nothing = true;
   world.run_for(20s);
   CHECK(world.restarted.size() >= 2);
-  CHECK(world.controller().report().bgpd_killed);
+  CHECK(world.report().bgpd_killed);
   world.restart_does_nothing = false;
   world.run_for(61s);
   CHECK(world.announced("198.51.100.0/24"));
-  CHECK_FALSE(world.controller().report().bgpd_killed);
+  CHECK_FALSE(world.report().bgpd_killed);
 }
 
 TEST_CASE("a bgpd that somebody else starts after the kill is noticed, said, and left running") {
@@ -411,8 +412,8 @@ TEST_CASE("a read that began before the kill says nothing about bgpd after it") 
   world.run_for(500ms);
   // What it had seen arrives now.
   world.feed(BgpdRead{Observed{world.config, {{Lookup{p, {}}, true}, {Lookup{q, {}}, true}}}, ""});
-  CHECK(world.controller().report().bgpd_killed);
-  CHECK(world.controller().report().bgpd_gone);
+  CHECK(world.report().bgpd_killed);
+  CHECK(world.report().bgpd_gone);
   world.run_until([&] { return !world.restarted.empty(); }, 20s);
 }
 
@@ -434,8 +435,8 @@ TEST_CASE("a look for the process that began before the kill says nothing about 
                               [](const Effect& e) { return std::holds_alternative<StopBgpd>(e); }));
   controller.on(BgpdStopped{std::vector<pid_t>{4711}}, now);
   controller.on(BgpdFound{std::vector<pid_t>{4711}}, now);
-  CHECK(controller.report().bgpd_gone);
-  CHECK(controller.report().bgpd_killed);
+  CHECK(controller.report(now).bgpd_gone);
+  CHECK(controller.report(now).bgpd_killed);
 }
 
 TEST_CASE("a later run starts the bgpd that an earlier one has killed") {
@@ -478,7 +479,7 @@ TEST_CASE("nobody can see whether somebody else has started a killed bgpd: that 
   world.find_fails = world.stop_fails = true;
   world.start_bgpd();
   world.run_for(10s);
-  CHECK(world.controller().report().failing);
+  CHECK(world.report().failing);
 }
 
 TEST_CASE("a process table that cannot be read does not keep a killed bgpd down") {

@@ -144,7 +144,7 @@ TEST_CASE("hard: a process table that cannot be read: an error, nothing done, tr
   world.run_for(100ms);
   CHECK(world.count_told(Severity::error, "no /proc") == 1);
   CHECK(world.controller().stuck());
-  CHECK_FALSE(world.controller().report().bgpd_reachable);
+  CHECK_FALSE(world.report().bgpd_reachable);
   CHECK(world.stopped.empty());
   world.find_fails = false;
   world.run_for(1s);

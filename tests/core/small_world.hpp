@@ -90,6 +90,7 @@ class SmallWorld {
   static Outcome bad(OutcomeKind kind = OutcomeKind::timeout) { return {kind, 1ms, ""}; }
 
   Controller& controller() { return controller_; }
+  Report report() const { return controller_.report(now_); }
   Duration now() const { return now_ - start(); }
   std::map<Prefix, NetworkOptions>& networks() { return config.instances.front().networks; }
   bool announced(std::string_view text) const {

@@ -82,7 +82,7 @@ TEST_CASE("while health is unknown bgpd is left as it is") {
   world.dns[0] = SmallWorld::bad();
   world.networks().emplace(p, NetworkOptions{});
   world.run_for(300ms);
-  CHECK(world.controller().report().prefixes[0].desired == Desired::as_it_is);
+  CHECK(world.report().prefixes[0].desired == Desired::as_it_is);
   CHECK(world.sent.empty());
   world.run_for(1s);
   CHECK(world.statements() == Statements{"no network 192.0.2.0/24"});
@@ -186,11 +186,11 @@ TEST_CASE("a rule of which nobody knows any longer that it is sick is left as it
   world.networks().emplace(p, NetworkOptions{});
   world.manner = Manner::locked;
   world.feed(CheckAnswered{0, SmallWorld::good()});
-  CHECK(world.controller().report().prefixes[0].desired == Desired::withdrawn);
+  CHECK(world.report().prefixes[0].desired == Desired::withdrawn);
   world.feed(CheckAnswered{0, SmallWorld::good()});
-  CHECK(world.controller().report().prefixes[0].desired == Desired::as_it_is);
+  CHECK(world.report().prefixes[0].desired == Desired::as_it_is);
   world.feed(CheckAnswered{1, SmallWorld::bad()});
-  CHECK(world.controller().report().prefixes[0].desired == Desired::withdrawn);
+  CHECK(world.report().prefixes[0].desired == Desired::withdrawn);
 }
 
 TEST_CASE("a prefix comes back with the route-map it had") {
@@ -212,7 +212,7 @@ TEST_CASE("a prefix comes back with the options it had in an earlier run") {
 }
 
 TEST_CASE("options are remembered while the statement is away, also when bgpd cannot be read") {
-  const SoftPath::Options remembered{{SoftPath::Key{"anycast", p}, tagged}};
+  const SoftPath::Options remembered{{PrefixKey{"anycast", p}, tagged}};
   auto world = sick_world(one_rule(), tagged);
   CHECK(world.controller().memory().options == remembered);
   world.manner = Manner::unreachable;
@@ -386,10 +386,10 @@ TEST_CASE("a table that lags after the statement was restored is no trouble") {
 
 TEST_CASE("a look-up that bgpd stops answering is not known any longer") {
   auto world = sick_world();
-  REQUIRE(world.controller().report().prefixes[0].in_table == false);
+  REQUIRE(world.report().prefixes[0].in_table == false);
   world.without_answer = {p};
   world.run_for(1s);
-  CHECK(world.controller().report().prefixes[0].in_table == std::nullopt);
+  CHECK(world.report().prefixes[0].in_table == std::nullopt);
 }
 
 TEST_CASE("several instances and none chosen: an error that lists them, once, and nothing sent") {
@@ -400,7 +400,7 @@ TEST_CASE("several instances and none chosen: an error that lists them, once, an
   CHECK(world.count_told(Severity::error, "\"router bgp 65001 vrf RED\"") == 1);
   CHECK(world.count_told(Severity::error) == 1);
   CHECK(world.controller().stuck());
-  CHECK(world.controller().report().prefixes[0].trouble.has_value());
+  CHECK(world.report().prefixes[0].trouble.has_value());
 }
 
 TEST_CASE("several instances and one chosen: the statement goes there") {
@@ -500,7 +500,7 @@ TEST_CASE("a dead bgpd is looked for in the process table, and does not flood th
   CHECK(world.found.size() < 70);
   // Asking ten times a second for hours would cost a vtysh each.
   CHECK(world.read.size() < 150);
-  CHECK(world.controller().report().bgpd_gone);
+  CHECK(world.report().bgpd_gone);
   CHECK(world.stopped.empty());
   CHECK(world.restarted.empty());  // somebody stopped it; that is somebody's decision
   world.run_for(5min);
@@ -540,7 +540,7 @@ TEST_CASE("a process table that cannot be read is told once") {
   world.lose_connection();
   world.run_for(1min);
   CHECK(world.count_told(Severity::error, "no /proc") == 1);
-  CHECK_FALSE(world.controller().report().bgpd_gone);
+  CHECK_FALSE(world.report().bgpd_gone);
   // Nor when it can be read now and then.
   world.run_for(5s);
   const auto told = world.count_told(Severity::error, "no /proc");

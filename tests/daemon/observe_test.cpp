@@ -100,21 +100,21 @@ TEST_CASE("another configuration is gone on with, without forgetting health") {
       io, config, core::Memory{}, daemon::Engine::Manner::observe,
       [](core::Severity, const std::string&) {},
       [&] {
-        if (engine->controller().report().checks[0].health != core::Health::down) return;
+        if (engine->controller().report({}).checks[0].health != core::Health::down) return;
         if (engine->controller().busy()) return;
         if (!replaced) {
           replaced = true;
           config.settings.checks.push_back(config.settings.checks[0]);
           config.settings.checks.back().name = "second";
           engine->replace(config);
-          CHECK(engine->controller().report().checks[0].health == core::Health::down);
-          CHECK(engine->controller().report().checks[1].health == core::Health::unknown);
+          CHECK(engine->controller().report({}).checks[0].health == core::Health::down);
+          CHECK(engine->controller().report({}).checks[1].health == core::Health::unknown);
           return;
         }
-        if (engine->controller().report().checks[1].health == core::Health::down) io.stop();
+        if (engine->controller().report({}).checks[1].health == core::Health::down) io.stop();
       });
   engine->start();
   io.run_for(std::chrono::seconds(10));
   CHECK(replaced);
-  CHECK(engine->controller().report().checks[1].health == core::Health::down);
+  CHECK(engine->controller().report({}).checks[1].health == core::Health::down);
 }

@@ -10,7 +10,13 @@ using daemon::testing::ScratchDirectory;
 
 namespace {
 
-const StateFile::WallTime noon{std::chrono::hours(490'000)};
+const StateFile::Moment noon{StateFile::WallTime(std::chrono::hours(490'000)),
+                             core::Time(std::chrono::hours(90))};
+
+/// So much later by both clocks.
+StateFile::Moment after(core::Duration span) {
+  return {noon.wall + span, noon.steady + span};
+}
 
 core::Memory full_memory() {
   core::Memory memory;
@@ -20,12 +26,12 @@ core::Memory full_memory() {
   options.route_map = core::RouteMapName::parse("TAG").value();
   options.label_index = 7;
   memory.options.emplace(
-      core::SoftPath::Key{"anycast", core::Prefix::parse("2001:db8:53::/48").value()}, options);
+      core::PrefixKey{"anycast", core::Prefix::parse("2001:db8:53::/48").value()}, options);
   core::NetworkOptions backdoor;
   backdoor.backdoor = true;
   backdoor.untypable = true;
-  memory.options.emplace(
-      core::SoftPath::Key{"anycast", core::Prefix::parse("192.0.2.0/24").value()}, backdoor);
+  memory.options.emplace(core::PrefixKey{"anycast", core::Prefix::parse("192.0.2.0/24").value()},
+                         backdoor);
   memory.fallback = {true, 3};
   return memory;
 }
@@ -34,14 +40,14 @@ core::Memory full_memory() {
 
 TEST_CASE("what one run leaves, the next one finds") {
   const auto back =
-      daemon::parse_state(daemon::state_text(full_memory(), noon), noon + std::chrono::seconds(30));
+      daemon::parse_state(daemon::state_text(full_memory(), noon), after(std::chrono::seconds(30)));
   REQUIRE(back);
   CHECK(*back == full_memory());
 }
 
 TEST_CASE("counts that are too old are forgotten, route-maps and a killed bgpd are not") {
   const auto back = daemon::parse_state(daemon::state_text(full_memory(), noon),
-                                        noon + StateFile::counts_last + std::chrono::seconds(1));
+                                        after(StateFile::counts_last + std::chrono::seconds(1)));
   REQUIRE(back);
   CHECK(back->checks.empty());
   CHECK(back->options == full_memory().options);
@@ -50,7 +56,7 @@ TEST_CASE("counts that are too old are forgotten, route-maps and a killed bgpd a
 
 TEST_CASE("counts from a clock that went back are forgotten") {
   const auto back =
-      daemon::parse_state(daemon::state_text(full_memory(), noon), noon - std::chrono::hours(1));
+      daemon::parse_state(daemon::state_text(full_memory(), noon), after(-std::chrono::hours(1)));
   REQUIRE(back);
   CHECK(back->checks.empty());
 }
@@ -90,7 +96,7 @@ TEST_CASE("members of the wrong type or with invalid values are passed over") {
           "withdrawn":[1,{"rule":"r","prefix":"192.0.2.1/24"},
                        {"rule":"r","prefix":"192.0.2.0/24","route_map":"A B"}],
           "fallback":[]})",
-      StateFile::WallTime{std::chrono::seconds(1764000001)});
+      StateFile::Moment{StateFile::WallTime{std::chrono::seconds(1764000001)}, core::Time{}});
   REQUIRE(back);
   CHECK_FALSE(back->checks.contains("a"));
   CHECK(back->checks.at("b") == core::HealthCount{});

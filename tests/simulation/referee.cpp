@@ -367,7 +367,7 @@ void Referee::check(const core::Controller& controller, Time now) {
       // Nobody can know what came back a moment before bgpd froze.
       if (bgpd_.frozen() && seen_changes_ != bgpd_.foreign_changes()) unknowable_until_ = now;
       if (now - std::max({exposed, born_, unknowable_until_}) > patience && !controller.busy() &&
-          bgpd_.wants_to_announce(where.place, where.prefix) && !controller.report().failing) {
+          bgpd_.wants_to_announce(where.place, where.prefix) && !controller.report(now).failing) {
         complain(now,
                  fmt::format("{} is sick and still announced, and nobody has been told", text(i)));
       }

@@ -1,0 +1,138 @@
+// drain, undrain, reload, now: what an operator tells the running withdrawd.
+#include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <CLI/Option.hpp>
+#include <cstdlib>
+#include <memory>
+
+#include "cli/command.hpp"
+#include "config/duration.hpp"
+#include "core/outcome.hpp"
+#include "daemon/drain_file.hpp"
+#include "daemon/exit_status.hpp"
+
+namespace withdrawd::cli {
+namespace {
+
+using daemon::Request;
+
+/// Who asks, for those who read it later: through sudo, the one who typed.
+std::string who() {
+  if (const char* sudo = std::getenv("SUDO_USER"); sudo && *sudo && ::geteuid() == 0) return sudo;
+  const passwd* entry = ::getpwuid(::geteuid());
+  return entry ? std::string(entry->pw_name) : fmt::format("uid {}", ::geteuid());
+}
+
+int report(const core::Result<std::string>& result) {
+  if (result) {
+    fmt::print("{}\n", *result);
+    return daemon::exit_fine;
+  }
+  complain(result.error().text());
+  return daemon::exit_usage;
+}
+
+struct DrainOptions {
+  ConfigOption file;
+  std::string target;
+  bool all = false;
+  std::string length;
+  std::string reason;
+
+  void add_to(CLI::App& command) {
+    file.add_to(command);
+    auto* target_option = command.add_option("target", target, "A rule or a prefix");
+    auto* all_option = command.add_flag("--all", all, "Every prefix of every rule");
+    target_option->excludes(all_option);
+  }
+};
+
+int drain(const DrainOptions& options, Request::Verb verb) {
+  const auto config = options.file.load();
+  if (!config) return daemon::exit_usage;
+  if (options.target.empty() && !options.all) {
+    complain("which one? Name a rule or a prefix, or say --all");
+    return daemon::exit_usage;
+  }
+  Request request{
+      .verb = verb, .target = options.target, .who = who(), .why = options.reason, .length = {}};
+  if (!options.length.empty()) {
+    auto length = config::parse_duration(options.length);
+    if (!length) {
+      complain(fmt::format("--for: \"{}\": {}", core::printable(options.length, 60),
+                           length.error().text()));
+      return daemon::exit_usage;
+    }
+    request.length = *length;
+  }
+  return report(daemon::carry_out_drain(*config, request));
+}
+
+/// An order that only a running withdrawd can take.
+int send(const ConfigOption& file, Request::Verb verb, std::string_view without) {
+  const auto config = file.load();
+  if (!config) return daemon::exit_usage;
+  const auto result = daemon::send_request(
+      *config, Request{.verb = verb, .target = {}, .who = who(), .why = {}, .length = {}});
+  const int status = report(result);
+  if (!result && result.error().tried.starts_with("ask the running withdrawd")) {
+    complain(std::string(without));
+  }
+  return status;
+}
+
+}  // namespace
+
+void add_drain(CLI::App& app, int& status) {
+  CLI::App* command = app.add_subcommand("drain", "Move traffic away from a rule or prefix");
+  auto options = std::make_shared<DrainOptions>();
+  options->add_to(*command);
+  command->add_option("--for", options->length, "End it after this time, such as 30min or 2h");
+  command->add_option("--reason", options->reason, "For those who wonder why");
+  command->footer(
+      "Withdraws it, or does what on_drain says, however healthy it is, until `undrain` or until\n"
+      "the time is over. It outlives restarts. Without a running withdrawd the next run (of cron,\n"
+      "say) takes it up. Exit status: 0 done, 2 not.");
+  command->callback([options, &status] { status = drain(*options, Request::Verb::drain); });
+}
+
+void add_undrain(CLI::App& app, int& status) {
+  CLI::App* command = app.add_subcommand("undrain", "End a drain: health decides again");
+  auto options = std::make_shared<DrainOptions>();
+  options->add_to(*command);
+  command->footer("Exit status: 0 done, 2 not.");
+  command->callback([options, &status] { status = drain(*options, Request::Verb::undrain); });
+}
+
+void add_reload(CLI::App& app, int& status) {
+  CLI::App* command =
+      app.add_subcommand("reload", "Let the running daemon read its configuration again");
+  auto file = std::make_shared<ConfigOption>();
+  file->add_to(*command);
+  command->footer(
+      "A broken file changes nothing. Health, drains and damping go on, and a rule that is gone\n"
+      "leaves its prefixes as they are. The same as SIGHUP, with an answer. Exit status: 0 the "
+      "new\n"
+      "configuration is in force, 2 it is not.");
+  command->callback([file, &status] {
+    status = send(*file, Request::Verb::reload,
+                  "runs of cron read the configuration anew, each at its start");
+  });
+}
+
+void add_now(CLI::App& app, int& status) {
+  CLI::App* command = app.add_subcommand("now", "Let the running withdrawd ask all checks at once");
+  auto file = std::make_shared<ConfigOption>();
+  file->add_to(*command);
+  command->footer(
+      "For hooks of other programs, such as OnFailure= of the DNS server's unit. Verdicts still "
+      "take\n"
+      "as many answers as `rise` and `fall` say. Exit status: 0 they are asked, 2 nobody runs.");
+  command->callback([file, &status] {
+    status = send(*file, Request::Verb::now, "`withdrawd once` asks, decides and acts by itself");
+  });
+}
+
+}  // namespace withdrawd::cli

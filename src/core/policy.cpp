@@ -1,0 +1,535 @@
+#include "core/policy.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <set>
+
+namespace withdrawd::core {
+namespace {
+
+using Reason = Wish::Reason;
+
+/// The penalty stops growing where it takes two half-lives to decay.
+double ceiling(const Damping& damping) {
+  return std::max(damping.suppress, 4 * damping.reuse);
+}
+
+double decayed(const Flaps& flaps, const Damping& damping, Time now) {
+  const double half_lives = std::chrono::duration<double>(now - flaps.at) / damping.half_life;
+  return flaps.penalty * std::exp2(-std::max(half_lives, 0.0));
+}
+
+/// A penalty that has shrunk to this is forgotten.
+constexpr double negligible = Damping::penalty / 10;
+
+std::string quoted_reason(const Drain& drain) {
+  return drain.why.empty() ? "" : fmt::format(" (\"{}\")", drain.why);
+}
+
+bool goes_down(Desired before, Desired after) {
+  return before == Desired::announced &&
+         (after == Desired::withdrawn || after == Desired::degraded);
+}
+
+std::string list_of(const std::vector<PrefixKey>& prefixes) {
+  if (prefixes.empty()) return "nothing";
+  std::string text = prefixes.front().second.text();
+  if (prefixes.size() > 1) text += fmt::format(" and {} more", prefixes.size() - 1);
+  return text;
+}
+
+Note note(Note::Kind kind, const Rule& rule, const Prefix& prefix, std::string cause,
+          std::string by) {
+  Note note;
+  note.kind = kind;
+  note.rule = rule.name;
+  note.prefix = prefix;
+  note.cause = std::move(cause);
+  note.by = std::move(by);
+  return note;
+}
+
+}  // namespace
+
+Time reuse_time(const Flaps& flaps, const Damping& damping) {
+  if (flaps.penalty <= damping.reuse) return flaps.at;
+  const double half_lives = std::log2(flaps.penalty / damping.reuse);
+  return flaps.at + std::chrono::duration_cast<Duration>(half_lives * damping.half_life);
+}
+
+Policy::Policy(const Settings& settings, const CheckSchedule& checks, const Memory& memory)
+    : settings_(settings),
+      checks_(checks),
+      dependents_(checks.size()),
+      members_(settings.groups.size()),
+      verdicts_(checks.size(), Health::unknown),
+      dirty_(settings.rules.size(), 1),
+      waits_(settings.groups.size(), 0) {
+  const auto recall = [](auto& to, const auto& map, const PrefixKey& key) {
+    if (auto it = map.find(key); it != map.end()) to = it->second;
+  };
+  for (std::size_t r = 0; r < settings.rules.size(); ++r) {
+    const Rule& rule = settings.rules[r];
+    first_item_.push_back(items_.size());
+    for (const Prefix& prefix : rule.prefixes) {
+      Item item{.rule = r, .prefix = prefix};
+      const PrefixKey named = key(rule, item);
+      recall(item.drain, memory.drains, named);
+      if (!rule.switches.empty()) recall(item.switched, memory.switched, named);
+      if (rule.damping.on) recall(item.flaps, memory.flaps, named);
+      // The file's may be larger than this configuration allows.
+      if (item.flaps) item.flaps->penalty = std::min(item.flaps->penalty, ceiling(rule.damping));
+      recall(item.earlier, memory.since, named);
+      items_.push_back(std::move(item));
+    }
+    for (std::size_t check : rule.checks) dependents_[check].push_back(r);
+    for (std::size_t check : rule.switches) dependents_[check].push_back(r);
+    if (rule.group) members_[*rule.group].push_back(r);
+  }
+  first_item_.push_back(items_.size());
+}
+
+void Policy::answered(std::size_t check) {
+  const Health verdict = checks_.verdict(check);
+  if (verdict == verdicts_[check]) return;
+  verdicts_[check] = verdict;
+  for (std::size_t rule : dependents_[check]) dirty_[rule] = 1;
+  any_dirty_ = true;
+}
+
+void Policy::bgpd_seen() {
+  for (std::size_t group = 0; group < members_.size(); ++group) {
+    if (!std::exchange(waits_[group], 0)) continue;
+    for (std::size_t rule : members_[group]) dirty_[rule] = 1;
+    any_dirty_ = true;
+  }
+}
+
+void Policy::retire() {
+  retired_ = true;
+  std::ranges::fill(dirty_, 1);
+  any_dirty_ = true;
+}
+
+void Policy::drain(const DrainChanged& change, Time now, Effects& effects) {
+  const std::set<PrefixKey> wanted(change.prefixes.begin(), change.prefixes.end());
+  std::vector<PrefixKey> changed;
+  for (Item& item : items_) {
+    const Rule& rule = settings_.rules[item.rule];
+    if (!wanted.contains(key(rule, item)) || item.drain == change.drain) continue;
+    // Whoever says it again changes why and how long, not when the grace began.
+    const std::optional<Time> since = item.drain ? std::optional(item.drain->since) : std::nullopt;
+    item.drain = change.drain;
+    if (item.drain && since) item.drain->since = std::min(*since, item.drain->since);
+    dirty_[item.rule] = 1;
+    any_dirty_ = true;
+    changed.push_back(key(rule, item));
+    effects.push_back(note(change.drain ? Note::Kind::drained : Note::Kind::undrained, rule,
+                           item.prefix, change.drain ? change.drain->why : "", change.who));
+  }
+  if (changed.empty()) return;
+  std::string text;
+  if (change.drain) {
+    const std::string limit =
+        change.drain->until ? " for " + describe(*change.drain->until - now) : "";
+    text = fmt::format("{} drained by {}{}{}", list_of(changed), change.who, limit,
+                       quoted_reason(*change.drain));
+  } else {
+    text = fmt::format("{} no longer drained, says {}", list_of(changed), change.who);
+  }
+  effects.push_back(Tell{Severity::warning, std::move(text)});
+}
+
+Health Policy::health(const Rule& rule) const {
+  return health(rule, false);
+}
+
+Health Policy::health(const Rule& rule, bool also_earlier) const {
+  std::size_t up = 0;
+  std::size_t down = 0;
+  for (std::size_t check : rule.checks) {
+    const Health one = also_earlier ? checks_.health(check) : checks_.verdict(check);
+    up += one == Health::up;
+    down += one == Health::down;
+  }
+  const std::size_t required = rule.required == 0 ? rule.checks.size() : rule.required;
+  if (up >= required) return Health::up;
+  return rule.checks.size() - down < required ? Health::down : Health::unknown;
+}
+
+void Policy::look_at_switches(const Rule& rule, Item& item, Time now, Effects& effects) {
+  std::optional<std::size_t> on;
+  bool known = true;
+  for (std::size_t check : rule.switches) {
+    const Health one = checks_.verdict(check);
+    if (one == Health::down && !on) on = check;
+    known = known && one != Health::unknown;
+  }
+  const bool first = &item == &items_[first_item_[item.rule]];
+  if (on && !item.switched) {
+    item.switched = now;
+    const std::string& name = checks_.check(*on).name;
+    if (first) {
+      effects.push_back(Tell{Severity::warning, fmt::format("rule \"{}\": drained: {}", rule.name,
+                                                            checks_.story(*on))});
+    }
+    effects.push_back(note(Note::Kind::drained, rule, item.prefix, checks_.story(*on),
+                           fmt::format("check \"{}\"", name)));
+  } else if (!on && known && item.switched) {
+    item.switched.reset();
+    const std::string& name = checks_.check(rule.switches.front()).name;
+    if (first) {
+      effects.push_back(
+          Tell{Severity::warning,
+               fmt::format("rule \"{}\": no longer drained, says check \"{}\"", rule.name, name)});
+    }
+    effects.push_back(
+        note(Note::Kind::undrained, rule, item.prefix, "", fmt::format("check \"{}\"", name)));
+  }
+}
+
+void Policy::look_at_drain(const Rule& rule, Item& item, Time now, Effects& effects) {
+  if (!item.drain || !item.drain->until || now < *item.drain->until) return;
+  const std::string text = fmt::format("the drain by {} was for {}", item.drain->who,
+                                       describe(*item.drain->until - item.drain->since));
+  effects.push_back(Tell{Severity::warning, fmt::format("rule \"{}\": {} no longer drained: {}",
+                                                        rule.name, item.prefix.text(), text)});
+  effects.push_back(note(Note::Kind::undrained, rule, item.prefix, text, "time"));
+  item.drain.reset();
+}
+
+void Policy::look_at_flaps(const Rule& rule, Item& item, Time now, Effects& effects) {
+  if (!item.flaps) return;
+  if (item.flaps->suppressed && now >= reuse_time(*item.flaps, rule.damping)) {
+    item.flaps->suppressed = false;
+    const std::string text = "it has not flapped for long enough";
+    effects.push_back(Tell{Severity::info, fmt::format("rule \"{}\": {} is no longer damped: {}",
+                                                       rule.name, item.prefix.text(), text)});
+    effects.push_back(note(Note::Kind::undamped, rule, item.prefix, text, "withdrawd"));
+  }
+  if (!item.flaps->suppressed && decayed(*item.flaps, rule.damping, now) < negligible) {
+    item.flaps.reset();
+  }
+}
+
+void Policy::count_flap(const Rule& rule, Item& item, Time now, Effects& effects) {
+  const Damping& damping = rule.damping;
+  if (!damping.on) return;
+  const double before = item.flaps ? decayed(*item.flaps, damping, now) : 0;
+  const bool suppressed = item.flaps && item.flaps->suppressed;
+  item.flaps = Flaps{std::min(before + Damping::penalty, ceiling(damping)), now, suppressed};
+  if (suppressed || item.flaps->penalty < damping.suppress) return;
+  item.flaps->suppressed = true;
+  const std::string text = fmt::format(
+      "flap damping: down too often, so it stays down for at least {} although its checks may be "
+      "up",
+      describe(reuse_time(*item.flaps, damping) - now));
+  effects.push_back(Tell{Severity::warning,
+                         fmt::format("rule \"{}\": {}: {}", rule.name, item.prefix.text(), text)});
+  effects.push_back(note(Note::Kind::damped, rule, item.prefix, text, "withdrawd"));
+}
+
+std::optional<Time> Policy::drained_since(const Item& item) const {
+  if (item.drain && item.switched) return std::min(item.drain->since, *item.switched);
+  return item.drain ? std::optional(item.drain->since) : item.switched;
+}
+
+std::optional<Time> Policy::grace_ends(const Rule& rule, const Item& item) const {
+  const auto since = drained_since(item);
+  if (!since || !rule.on_drain || !rule.drain_grace) return std::nullopt;
+  return *since + *rule.drain_grace;
+}
+
+Wish Policy::wish_of(const Rule& rule, const Item& item, Time now) const {
+  if (retired_ && rule.withdraw_on_exit) return {Desired::withdrawn, Reason::exit};
+  const Health now_health = health(rule);
+  const bool down = now_health == Health::down;
+  const Wish when_down = rule.on_down ? Wish{Desired::degraded, Reason::health, rule.on_down}
+                                      : Wish{Desired::withdrawn, Reason::health};
+  if (drained_since(item)) {
+    const auto end = grace_ends(rule, item);
+    const bool gently = rule.on_drain && (!end || now < *end);
+    if (!gently) return {Desired::withdrawn, Reason::drain};
+    // The sick are withdrawn, drained or not.
+    if (down && !rule.on_down) return when_down;
+    return {Desired::degraded, Reason::drain, rule.on_drain};
+  }
+  if (down) return when_down;
+  if (now_health == Health::unknown) {
+    if (rule.withdraw_at_start && health(rule, true) == Health::unknown) {
+      return {Desired::withdrawn, Reason::start};
+    }
+    return {Desired::as_it_is, Reason::health};
+  }
+  if (item.flaps && item.flaps->suppressed) {
+    return {when_down.desired, Reason::damping, when_down.route_map};
+  }
+  // A drain that is about to be known of must not be preceded by an announcement.
+  const bool switches_known = std::ranges::all_of(rule.switches, [this](std::size_t check) {
+    return checks_.verdict(check) != Health::unknown;
+  });
+  return {switches_known ? Desired::announced : Desired::as_it_is, Reason::health};
+}
+
+// Who has to stay, so that the group keeps its minimum. `wishes` are those of the group's prefixes,
+// in their order.
+void Policy::keep_minimum(std::size_t group, std::vector<Wish>& wishes, const Stated& stated) {
+  waits_[group] = 0;
+  std::vector<std::size_t> items;
+  for (std::size_t rule : members_[group]) {
+    for (std::size_t i = first_item_[rule]; i < first_item_[rule + 1]; ++i) items.push_back(i);
+  }
+  std::size_t kept = 0;
+  // In the order in which they are kept: the healthy, those that are kept already, the others.
+  std::vector<std::size_t> damped, held, standing, unknown;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const Wish& wish = wishes[i];
+    const Wish& before = items_[items[i]].wish;
+    if (wish.desired == Desired::as_it_is) {
+      kept += stated(items[i]).value_or(true);
+    } else if (wish.desired != Desired::withdrawn) {
+      ++kept;
+    } else if (wish.reason == Reason::drain || wish.reason == Reason::exit) {
+      continue;
+    } else if (wish.reason == Reason::damping) {
+      damped.push_back(i);
+    } else if (before.reason == Reason::minimum && before.desired == Desired::announced) {
+      held.push_back(i);
+    } else if (before.desired == Desired::as_it_is) {
+      // What is not announced is not announced because it is sick.
+      const auto there = stated(items[i]);
+      if (!there) unknown.push_back(i);
+      if (there && *there) standing.push_back(i);
+    } else if (before.desired != Desired::withdrawn) {
+      standing.push_back(i);
+    }
+  }
+  const std::size_t minimum = settings_.groups[group].min_announced;
+  for (const auto* candidates : {&damped, &held, &standing}) {
+    for (std::size_t i : *candidates) {
+      if (kept >= minimum) return;
+      wishes[i] = {Desired::announced, Reason::minimum};
+      ++kept;
+    }
+  }
+  if (kept >= minimum || unknown.empty()) return;
+  for (std::size_t i : unknown) wishes[i] = {Desired::as_it_is, Reason::minimum};
+  waits_[group] = 1;
+}
+
+void Policy::tell_minimum(std::size_t index, const Wish& before, Effects& effects) const {
+  const auto is_held = [](const Wish& wish) {
+    return wish.reason == Reason::minimum && wish.desired == Desired::announced;
+  };
+  const Item& item = items_[index];
+  if (is_held(before) == is_held(item.wish)) return;
+  const Rule& rule = settings_.rules[item.rule];
+  const std::string why = cause(index);
+  if (is_held(item.wish)) {
+    effects.push_back(Tell{Severity::critical, fmt::format("rule \"{}\": {} stays announced: {}",
+                                                           rule.name, item.prefix.text(), why)});
+    effects.push_back(note(Note::Kind::held, rule, item.prefix, why, "withdrawd"));
+  } else {
+    effects.push_back(
+        Tell{Severity::warning,
+             fmt::format("rule \"{}\": {} is no longer kept by min_announced: {} now: {}",
+                         rule.name, item.prefix.text(), name(item.wish.desired), why)});
+    effects.push_back(note(Note::Kind::released, rule, item.prefix, why, "withdrawd"));
+  }
+}
+
+std::vector<std::size_t> Policy::decide(Time now, const Stated& stated, Effects& effects) {
+  std::vector<std::size_t> changed;
+  if (next_change_ && now >= *next_change_) {
+    std::ranges::fill(dirty_, 1);
+    any_dirty_ = true;
+  }
+  if (!std::exchange(any_dirty_, false)) return changed;
+  ++revision_;
+  for (const auto& rules : members_) {
+    const bool one_is = std::ranges::any_of(rules, [this](std::size_t r) { return dirty_[r]; });
+    if (!one_is) continue;
+    for (std::size_t rule : rules) dirty_[rule] = 1;
+  }
+  std::vector<std::vector<Wish>> by_group(members_.size());
+  std::vector<std::pair<std::size_t, Wish>> wishes;
+  for (std::size_t r = 0; r < dirty_.size(); ++r) {
+    if (!dirty_[r]) continue;
+    const Rule& rule = settings_.rules[r];
+    for (std::size_t i = first_item_[r]; i < first_item_[r + 1]; ++i) {
+      Item& item = items_[i];
+      look_at_switches(rule, item, now, effects);
+      look_at_drain(rule, item, now, effects);
+      look_at_flaps(rule, item, now, effects);
+      Wish wish = wish_of(rule, item, now);
+      if (rule.group) {
+        by_group[*rule.group].push_back(std::move(wish));
+      } else {
+        wishes.emplace_back(i, std::move(wish));
+      }
+    }
+  }
+  for (std::size_t group = 0; group < members_.size(); ++group) {
+    if (by_group[group].empty()) continue;
+    keep_minimum(group, by_group[group], stated);
+    auto wish = by_group[group].begin();
+    for (std::size_t rule : members_[group]) {
+      for (std::size_t i = first_item_[rule]; i < first_item_[rule + 1]; ++i) {
+        wishes.emplace_back(i, *wish++);
+      }
+    }
+  }
+  std::ranges::fill(dirty_, 0);
+  for (auto& [index, wish] : wishes) {
+    Item& item = items_[index];
+    if (wish == item.wish) continue;
+    const Rule& rule = settings_.rules[item.rule];
+    const Wish before = std::exchange(item.wish, std::move(wish));
+    if (before.desired != item.wish.desired) {
+      const Desired earlier = before.desired == Desired::as_it_is && item.earlier
+                                  ? item.earlier->desired
+                                  : before.desired;
+      if (item.wish.reason == Reason::health && goes_down(earlier, item.wish.desired)) {
+        count_flap(rule, item, now, effects);
+      }
+      item.since = now;
+      if (item.earlier && item.earlier->desired == item.wish.desired) {
+        item.since = std::min(now, item.earlier->since);
+      }
+      if (item.wish.desired != Desired::as_it_is) item.earlier.reset();
+    }
+    tell_minimum(index, before, effects);
+    changed.push_back(index);
+  }
+  find_next_change(now);
+  return changed;
+}
+
+void Policy::find_next_change(Time now) {
+  next_change_.reset();
+  const auto sooner = [&](std::optional<Time> at) {
+    if (at && *at > now && (!next_change_ || *at < *next_change_)) next_change_ = at;
+  };
+  for (const Item& item : items_) {
+    const Rule& rule = settings_.rules[item.rule];
+    if (item.drain) sooner(item.drain->until);
+    sooner(grace_ends(rule, item));
+    if (item.flaps && item.flaps->suppressed) sooner(reuse_time(*item.flaps, rule.damping));
+  }
+}
+
+std::string Policy::cause(std::size_t index) const {
+  const Item& item = items_[index];
+  const Rule& rule = settings_.rules[item.rule];
+  const Health all = health(rule);
+  std::string story;
+  std::size_t more = 0;
+  for (std::size_t check : rule.checks) {
+    if (checks_.verdict(check) != all) continue;
+    if (story.empty()) {
+      story = checks_.story(check);
+    } else {
+      ++more;
+    }
+  }
+  if (more > 0) story += fmt::format(" and {} more", more);
+  switch (item.wish.reason) {
+    case Reason::health:
+      break;
+    case Reason::start:
+      return "at_start = \"withdraw\", and nothing is known of its health yet";
+    case Reason::damping:
+      return fmt::format("flap damping holds it back, though {}", story);
+    case Reason::minimum: {
+      const Group& group = settings_.groups[*rule.group];
+      return fmt::format("min_announced = {} of group \"{}\" keeps it, though {}",
+                         group.min_announced, group.name, story);
+    }
+    case Reason::drain:
+      if (item.drain) {
+        return fmt::format("drained by {}{}", item.drain->who, quoted_reason(*item.drain));
+      }
+      if (const auto drained = switched(index); drained) {
+        return fmt::format("drained by {}", drained->check);
+      }
+      break;
+    case Reason::exit:
+      return "withdrawd ends, and on_exit = \"withdraw\"";
+  }
+  return story;
+}
+
+std::optional<std::string> Policy::minimum_at_stake() const {
+  for (std::size_t group = 0; group < members_.size(); ++group) {
+    if (settings_.groups[group].min_announced == 0) continue;
+    for (std::size_t rule : members_[group]) {
+      for (std::size_t i = first_item_[rule]; i < first_item_[rule + 1]; ++i) {
+        if (items_[i].wish.desired != Desired::withdrawn) return settings_.groups[group].name;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+Policy::Memory Policy::memory() const {
+  Memory memory;
+  for (const Item& item : items_) {
+    const Rule& rule = settings_.rules[item.rule];
+    const PrefixKey named = key(rule, item);
+    if (item.drain) memory.drains.emplace(named, *item.drain);
+    if (item.switched) memory.switched.emplace(named, *item.switched);
+    if (item.flaps) memory.flaps.emplace(named, *item.flaps);
+    if (item.wish.desired != Desired::as_it_is) {
+      memory.since.emplace(named, Memory::Since{item.wish.desired, item.since});
+    } else if (item.earlier) {
+      memory.since.emplace(named, *item.earlier);
+    }
+  }
+  return memory;
+}
+
+std::optional<Policy::Switch> Policy::switched(std::size_t index) const {
+  const Item& item = items_[index];
+  if (!item.switched) return std::nullopt;
+  const Rule& rule = settings_.rules[item.rule];
+  const auto on = std::ranges::find_if(
+      rule.switches, [this](std::size_t check) { return checks_.verdict(check) == Health::down; });
+  const std::size_t check = on != rule.switches.end() ? *on : rule.switches.front();
+  return Switch{
+      fmt::format("check \"{}\" ({})", checks_.check(check).name, checks_.check(check).text()),
+      *item.switched};
+}
+
+std::optional<Time> Policy::grace_ends(std::size_t index) const {
+  return grace_ends(rule(index), items_[index]);
+}
+
+std::optional<Policy::Damped> Policy::damped(std::size_t index, Time now) const {
+  const Item& item = items_[index];
+  if (!item.flaps) return std::nullopt;
+  const Damping& damping = rule(index).damping;
+  return Damped{decayed(*item.flaps, damping, now), item.flaps->suppressed,
+                reuse_time(*item.flaps, damping)};
+}
+
+std::vector<Policy::GroupCount> Policy::groups() const {
+  std::vector<GroupCount> counts;
+  for (std::size_t group = 0; group < members_.size(); ++group) {
+    GroupCount count{settings_.groups[group].name, settings_.groups[group].min_announced, 0, 0, 0};
+    for (std::size_t rule : members_[group]) {
+      for (std::size_t i = first_item_[rule]; i < first_item_[rule + 1]; ++i) {
+        const Wish& wish = items_[i].wish;
+        ++count.prefixes;
+        count.wanted += wish.desired != Desired::withdrawn;
+        count.held += wish.reason == Reason::minimum && wish.desired == Desired::announced;
+      }
+    }
+    counts.push_back(std::move(count));
+  }
+  return counts;
+}
+
+}  // namespace withdrawd::core

@@ -1,0 +1,164 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/check_schedule.hpp"
+#include "core/desired.hpp"
+#include "core/events.hpp"
+#include "core/settings.hpp"
+
+namespace withdrawd::core {
+
+/// What a prefix should be, and who wants it so.
+struct Wish {
+  enum class Reason : std::uint8_t {
+    health,   ///< its checks
+    start,    ///< nobody knows its health yet
+    damping,  ///< its checks are up, but it has flapped
+    minimum,  ///< it would be withdrawn, but for its group's min_announced
+    drain,    ///< an operator, or a switch that operators have
+    exit,     ///< this run ends
+  };
+  Desired desired = Desired::as_it_is;
+  Reason reason = Reason::health;
+  std::optional<RouteMapName> route_map{};  ///< for `degraded`
+  bool operator==(const Wish&) const = default;
+};
+
+/// How often a prefix has flapped, as a penalty that decays.
+struct Flaps {
+  double penalty = 0;  ///< as it was at `at`
+  Time at{};
+  bool suppressed = false;
+  bool operator==(const Flaps&) const = default;
+};
+
+/// What each prefix should be: the health of its rule, drains, flap damping, the minimum that must
+/// stay announced. Prefixes are counted through the rules, in their order. Passive: SoftPath asks
+/// it.
+class Policy {
+ public:
+  /// What a later run continues from.
+  struct Memory {
+    std::map<PrefixKey, Drain> drains;   ///< by operators
+    std::map<PrefixKey, Time> switched;  ///< drained by a check: since when
+    std::map<PrefixKey, Flaps> flaps;
+    /// Since when a prefix should be what it should be.
+    struct Since {
+      Desired desired;
+      Time since;
+      bool operator==(const Since&) const = default;
+    };
+    std::map<PrefixKey, Since> since;
+    bool operator==(const Memory&) const = default;
+  };
+
+  /// `settings` and `checks` must outlive it.
+  Policy(const Settings& settings, const CheckSchedule& checks, const Memory& memory);
+
+  std::size_t size() const { return items_.size(); }
+  const Rule& rule(std::size_t index) const { return settings_.rules[items_[index].rule]; }
+  const Prefix& prefix(std::size_t index) const { return items_[index].prefix; }
+
+  /// The check was answered: what depends on it is looked at again by the next `decide`.
+  void answered(std::size_t check);
+  /// Bgpd was read: what had to wait for that is looked at again by the next `decide`.
+  void bgpd_seen();
+  void drain(const DrainChanged& change, Time now, Effects& effects);
+  void retire();
+
+  /// Has bgpd a statement for the prefix? None: not known.
+  using Stated = std::function<std::optional<bool>(std::size_t index)>;
+  /// Decides again what may have changed. The prefixes whose wish is another one now.
+  std::vector<std::size_t> decide(Time now, const Stated& stated, Effects& effects);
+  /// When time alone changes something: the end of a drain, of its grace, of a suppression.
+  std::optional<Time> next_wake() const { return next_change_; }
+
+  const Wish& wish(std::size_t index) const { return items_[index].wish; }
+  /// Since when the wish is what it is; an earlier run may have had the same one.
+  Time since(std::size_t index) const { return items_[index].since; }
+  Health health(const Rule& rule) const;
+  /// Why the wish is what it is, in one line.
+  std::string cause(std::size_t index) const;
+
+  /// Would a bgpd without any prefix break a group's minimum? Names the group.
+  std::optional<std::string> minimum_at_stake() const;
+
+  Memory memory() const;
+  /// Changes whenever `memory` has changed.
+  std::uint64_t revision() const { return revision_; }
+
+  // For a report.
+  const std::optional<Drain>& drain(std::size_t index) const { return items_[index].drain; }
+  /// The check that drains it, and since when.
+  struct Switch {
+    std::string check;
+    Time since;
+  };
+  std::optional<Switch> switched(std::size_t index) const;
+  /// When the grace of its drain ends.
+  std::optional<Time> grace_ends(std::size_t index) const;
+  struct Damped {
+    double penalty;
+    bool suppressed;
+    Time reuse_at;  ///< if suppressed
+  };
+  std::optional<Damped> damped(std::size_t index, Time now) const;
+  struct GroupCount {
+    std::string name;
+    std::size_t min_announced;
+    std::size_t prefixes;
+    std::size_t wanted;  ///< announced or degraded, or left as it is
+    std::size_t held;
+  };
+  std::vector<GroupCount> groups() const;
+
+ private:
+  struct Item {
+    std::size_t rule;
+    Prefix prefix;
+    Wish wish{};
+    Time since{};
+    std::optional<Memory::Since> earlier{};  ///< of an earlier run, until this one has decided
+    std::optional<Drain> drain{};
+    std::optional<Time> switched{};
+    std::optional<Flaps> flaps{};
+  };
+
+  static PrefixKey key(const Rule& rule, const Item& item) { return {rule.name, item.prefix}; }
+  Health health(const Rule& rule, bool also_earlier) const;
+  void look_at_switches(const Rule& rule, Item& item, Time now, Effects& effects);
+  void look_at_drain(const Rule& rule, Item& item, Time now, Effects& effects);
+  void look_at_flaps(const Rule& rule, Item& item, Time now, Effects& effects);
+  void count_flap(const Rule& rule, Item& item, Time now, Effects& effects);
+  Wish wish_of(const Rule& rule, const Item& item, Time now) const;
+  void keep_minimum(std::size_t group, std::vector<Wish>& wishes, const Stated& stated);
+  std::optional<Time> drained_since(const Item& item) const;
+  std::optional<Time> grace_ends(const Rule& rule, const Item& item) const;
+  void find_next_change(Time now);
+  void tell_minimum(std::size_t index, const Wish& before, Effects& effects) const;
+
+  const Settings& settings_;
+  const CheckSchedule& checks_;
+  std::vector<Item> items_;
+  std::vector<std::size_t> first_item_;               ///< by rule; and the end
+  std::vector<std::vector<std::size_t>> dependents_;  ///< rules, by check
+  std::vector<std::vector<std::size_t>> members_;     ///< rules, by group
+  std::vector<Health> verdicts_;                      ///< by check, as last acted on
+  std::vector<char> dirty_;                           ///< by rule
+  bool any_dirty_ = true;
+  std::vector<char> waits_;  ///< by group: for bgpd to be read
+  bool retired_ = false;
+  std::uint64_t revision_ = 0;
+  std::optional<Time> next_change_;
+};
+
+/// When a penalty will have decayed to `reuse`.
+Time reuse_time(const Flaps& flaps, const Damping& damping);
+
+}  // namespace withdrawd::core

@@ -1,0 +1,85 @@
+#include "daemon/drain_file.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <thread>
+#include <variant>
+
+#include "daemon/control_socket.hpp"
+#include "daemon/lock_file.hpp"
+#include "daemon/state_file.hpp"
+
+namespace withdrawd::daemon {
+namespace json = boost::json;
+namespace {
+
+/// Between two runs of cron there is nobody to ask, and while one starts or ends there is one who
+/// does not answer yet, or no longer.
+constexpr auto patience = std::chrono::seconds(3);
+constexpr auto pause = std::chrono::milliseconds(50);
+
+core::Result<std::string> write_down(const config::Config& config, const Request& request) {
+  auto prefixes = core::find_prefixes(config.settings, request.target);
+  if (!prefixes) return std::unexpected(prefixes.error());
+  const StateFile file(config.state_file);
+  const StateFile::Moment now = StateFile::Moment::now();
+  auto loaded = file.load(now);
+  for (const core::PrefixKey& key : *prefixes) {
+    auto& drains = loaded.memory.policy.drains;
+    const auto before = drains.find(key);
+    const core::Time since = before == drains.end() ? now.steady : before->second.since;
+    drains.erase(key);
+    if (request.verb == Request::Verb::undrain) continue;
+    core::Drain drain{request.who, request.why, since, {}};
+    if (request.length) drain.until = now.steady + *request.length;
+    drains.emplace(key, std::move(drain));
+  }
+  if (auto saved = file.save(loaded.memory, now); !saved) return std::unexpected(saved.error());
+  std::string text = drained_text(request, prefixes->size()) +
+                     ": no withdrawd runs here now, so nothing changes before the next run";
+  if (!loaded.warning.empty()) text += "; " + loaded.warning;
+  return text;
+}
+
+}  // namespace
+
+core::Result<std::string> send_request(const config::Config& config, const Request& request) {
+  const auto answer = ask_control(config.control_socket, request.line());
+  if (!answer) return std::unexpected(answer.error());
+  boost::system::error_code error;
+  const json::value value = json::parse(*answer, error);
+  const json::object* object = value.if_object();
+  if (!error && object) {
+    if (const auto* said = object->if_contains("said"); said && said->is_string()) {
+      return std::string(said->get_string());
+    }
+    if (const auto* wrong = object->if_contains("error"); wrong && wrong->is_string()) {
+      return std::unexpected(core::Error{std::string(wrong->get_string()), "", ""});
+    }
+  }
+  return std::unexpected(core::Error{"understand the running withdrawd",
+                                     "it answered something else",
+                                     "the two may be of different versions: restart it"});
+}
+
+core::Result<std::string> carry_out_drain(const config::Config& config, const Request& request) {
+  const auto give_up = std::chrono::steady_clock::now() + patience;
+  while (true) {
+    auto answer = send_request(config, request);
+    if (answer || !answer.error().tried.starts_with("ask the running withdrawd")) return answer;
+    auto taken = LockFile::take(config.lock_file, "drain");
+    if (!taken) return std::unexpected(taken.error());
+    if (std::holds_alternative<LockFile>(*taken)) return write_down(config, request);
+    if (std::chrono::steady_clock::now() >= give_up) {
+      return std::unexpected(
+          core::Error{answer.error().tried,
+                      fmt::format("{}, although {} is held by one", answer.error().happened,
+                                  config.lock_file.string()),
+                      "the control socket belongs to the vty group: are you a member?"});
+    }
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+}  // namespace withdrawd::daemon

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include "config/config.hpp"
+#include "daemon/requests.hpp"
+
+namespace withdrawd::daemon {
+
+/// Carries out a drain or undrain: through the running withdrawd, or, where none runs, in the state
+/// file, from which the next one takes it. Gives what to tell the operator.
+core::Result<std::string> carry_out_drain(const config::Config& config, const Request& request);
+
+/// Sends a request to the running withdrawd; its answer in words. An error whose `tried` begins
+/// with "ask the running withdrawd": there is none.
+core::Result<std::string> send_request(const config::Config& config, const Request& request);
+
+}  // namespace withdrawd::daemon

@@ -1,0 +1,85 @@
+#include "daemon/requests.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/json.hpp>
+#include <utility>
+
+#include "core/outcome.hpp"
+
+namespace withdrawd::daemon {
+namespace json = boost::json;
+namespace {
+
+using Verb = Request::Verb;
+constexpr std::array<std::pair<std::string_view, Verb>, 5> verbs{{{"status", Verb::status},
+                                                                  {"drain", Verb::drain},
+                                                                  {"undrain", Verb::undrain},
+                                                                  {"reload", Verb::reload},
+                                                                  {"now", Verb::now}}};
+constexpr std::int64_t longest_drain = std::int64_t{366} * 24 * 3600 * 1000;
+
+std::string text_of(const json::object& object, std::string_view key, std::size_t longest) {
+  const auto* value = object.if_contains(key);
+  return value && value->is_string()
+             ? core::printable(std::string_view(value->get_string()), longest)
+             : std::string();
+}
+
+std::unexpected<core::Error> wrong(const std::string& what) {
+  return std::unexpected(core::Error{"read a request", what,
+                                     "the two withdrawd may be of different "
+                                     "versions: restart the daemon"});
+}
+
+}  // namespace
+
+std::string Request::line() const {
+  const auto word = std::ranges::find(verbs, verb, &std::pair<std::string_view, Verb>::second);
+  json::object object{{"target", target}, {"who", who}, {"why", why}};
+  if (length) {
+    object["for_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(*length).count();
+  }
+  std::string line(word->first);
+  if (verb == Verb::drain || verb == Verb::undrain) line += " " + json::serialize(object);
+  return line;
+}
+
+core::Result<Request> Request::parse(std::string_view line) {
+  const std::string_view word = line.substr(0, line.find(' '));
+  const auto known = std::ranges::find(verbs, word, &std::pair<std::string_view, Verb>::first);
+  if (known == verbs.end()) {
+    return wrong("unknown request \"" + core::printable(word, 60) +
+                 "\"; known: status, drain, undrain, reload, now");
+  }
+  Request request;
+  request.verb = known->second;
+  if (request.verb != Verb::drain && request.verb != Verb::undrain) return request;
+  boost::system::error_code error;
+  const json::value value = json::parse(line.substr(std::min(word.size() + 1, line.size())), error);
+  const json::object* object = value.if_object();
+  if (error || !object)
+    return wrong("what stands behind \"" + std::string(word) + "\" is no object");
+  request.target = text_of(*object, "target", 200);
+  request.who = text_of(*object, "who", 60);
+  if (request.who.empty()) request.who = "somebody";
+  request.why = text_of(*object, "why", 200);
+  if (const auto* length = object->if_contains("for_ms")) {
+    if (!length->is_int64() || length->get_int64() <= 0 || length->get_int64() > longest_drain) {
+      return wrong("the time is not one of at most a year");
+    }
+    request.length = std::chrono::milliseconds(length->get_int64());
+  }
+  return request;
+}
+
+std::string drained_text(const Request& request, std::size_t prefixes) {
+  const std::string what = fmt::format("{} prefix{}", prefixes, prefixes == 1 ? "" : "es");
+  if (request.verb == Verb::undrain) return what + " no longer drained";
+  return request.length ? fmt::format("{} drained for {}", what, core::describe(*request.length))
+                        : what + " drained, until `withdrawd undrain`";
+}
+
+}  // namespace withdrawd::daemon
