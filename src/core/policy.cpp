@@ -66,8 +66,7 @@ Policy::Policy(const Settings& settings, const CheckSchedule& checks, const Memo
       dependents_(checks.size()),
       members_(settings.groups.size()),
       verdicts_(checks.size(), Health::unknown),
-      dirty_(settings.rules.size(), 1),
-      waits_(settings.groups.size(), 0) {
+      dirty_(settings.rules.size(), 1) {
   const auto recall = [](auto& to, const auto& map, const PrefixKey& key) {
     if (auto it = map.find(key); it != map.end()) to = it->second;
   };
@@ -102,7 +101,7 @@ void Policy::answered(std::size_t check) {
 
 void Policy::bgpd_seen() {
   for (std::size_t group = 0; group < members_.size(); ++group) {
-    if (!std::exchange(waits_[group], 0)) continue;
+    if (settings_.groups[group].min_announced == 0) continue;
     for (std::size_t rule : members_[group]) dirty_[rule] = 1;
     any_dirty_ = true;
   }
@@ -275,49 +274,61 @@ Wish Policy::wish_of(const Rule& rule, const Item& item, Time now) const {
 }
 
 // Who has to stay, so that the group keeps its minimum. `wishes` are those of the group's prefixes,
-// in their order.
-void Policy::keep_minimum(std::size_t group, std::vector<Wish>& wishes, const Stated& stated) {
-  waits_[group] = 0;
-  std::vector<std::size_t> items;
-  for (std::size_t rule : members_[group]) {
-    for (std::size_t i = first_item_[rule]; i < first_item_[rule + 1]; ++i) items.push_back(i);
-  }
-  std::size_t kept = 0;
-  // In the order in which they are kept: the healthy, those that are kept already, the others.
-  std::vector<std::size_t> damped, held, standing, unknown;
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    const Wish& wish = wishes[i];
-    const Wish& before = items_[items[i]].wish;
-    if (wish.desired == Desired::as_it_is) {
-      kept += stated(items[i]).value_or(true);
-    } else if (wish.desired != Desired::withdrawn) {
-      ++kept;
-    } else if (wish.reason == Reason::drain || wish.reason == Reason::exit) {
-      continue;
-    } else if (wish.reason == Reason::damping) {
-      damped.push_back(i);
-    } else if (before.reason == Reason::minimum && before.desired == Desired::announced) {
-      held.push_back(i);
-    } else if (before.desired == Desired::as_it_is) {
-      // What is not announced is not announced because it is sick.
-      const auto there = stated(items[i]);
-      if (!there) unknown.push_back(i);
-      if (there && *there) standing.push_back(i);
-    } else if (before.desired != Desired::withdrawn) {
-      standing.push_back(i);
-    }
-  }
+// in their order. What counts is what bgpd announces, not what it is about to: one goes when the
+// other is back, not before.
+void Policy::keep_minimum(std::size_t group, std::vector<Wish>& wishes,
+                          const Standings& standings) {
   const std::size_t minimum = settings_.groups[group].min_announced;
-  for (const auto* candidates : {&damped, &held, &standing}) {
-    for (std::size_t i : *candidates) {
-      if (kept >= minimum) return;
-      wishes[i] = {Desired::announced, Reason::minimum};
-      ++kept;
+  if (minimum == 0) return;
+  std::size_t kept = 0;
+  bool all_known = true;
+  struct Candidate {
+    std::size_t item;
+    Wish* wish;
+    Standing standing;
+  };
+  // In the order in which they are kept: the healthy, those that are kept already, the others.
+  std::vector<Candidate> damped, held, others;
+  auto wish = wishes.begin();
+  for (std::size_t rule : members_[group]) {
+    for (std::size_t i = first_item_[rule]; i < first_item_[rule + 1]; ++i, ++wish) {
+      if (wish->reason == Reason::drain || wish->reason == Reason::exit) {
+        kept += wish->desired == Desired::degraded;
+        continue;
+      }
+      const Wish& before = items_[i].wish;
+      const Candidate candidate{i, &*wish, standings(i)};
+      if (candidate.standing == Standing::unknown) all_known = false;
+      if (wish->desired != Desired::withdrawn) {
+        kept += candidate.standing == Standing::announced;
+      } else if (wish->reason == Reason::damping) {
+        damped.push_back(candidate);
+      } else if (before.reason == Reason::minimum && before.desired == Desired::announced) {
+        held.push_back(candidate);
+      } else if (before.desired != Desired::withdrawn) {
+        others.push_back(candidate);
+      }
     }
   }
-  if (kept >= minimum || unknown.empty()) return;
-  for (std::size_t i : unknown) wishes[i] = {Desired::as_it_is, Reason::minimum};
-  waits_[group] = 1;
+  for (const auto* candidates : {&damped, &held, &others}) {
+    for (const Candidate& candidate : *candidates) {
+      if (kept >= minimum) return;
+      const Wish& before = items_[candidate.item].wish;
+      if (!all_known) {
+        // Bgpd is read first; until then nobody moves.
+        *candidate.wish = before;
+        if (before.reason != Reason::minimum && before.desired != Desired::withdrawn) {
+          *candidate.wish = {Desired::as_it_is, Reason::minimum};
+        }
+        continue;
+      }
+      // What is sick and not announced is not announced for the minimum's sake.
+      const bool healthy = candidate.wish->reason == Reason::damping;
+      if (candidate.standing == Standing::absent && !healthy) continue;
+      *candidate.wish = {Desired::announced, Reason::minimum};
+      kept += candidate.standing != Standing::absent;
+    }
+  }
 }
 
 void Policy::tell_minimum(std::size_t index, const Wish& before, Effects& effects) const {
@@ -341,7 +352,7 @@ void Policy::tell_minimum(std::size_t index, const Wish& before, Effects& effect
   }
 }
 
-std::vector<std::size_t> Policy::decide(Time now, const Stated& stated, Effects& effects) {
+std::vector<std::size_t> Policy::decide(Time now, const Standings& standings, Effects& effects) {
   std::vector<std::size_t> changed;
   if (next_change_ && now >= *next_change_) {
     std::ranges::fill(dirty_, 1);
@@ -374,7 +385,7 @@ std::vector<std::size_t> Policy::decide(Time now, const Stated& stated, Effects&
   }
   for (std::size_t group = 0; group < members_.size(); ++group) {
     if (by_group[group].empty()) continue;
-    keep_minimum(group, by_group[group], stated);
+    keep_minimum(group, by_group[group], standings);
     auto wish = by_group[group].begin();
     for (std::size_t rule : members_[group]) {
       for (std::size_t i = first_item_[rule]; i < first_item_[rule + 1]; ++i) {

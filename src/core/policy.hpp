@@ -72,10 +72,16 @@ class Policy {
   void drain(const DrainChanged& change, Time now, Effects& effects);
   void retire();
 
-  /// Has bgpd a statement for the prefix? None: not known.
-  using Stated = std::function<std::optional<bool>(std::size_t index)>;
+  /// What bgpd makes of a prefix, as far as it has been read.
+  enum class Standing : std::uint8_t {
+    unknown,
+    absent,
+    stated,     ///< there is a statement, but no path in the table (yet)
+    announced,  ///< in the table
+  };
+  using Standings = std::function<Standing(std::size_t index)>;
   /// Decides again what may have changed. The prefixes whose wish is another one now.
-  std::vector<std::size_t> decide(Time now, const Stated& stated, Effects& effects);
+  std::vector<std::size_t> decide(Time now, const Standings& standings, Effects& effects);
   /// When time alone changes something: the end of a drain, of its grace, of a suppression.
   std::optional<Time> next_wake() const { return next_change_; }
 
@@ -137,7 +143,7 @@ class Policy {
   void look_at_flaps(const Rule& rule, Item& item, Time now, Effects& effects);
   void count_flap(const Rule& rule, Item& item, Time now, Effects& effects);
   Wish wish_of(const Rule& rule, const Item& item, Time now) const;
-  void keep_minimum(std::size_t group, std::vector<Wish>& wishes, const Stated& stated);
+  void keep_minimum(std::size_t group, std::vector<Wish>& wishes, const Standings& standings);
   std::optional<Time> drained_since(const Item& item) const;
   std::optional<Time> grace_ends(const Rule& rule, const Item& item) const;
   void find_next_change(Time now);
@@ -152,7 +158,6 @@ class Policy {
   std::vector<Health> verdicts_;                      ///< by check, as last acted on
   std::vector<char> dirty_;                           ///< by rule
   bool any_dirty_ = true;
-  std::vector<char> waits_;  ///< by group: for bgpd to be read
   bool retired_ = false;
   std::uint64_t revision_ = 0;
   std::optional<Time> next_change_;

@@ -98,11 +98,15 @@ SoftPath::View SoftPath::view(const Slot& slot) const {
   return view;
 }
 
-std::optional<bool> SoftPath::stated(std::size_t index) const {
-  if (gone_) return false;
-  if (!seen_) return std::nullopt;
+Policy::Standing SoftPath::standing(std::size_t index) const {
+  using Standing = Policy::Standing;
+  if (gone_ || !seen_) return Standing::unknown;
   const View seen = view(slots_[index]);
-  return seen.instance ? seen.configured != nullptr : seen.presence != Presence::absent;
+  if (seen.presence == Presence::present) return Standing::announced;
+  if (!seen.configured) {
+    return seen.presence == Presence::absent ? Standing::absent : Standing::stated;
+  }
+  return seen.presence == Presence::absent ? Standing::stated : Standing::announced;
 }
 
 bool SoftPath::statement_agrees(const Slot& slot, const View& view) const {
@@ -144,7 +148,7 @@ void SoftPath::retire(Time now, Effects& effects) {
 
 void SoftPath::decide(Time now, Effects& effects) {
   const auto changed =
-      policy_.decide(now, [this](std::size_t index) { return stated(index); }, effects);
+      policy_.decide(now, [this](std::size_t index) { return standing(index); }, effects);
   for (const std::size_t index : changed) {
     Slot& slot = slots_[index];
     const Wish& wish = policy_.wish(index);

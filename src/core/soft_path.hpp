@@ -141,7 +141,7 @@ class SoftPath {
   View view(const Slot& slot) const;
   bool statement_agrees(const Slot& slot, const View& view) const;
   bool agrees(const Slot& slot, const View& view) const;
-  std::optional<bool> stated(std::size_t index) const;
+  Policy::Standing standing(std::size_t index) const;
   bool must_go(const Slot& slot) const;
   void decide(Time now, Effects& effects);
   void learn(Slot& slot, const View& view, Effects& effects);
