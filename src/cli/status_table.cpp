@@ -4,6 +4,10 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <chrono>
+#include <cmath>
+
+#include "core/time.hpp"
 
 namespace withdrawd::cli {
 namespace json = boost::json;
@@ -52,9 +56,89 @@ std::string bgpd_line(const json::object& root, const Palette& palette) {
     state = "cannot be reached";
   } else {
     state = "answers";
+    if (bgpd.at("transport").is_string()) state += " through " + text(bgpd.at("transport"));
     good = true;
   }
   return fmt::format("bgpd: {}{}{}\n", good ? palette.good : palette.bad, state, palette.plain);
+}
+
+/// "45s", "12m", "3h", "17d": what fits a column.
+std::string short_span(const json::value& seconds) {
+  if (seconds.is_null()) return "";
+  const double all = seconds.to_number<double>();
+  if (all < 120) return fmt::format("{:.0f}s", std::floor(all));
+  if (all < 7200) return fmt::format("{:.0f}m", std::floor(all / 60));
+  if (all < 2 * 86400) return fmt::format("{:.0f}h", std::floor(all / 3600));
+  return fmt::format("{:.0f}d", std::floor(all / 86400));
+}
+
+std::string span(const json::value& seconds) {
+  return core::describe(
+      std::chrono::milliseconds(static_cast<std::int64_t>(seconds.to_number<double>() * 1000)));
+}
+
+std::string number(const json::value& value) {
+  return value.is_null() ? "?" : std::to_string(value.to_number<std::int64_t>());
+}
+
+bool is(const json::value& value, bool wanted) {
+  return value.is_bool() && value.get_bool() == wanted;
+}
+
+/// What is to be said about a prefix besides its row.
+std::string remarks(const json::value& prefix, const Palette& palette) {
+  std::string out;
+  if (!prefix.at("route_map").is_null()) {
+    out += wrapped(fmt::format("route-map {}", text(prefix.at("route_map"))), 4);
+  }
+  if (const json::value& drain = prefix.at("drain"); !drain.is_null()) {
+    std::string line =
+        fmt::format("drained by {} for {}", text(drain.at("who")), span(drain.at("lasted_s")));
+    if (!text(drain.at("why")).empty()) line += fmt::format(" (\"{}\")", text(drain.at("why")));
+    if (!drain.at("left_s").is_null()) line += fmt::format(", {} left", span(drain.at("left_s")));
+    if (!drain.at("grace_left_s").is_null()) {
+      line += fmt::format(", withdrawn in {}", span(drain.at("grace_left_s")));
+    }
+    out += palette.bold + wrapped(line, 4) + palette.plain;
+  }
+  if (const json::value& damping = prefix.at("damping"); !damping.is_null()) {
+    const auto penalty = damping.at("penalty").to_number<double>();
+    out += wrapped(is(damping.at("suppressed"), true)
+                       ? fmt::format("flap damping: stays down for another {} (penalty {:.0f})",
+                                     span(damping.at("left_s")), penalty)
+                       : fmt::format("flap damping: penalty {:.0f}", penalty),
+                   4);
+  }
+  std::string wrong;
+  if (!prefix.at("trouble").is_null()) {
+    wrong = "it " + text(prefix.at("trouble"));
+  } else if (is(prefix.at("configured"), false) && is(prefix.at("in_table"), true)) {
+    wrong = "it is in the table without a network statement (redistribute, aggregate-address?)";
+  } else if (is(prefix.at("configured"), true) && is(prefix.at("in_table"), false)) {
+    wrong =
+        "it has a network statement, but is not in the table (not in the RIB while `bgp network "
+        "import-check` is on, or denied by its route-map)";
+  }
+  if (!wrong.empty()) out += palette.bad + wrapped(wrong, 4) + palette.plain;
+  return out;
+}
+
+std::string group_lines(const json::object& root, const Palette& palette) {
+  std::string out;
+  for (const json::value& group : root.at("groups").as_array()) {
+    const auto held = group.at("held").to_number<std::size_t>();
+    const std::string line = fmt::format(
+        "group {}: {} of {} prefixes wanted, at least {}", text(group.at("name")),
+        group.at("wanted").to_number<std::size_t>(), group.at("prefixes").to_number<std::size_t>(),
+        group.at("min_announced").to_number<std::size_t>());
+    out += held == 0 ? line + "\n"
+                     : palette.bad +
+                           wrapped(fmt::format("{}: {} would be withdrawn, but for min_announced",
+                                               line, held),
+                                   0) +
+                           palette.plain;
+  }
+  return out;
 }
 
 }  // namespace
@@ -77,12 +161,14 @@ std::string status_table(const json::value& report, const Palette& palette) {
     }
     return out;
   }
+  out += group_lines(root, palette);
   std::size_t widest = 6;
   for (const json::value& prefix : prefixes) {
     widest = std::max<std::size_t>(widest, prefix.at("prefix").as_string().size());
   }
-  out += fmt::format("{}{:<{}}  {:<7}  {:<9}  {:<10}  {:<8}  {}{}\n", palette.bold, "PREFIX",
-                     widest, "HEALTH", "DESIRED", "CONFIGURED", "IN TABLE", "RULE", palette.plain);
+  out += fmt::format("{}{:<{}}  {:<9}  {:>6}  {:<7}  {:<4}  {:<5}  {:<5}  {}{}\n", palette.bold,
+                     "PREFIX", widest, "SHOULD BE", "FOR", "HEALTH", "CONF", "TABLE", "PEERS",
+                     "RULE", palette.plain);
   std::string cause;
   const auto flush_cause = [&] {
     if (!cause.empty()) out += palette.dim + wrapped(cause, 4) + palette.plain;
@@ -90,23 +176,20 @@ std::string status_table(const json::value& report, const Palette& palette) {
   std::string last_rule;
   for (const json::value& prefix : prefixes) {
     const std::string rule = text(prefix.at("rule"));
-    if (rule != last_rule) flush_cause();
+    const std::string why = text(prefix.at("why"));
+    if (rule != last_rule || why != cause) flush_cause();
     last_rule = rule;
-    cause = text(prefix.at("why"));
+    cause = why;
     const std::string health = text(prefix.at("health"));
     const std::string& colour = health == "up"     ? palette.good
                                 : health == "down" ? palette.bad
                                                    : palette.dim;
-    std::string configured = yes_no(prefix.at("configured"));
-    out += fmt::format("{:<{}}  {}{:<7}{}  {:<9}  {:<10}  {:<8}  {}\n", text(prefix.at("prefix")),
-                       widest, colour, health, palette.plain, text(prefix.at("desired")),
-                       configured, yes_no(prefix.at("in_table")), rule);
-    if (!prefix.at("route_map").is_null()) {
-      out += wrapped(fmt::format("route-map {}", text(prefix.at("route_map"))), 4);
-    }
-    if (!prefix.at("trouble").is_null()) {
-      out += palette.bad + wrapped("it " + text(prefix.at("trouble")), 4) + palette.plain;
-    }
+    out += fmt::format("{:<{}}  {:<9}  {:>6}  {}{:<7}{}  {:<4}  {:<5}  {:<5}  {}\n",
+                       text(prefix.at("prefix")), widest, text(prefix.at("desired")),
+                       short_span(prefix.at("desired_for_s")), colour, health, palette.plain,
+                       yes_no(prefix.at("configured")), yes_no(prefix.at("in_table")),
+                       number(prefix.at("advertised_to")), rule);
+    out += remarks(prefix, palette);
   }
   flush_cause();
   return out;

@@ -27,10 +27,12 @@ core::Report report() {
         .instance = "router bgp 65001",
         .health = health,
         .desired = health == core::Health::up ? core::Desired::announced : core::Desired::withdrawn,
+        .desired_for = std::chrono::minutes(12),
         .why = "check \"resolver\" timed out 1 of 1 (127.0.0.1:53, A www.test.com, 1.0 s)",
         .configured = health == core::Health::up,
         .options = {},
         .in_table = health == core::Health::up,
+        .peers = health == core::Health::up ? 3U : 0U,
         .trouble = {},
         .agrees = true};
   };
@@ -54,12 +56,12 @@ std::string table(const core::Report& from) {
 TEST_CASE("the status table shows each prefix with its rule, and the cause once a rule") {
   CHECK(table(report()) ==
         "bgpd: answers\n"
-        "PREFIX            HEALTH   DESIRED    CONFIGURED  IN TABLE  RULE\n"
-        "192.0.2.0/24      down     withdrawn  no          no        anycast\n"
-        "2001:db8:53::/48  down     withdrawn  no          no        anycast\n"
+        "PREFIX            SHOULD BE     FOR  HEALTH   CONF  TABLE  PEERS  RULE\n"
+        "192.0.2.0/24      withdrawn     12m  down     no    no     0      anycast\n"
+        "2001:db8:53::/48  withdrawn     12m  down     no    no     0      anycast\n"
         "    route-map TAG\n"
         "    check \"resolver\" timed out 1 of 1 (127.0.0.1:53, A www.test.com, 1.0 s)\n"
-        "203.0.113.0/24    up       announced  yes         yes       second\n"
+        "203.0.113.0/24    announced     12m  up       yes   yes    3      second\n"
         "    check \"other\" ok 3 of 3\n");
 }
 
@@ -74,16 +76,49 @@ TEST_CASE("trouble stands under its prefix, in lines of 80 columns") {
   for (std::string line; std::getline(lines, line);) CHECK(line.size() <= 80);
 }
 
+TEST_CASE("drains, damping and what a minimum keeps are told with how long they will last") {
+  using namespace std::chrono_literals;
+  core::Report busy = report();
+  busy.via = "socket";
+  busy.groups = {{"edge", 2, 3, 2, 1}};
+  busy.prefixes[0].drain = core::DrainReport{"alice", "new kernel", 90s, 28min, 30s};
+  busy.prefixes[1].damping = core::DampingReport{5321, true, 6min};
+  busy.prefixes[2].damping = core::DampingReport{812, false, 0s};
+  const std::string text = table(busy);
+  CAPTURE(text);
+  CHECK(
+      text.starts_with("bgpd: answers through socket\n"
+                       "group edge: 2 of 3 prefixes wanted, at least 2: 1 would be withdrawn, but "
+                       "for\n  min_announced\n"));
+  CHECK(
+      text.find("    drained by alice for 1 min 30 s (\"new kernel\"), 28 min 0 s left, withdrawn "
+                "in\n      30 s\n") != std::string::npos);
+  CHECK(text.find("    flap damping: stays down for another 6 min 0 s (penalty 5321)\n") !=
+        std::string::npos);
+  CHECK(text.find("    flap damping: penalty 812\n") != std::string::npos);
+}
+
+TEST_CASE("a statement and a table that do not fit together are called out in words") {
+  core::Report odd = report();
+  odd.prefixes[0].in_table = true;
+  odd.prefixes[2].in_table = false;
+  const std::string text = table(odd);
+  CHECK(text.find("in the table without a network statement") != std::string::npos);
+  CHECK(text.find("has a network statement, but is not in the table") != std::string::npos);
+}
+
 TEST_CASE("what is not known is a question mark, not a no") {
   core::Report unread = report();
   unread.bgpd_reachable = false;
   for (auto& prefix : unread.prefixes) {
     prefix.configured.reset();
     prefix.in_table.reset();
+    prefix.peers.reset();
+    prefix.desired_for.reset();
   }
   const std::string text = table(unread);
   CHECK(text.starts_with("bgpd: cannot be reached\n"));
-  CHECK(text.find("192.0.2.0/24      down     withdrawn  ?           ?         anycast\n") !=
+  CHECK(text.find("192.0.2.0/24      withdrawn          down     ?     ?      ?      anycast\n") !=
         std::string::npos);
 }
 

@@ -29,6 +29,8 @@ class Prefixes:
     ALL = ANYCAST | STAYING
 
     COMMUNITY = "65001:100"  # what TAG sets
+    SICK = "65001:666"  # what route-map SICK sets
+    DRAIN = "65001:999"  # what route-map DRAIN sets
 
 
 VTY_PASSWORD = "zebra"
@@ -40,6 +42,12 @@ enable password {ENABLE_PASSWORD}
 !
 route-map TAG permit 10
  set community {Prefixes.COMMUNITY}
+!
+route-map SICK permit 10
+ set community {Prefixes.SICK}
+!
+route-map DRAIN permit 10
+ set community {Prefixes.DRAIN}
 !
 router bgp 65001
  bgp router-id 10.53.0.1
@@ -163,7 +171,7 @@ class Lab:
         """As it was built, whatever a test has left behind."""
         self.dns.repair()
         self.other_dns.repair()
-        for leftover in ("state.json", "lock", "control.sock"):
+        for leftover in ("state.json", "history.jsonl", "lock", "control.sock"):
             (self.directory / leftover).unlink(missing_ok=True)
         self.bgpd.thaw()
         if not self.bgpd.running():
@@ -209,6 +217,7 @@ class Lab:
             _toml(key, value)
             for key, value in {
                 "state_file": self.directory / "state.json",
+                "history_file": self.directory / "history.jsonl",
                 "control_socket": self.directory / "control.sock",
                 "lock_file": self.directory / "lock",
                 **(top or {}),
@@ -257,8 +266,13 @@ class Lab:
 def _toml(key, value):
     if isinstance(value, (list, tuple)):
         return f"{key} = [{', '.join(_quoted(x) for x in value)}]\n"
+    if isinstance(value, bool):
+        return f"{key} = {str(value).lower()}\n"
     if isinstance(value, (int, float)):
         return f"{key} = {value}\n"
+    if isinstance(value, dict):
+        inside = ", ".join(_toml(k, v).strip() for k, v in value.items())
+        return f"{key} = {{ {inside} }}\n"
     return f"{key} = {_quoted(value)}\n"
 
 
