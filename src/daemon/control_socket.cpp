@@ -1,6 +1,7 @@
 #include "daemon/control_socket.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
@@ -13,6 +14,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <cerrno>
 #include <cstring>
 #include <system_error>
 #include <utility>
@@ -89,6 +91,13 @@ ControlServer::~ControlServer() {
   acceptor_.close(error);
   std::error_code ignored;
   std::filesystem::remove(path_, ignored);
+}
+
+core::Result<void> ControlServer::give_to(gid_t group) const {
+  if (::chown(path_.c_str(), static_cast<uid_t>(-1), group) == 0) return {};
+  return std::unexpected(core::Error{"give the control socket " + path_.string() + " to its group",
+                                     std::strerror(errno),
+                                     "withdrawd must be a member of that group, or root"});
 }
 
 void ControlServer::accept() {

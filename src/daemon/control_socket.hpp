@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -25,6 +27,9 @@ class ControlServer {
   static core::Result<std::unique_ptr<ControlServer>> open(boost::asio::any_io_executor executor,
                                                            const std::filesystem::path& path,
                                                            Answer answer);
+  /// Gives the socket to a group, whose members may then connect.
+  core::Result<void> give_to(gid_t group) const;
+
   /// Removes the socket file.
   ~ControlServer();
   ControlServer(const ControlServer&) = delete;

@@ -1,7 +1,9 @@
 #include "daemon/session.hpp"
 
 #include <fmt/format.h>
+#include <grp.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +25,7 @@
 #include "daemon/requests.hpp"
 #include "daemon/state_file.hpp"
 #include "process/bgpd_process.hpp"
+#include "vty/socket_transport.hpp"
 
 namespace withdrawd::daemon {
 namespace asio = boost::asio;
@@ -149,6 +152,7 @@ class Session {
                             [this](std::string_view request) { return answer(request); });
     if (control) {
       control_ = std::move(*control);
+      share_control();
     } else {
       tell(Severity::warning, control.error().text());
     }
@@ -161,6 +165,26 @@ class Session {
     tell(Severity::info,
          fmt::format("withdrawd {} (pid {}) begins: {}", plan_.mode, ::getpid(), summary()));
     engine_->start();
+  }
+
+  /// Whoever may type into bgpd may also ask withdrawd.
+  void share_control() {
+    if (!config_.control_group.empty()) {
+      const group* named = ::getgrnam(config_.control_group.c_str());
+      const auto given = named ? control_->give_to(named->gr_gid)
+                               : std::unexpected(core::Error{
+                                     "give the control socket to group " + config_.control_group,
+                                     "there is no such group", "correct control_group"});
+      if (!given) tell(Severity::warning, given.error().text());
+      return;
+    }
+    struct stat found;
+    for (const std::string& place : vty::socket_places(config_.access)) {
+      if (::stat(place.c_str(), &found) != 0) continue;
+      // Without the right to, members of that group ask bgpd itself.
+      static_cast<void>(control_->give_to(found.st_gid));
+      return;
+    }
   }
 
   std::string summary() const {

@@ -114,20 +114,22 @@ struct SocketTransport::Connection {
   std::array<char, std::size_t{64} * 1024> buffer{};
 };
 
+std::vector<std::string> socket_places(const core::BgpdAccess& access) {
+  if (!access.socket.empty()) return {access.socket.string()};
+  std::vector<std::string> places;
+  for (const auto* directory : run_directories) {
+    places.push_back(fmt::format("{}/bgpd.vty", directory));
+  }
+  return places;
+}
+
 SocketTransport::SocketTransport(asio::any_io_executor executor, const core::BgpdAccess& access,
                                  std::function<void()> connection_lost)
     : executor_(std::move(executor)),
+      places_(socket_places(access)),
       configured_(!access.socket.empty()),
       timeout_(access.socket_timeout),
-      connection_lost_(std::move(connection_lost)) {
-  if (configured_) {
-    places_.push_back(access.socket.string());
-  } else {
-    for (const auto* directory : run_directories) {
-      places_.push_back(fmt::format("{}/bgpd.vty", directory));
-    }
-  }
-}
+      connection_lost_(std::move(connection_lost)) {}
 
 SocketTransport::~SocketTransport() {
   close();

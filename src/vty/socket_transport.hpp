@@ -12,6 +12,12 @@
 
 namespace withdrawd::vty {
 
+/// Where bgpd's own socket may be: the configured place, or every one there is by default.
+std::vector<std::string> socket_places(const core::BgpdAccess& access);
+
+/// Where bgpd's own socket may be: the configured place, or every one there is by default.
+std::vector<std::string> socket_places(const core::BgpdAccess& access);
+
 /// vtysh's own socket, `bgpd.vty`: kept open, with a watch on it while nothing is asked, so that
 /// the end of bgpd is known at once. Commands are written ahead of their answers.
 class SocketTransport : public Transport {

@@ -33,6 +33,16 @@ core::Memory full_memory() {
   memory.options.emplace(core::PrefixKey{"anycast", core::Prefix::parse("192.0.2.0/24").value()},
                          backdoor);
   memory.fallback = {true, 3};
+  using std::chrono::minutes;
+  memory.health_since["resolver"] = noon.steady - minutes(7);
+  const core::PrefixKey plain{"anycast", core::Prefix::parse("192.0.2.0/24").value()};
+  const core::PrefixKey other{"b", core::Prefix::parse("2001:db8::/32").value()};
+  memory.policy.drains[plain] = {"alice", "new \"kernel\"", noon.steady - minutes(3), {}};
+  memory.policy.drains[other] = {"bob", "", noon.steady, noon.steady + minutes(30)};
+  memory.policy.switched[other] = noon.steady - minutes(2);
+  memory.policy.flaps[plain] = {2345.5, noon.steady - minutes(1), true};
+  memory.policy.since[plain] = {core::Desired::withdrawn, noon.steady - minutes(3)};
+  memory.policy.since[other] = {core::Desired::degraded, noon.steady - minutes(9)};
   return memory;
 }
 
@@ -59,6 +69,41 @@ TEST_CASE("counts from a clock that went back are forgotten") {
       daemon::parse_state(daemon::state_text(full_memory(), noon), after(-std::chrono::hours(1)));
   REQUIRE(back);
   CHECK(back->checks.empty());
+}
+
+TEST_CASE("what a wall clock that was put back makes of the past is not the future") {
+  const auto back =
+      daemon::parse_state(daemon::state_text(full_memory(), noon),
+                          StateFile::Moment{noon.wall - std::chrono::hours(9000), noon.steady});
+  REQUIRE(back);
+  for (const auto& [key, flaps] : back->policy.flaps) CHECK(flaps.at <= noon.steady);
+  for (const auto& [key, since] : back->policy.switched) CHECK(since <= noon.steady);
+  for (const auto& [key, since] : back->policy.since) CHECK(since.since <= noon.steady);
+  for (const auto& [key, drain] : back->policy.drains) CHECK(drain.since <= noon.steady);
+}
+
+TEST_CASE("of drains and damping what makes no sense is left out, and the rest is taken") {
+  const auto back = daemon::parse_state(
+      R"({"version":1,"saved":1764000000,
+          "drains":[{"rule":"r","prefix":"192.0.2.0/24","who":"a\nb","why":7,"since":"x"},
+                    {"rule":"r","prefix":"192.0.2.0/25","until":"tomorrow"},
+                    {"rule":"r","prefix":"192.0.2.128/25","until":9223372036854775807}],
+          "flaps":[{"rule":"r","prefix":"192.0.2.0/24","penalty":-5,"at":1},
+                   {"rule":"r","prefix":"192.0.2.0/24","penalty":1e300,"at":1},
+                   {"rule":"r","prefix":"192.0.2.0/24","penalty":"many","at":1},
+                   {"rule":"r","prefix":"192.0.2.0/24","penalty":500}],
+          "desired":[{"rule":"r","prefix":"192.0.2.0/24","desired":"gone","since":1}, 3],
+          "switched":{}})",
+      noon);
+  REQUIRE(back);
+  REQUIRE(back->policy.drains.size() == 1);
+  const core::Drain& drain = back->policy.drains.begin()->second;
+  CHECK(drain.who == "a\\x0ab");
+  CHECK(drain.why.empty());
+  CHECK(drain.since == noon.steady);
+  CHECK(back->policy.flaps.empty());
+  CHECK(back->policy.since.empty());
+  CHECK(back->policy.switched.empty());
 }
 
 TEST_CASE("a missing state file is an empty memory, without a word") {
