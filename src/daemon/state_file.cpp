@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cerrno>
 #include <cstring>
@@ -66,6 +67,12 @@ std::string_view text_in(const json::object& parent, std::string_view key) {
 }
 
 using std::chrono::milliseconds;
+
+/// Text that was made printable before it was written, unless somebody else wrote it.
+std::string written_text(std::string_view text, std::size_t longest) {
+  const bool printable = std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; });
+  return printable && text.size() <= longest ? std::string(text) : core::printable(text, longest);
+}
 
 /// Farther away than this no moment is taken for one.
 constexpr milliseconds lifetime = std::chrono::hours(24 * 365 * 30);
@@ -162,8 +169,8 @@ core::Policy::Memory read_policy(const json::object& state, const StateFile::Mom
     const auto until = time_in(entry, "until", now);
     if (entry.contains("until") && !until) return;
     policy.drains.emplace(std::move(key),
-                          core::Drain{core::printable(text_in(entry, "who"), 100),
-                                      core::printable(text_in(entry, "why"), 200),
+                          core::Drain{written_text(text_in(entry, "who"), 100),
+                                      written_text(text_in(entry, "why"), 300),
                                       past_in(entry, "since", now).value_or(now.steady), until});
   });
   each_in(state, "switched", [&](core::PrefixKey key, const json::object& entry) {

@@ -37,7 +37,7 @@ core::Memory full_memory() {
   memory.health_since["resolver"] = noon.steady - minutes(7);
   const core::PrefixKey plain{"anycast", core::Prefix::parse("192.0.2.0/24").value()};
   const core::PrefixKey other{"b", core::Prefix::parse("2001:db8::/32").value()};
-  memory.policy.drains[plain] = {"alice", "new \"kernel\"", noon.steady - minutes(3), {}};
+  memory.policy.drains[plain] = {"alice", "new \"kernel\" \\x1b[31m", noon.steady - minutes(3), {}};
   memory.policy.drains[other] = {"bob", "", noon.steady, noon.steady + minutes(30)};
   memory.policy.switched[other] = noon.steady - minutes(2);
   memory.policy.flaps[plain] = {2345.5, noon.steady - minutes(1), true};

@@ -1,5 +1,6 @@
 """What a prefix should be besides what its checks say: degraded, drained, damped, kept."""
 
+import contextlib
 import json
 import time
 
@@ -320,3 +321,34 @@ checks = ["other"]
             lambda: lab.bgpd.command("show running-config") == before,
             within=10,
         )
+
+
+def test_a_plain_member_of_the_vty_group_may_look_and_drain(lab):
+    configuration = lab.write(lab.configuration(transports=["socket"]))
+    for daemon in (True, False):
+        lab.restore()
+        with contextlib.ExitStack() as stack:
+            if daemon:
+                withdrawd = stack.enter_context(lab.withdrawd("run", "-c", configuration))
+                withdrawd.wait_for_health("resolver", "up")
+            code, text = lab.start_as_member("status", "-c", configuration)
+            assert code == 0, text
+            assert f"{Prefixes.TAGGED}   announced" in text
+            assert max(map(len, text.splitlines())) <= 80
+            code, text = lab.start_as_member("status", "-c", configuration, "--json")
+            assert code == 0, text
+            seen = json.loads(text)
+            assert seen["source"] == ("daemon" if daemon else "own look")
+            assert [prefix["advertised_to"] for prefix in seen["prefixes"]] == [1, 1, 1, 1]
+            code, text = lab.start_as_member("plan", "-c", configuration)
+            assert (code, text) == (0, "")
+            code, text = lab.start_as_member("check", "-c", configuration)
+            assert code == 0, text
+            code, text = lab.start_as_member("drain", "-c", configuration, Prefixes.PLAIN)
+            if daemon:
+                assert code == 0, text
+                assert "drained by nobody" in withdrawd.wait_for_line("drained by").message
+            else:
+                # The state file is withdrawd's.
+                assert code == 2
+                assert "lock" in text

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -255,6 +256,21 @@ class Lab:
             yield program
         finally:
             program.close()
+
+    def start_as_member(self, *arguments, within=60):
+        """The same as a user who is a member of bgpd's vty group and nothing else."""
+        copy = self.directory / "withdrawd"
+        if not copy.exists():
+            shutil.copy(self.program, copy)
+        done = subprocess.run(
+            self.place.enter(
+                "setpriv", "--reuid=nobody", "--regid=nogroup", "--groups=frrvty", "--no-new-privs",
+                copy, *map(str, arguments),
+            ),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            timeout=within,
+        )
+        return done.returncode, done.stdout
 
     def start(self, *arguments, within=60):
         """A short run of withdrawd, to its end: (exit status, what it printed)."""
