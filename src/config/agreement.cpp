@@ -112,12 +112,53 @@ void agree_on_serial(ReadSection<CheckDraft>& check, Complaints& complaints) {
   }
 }
 
+/// What has signatures that can be validated, and where that begins.
+std::string what_hinders_validation(const core::DnsQuestion& question, const core::Dnssec& dnssec) {
+  if (question.klass != core::DnsClass::in) return "is for the class \"IN\" only";
+  if (question.type.text() == "RRSIG") return "cannot be had with the qtype \"RRSIG\"";
+  const auto rcode = question.expect.rcode;
+  if (rcode != core::Rcode::noerror && rcode != core::Rcode::nxdomain)
+    return "is for the rcodes \"NOERROR\" and \"NXDOMAIN\" only: other answers are not signed";
+  if (dnssec.anchors.empty())
+    return "needs a \"trust_anchor\", such as [\"example. DS 12345 13 2 0123...\"], or a file";
+  const bool covered = std::ranges::any_of(dnssec.anchors, [&](const auto& anchor) {
+    return core::is_in_zone(question.name, anchor.zone);
+  });
+  if (!covered)
+    return fmt::format("needs a \"trust_anchor\" at {} or above it; there is one for {}",
+                       question.name, dnssec.anchors.front().zone);
+  return "";
+}
+
+void agree_on_validation(ReadSection<CheckDraft>& check, Complaints& complaints) {
+  auto& draft = check.draft;
+  if (!draft.validate) {
+    for (const auto* key : {"trust_anchor", "signature_margin"}) {
+      if (!check.given.contains(key)) continue;
+      complaints.error(check.where(key),
+                       fmt::format("\"{}\" in [check.{}] is of no use without dnssec = "
+                                   "\"validate\"",
+                                   key, check.name));
+    }
+    return;
+  }
+  // An anchor that could not be read has been complained of.
+  const bool unread = check.given.contains("trust_anchor") && draft.dnssec.anchors.empty();
+  const auto hindrance = what_hinders_validation(draft.question, draft.dnssec);
+  if (!hindrance.empty() && !unread)
+    complaints.error(check.where("dnssec"),
+                     fmt::format("\"dnssec\" in [check.{}] {}", check.name, hindrance));
+  draft.edns.dnssec_ok = true;
+  draft.question.dnssec = std::move(draft.dnssec);
+}
+
 void agree_on_question(ReadSection<CheckDraft>& check, Complaints& complaints) {
   auto& question = check.draft.question;
   agree_on_expected(check, "expect_any", question.type, question.expect.any, complaints);
   agree_on_expected(check, "expect_all", question.type, question.expect.all, complaints);
   agree_on_rcode(check, complaints);
   agree_on_serial(check, complaints);
+  agree_on_validation(check, complaints);
   const auto& edns = check.draft.edns;
   if (check.has("edns_size") || edns.nsid || edns.dnssec_ok) question.edns = edns;
   if (question.source && question.source->family() != question.server.address.family()) {

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <system_error>
 
 #include "config/byte_size.hpp"
 #include "config/duration.hpp"
@@ -35,6 +39,7 @@ constexpr std::array<Word<core::Rcode>, 6> rcodes{{{"NOERROR", core::Rcode::noer
                                                    {"REFUSED", core::Rcode::refused}}};
 enum class Flag : std::uint8_t { aa, ad };
 constexpr std::array<Word<Flag>, 2> flags{{{"aa", Flag::aa}, {"ad", Flag::ad}}};
+constexpr std::array<Word<bool>, 2> validations{{{"off", false}, {"validate", true}}};
 constexpr std::array<Word<CheckType>, 4> check_types{{{"dns", CheckType::dns},
                                                       {"exec", CheckType::exec},
                                                       {"address", CheckType::address},
@@ -188,6 +193,40 @@ void store_flags(const Value& value, CheckDraft& draft) {
     if (flag == Flag::aa) draft.question.expect.authoritative = true;
     if (flag == Flag::ad) draft.question.expect.authenticated = true;
   }
+}
+
+void store_anchors(const Value& value, std::string_view text, CheckDraft& draft) {
+  auto anchors = core::parse_trust_anchors(text);
+  if (!anchors) return value.refuse(anchors.error());
+  for (auto& anchor : *anchors) draft.dnssec.anchors.push_back(std::move(anchor));
+}
+
+/// The file is read with the configuration, so that one that vanishes later, or is half written at
+/// some moment, takes no prefix down.
+void store_trust_anchor(const Value& value, CheckDraft& draft) {
+  if (value.is_array()) {
+    const auto elements = value.elements("an array of DS or DNSKEY records");
+    if (!elements) return;
+    for (const auto& element : *elements) {
+      const auto text = element.string("a DS or DNSKEY record");
+      if (text) store_anchors(element, *text, draft);
+    }
+    return;
+  }
+  constexpr std::size_t longest = 65536;
+  const auto file = value.file();
+  if (!file) return;
+  std::error_code failed;
+  const bool is_regular = std::filesystem::is_regular_file(*file, failed);
+  if (failed) return value.complain(", which cannot be read: " + failed.message());
+  if (!is_regular) return value.complain(", which is not a file");
+  std::ifstream stream(*file);
+  std::string text(longest + 1, '\0');
+  if (stream) stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!stream.eof())
+    return value.complain(stream ? ", which is too long" : ", which cannot be read");
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  store_anchors(value, text, draft);
 }
 
 void store_settle(const Value& value, ConfigDraft& draft) {
@@ -492,7 +531,7 @@ const Section<CheckDraft>& check_section() {
            [](const V& v, D& d) { put(d.edns.size, v.integer(512, 4096)); }, CheckType::dns},
           {"nsid", "boolean", "false", "ask which server it is (RFC 5001), and show it",
            [](const V& v, D& d) { put(d.edns.nsid, v.boolean()); }, CheckType::dns},
-          {"dnssec_ok", "boolean", "false", "ask for signatures, too (they are not validated)",
+          {"dnssec_ok", "boolean", "false", "ask for signatures, too (validating is dnssec's)",
            [](const V& v, D& d) { put(d.edns.dnssec_ok, v.boolean()); }, CheckType::dns},
           {"source", "address", "whichever the route says", "the address to ask from",
            [](const V& v, D& d) {
@@ -541,6 +580,18 @@ const Section<CheckDraft>& check_section() {
           {"serial_lag", "integer, 0 to 2147483647", "0",
            "how far behind it the serial may be (RFC 1982)",
            [](const V& v, D& d) { put(d.serial_lag, v.integer(0, 2147483647)); }, CheckType::dns},
+          {"dnssec", "\"off\" or \"validate\"", "\"off\"",
+           "validate: the answer must be signed, with a chain of keys from trust_anchor, for which "
+           "the same server is asked; a negative one must be proven",
+           [](const V& v, D& d) { put(d.validate, v.one_of(validations)); }, CheckType::dns},
+          {"trust_anchor", "file, or array of strings", "none",
+           "DS or DNSKEY records as in a zone file (unbound's root.key), read with the "
+           "configuration, of the zone itself or one above; a server that is no resolver has "
+           "its own zones only, so then of the zone itself",
+           store_trust_anchor, CheckType::dns},
+          {"signature_margin", "duration", "none",
+           "signatures that expire sooner than this are an error already",
+           [](const V& v, D& d) { put(d.dnssec.margin, v.duration()); }, CheckType::dns},
           {"command", "array of strings", required,
            "the program, and its arguments; exit status 0 is ok; no shell", store_check_command,
            CheckType::exec},

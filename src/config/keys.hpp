@@ -57,6 +57,8 @@ struct CheckDraft {
   core::Edns edns;
   std::optional<core::Endpoint> serial_from;
   std::uint32_t serial_lag = 0;
+  bool validate = false;
+  core::Dnssec dnssec;
   core::ExecCheck exec;
   core::AddressCheck address{.address = core::Address(core::Family::ipv4, {}), .interface = ""};
   core::FileCheck file;

@@ -92,6 +92,7 @@ class Value {
   /// What an inline table has under `key`, which must be all that it has.
   std::optional<Value> only_member(std::string_view key, std::string_view expected) const;
 
+  bool is_array() const { return node_->is_array(); }
   /// The elements of an array that has at least one; `expected` describes the array.
   std::optional<std::vector<Value>> elements(std::string_view expected) const;
 

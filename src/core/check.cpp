@@ -42,6 +42,7 @@ Result<std::string> parse_domain_name(std::string_view text) {
                                  "labels of 1 to 63 letters, digits, \"-\" and \"_\", separated by "
                                  "dots, 253 bytes together"});
   };
+  if (text == ".") return std::string(text);
   auto rest = text.ends_with('.') ? text.substr(0, text.size() - 1) : text;
   if (rest.empty()) return refused(text.empty() ? "it is empty" : "it has an empty label");
   if (rest.size() > 253) return refused(fmt::format("it has {} bytes", rest.size()));

@@ -12,6 +12,7 @@
 #include "core/error.hpp"
 #include "core/record_type.hpp"
 #include "core/time.hpp"
+#include "core/trust_anchor.hpp"
 
 namespace withdrawd::core {
 
@@ -25,7 +26,7 @@ enum class DnsTransport : std::uint8_t {
 std::string_view name(DnsTransport transport);
 
 /// A domain name that can be asked for: labels of 1 to 63 letters, digits, hyphens and underscores,
-/// 253 bytes at most; a trailing dot is kept.
+/// 253 bytes at most; a trailing dot is kept. "." is the root.
 Result<std::string> parse_domain_name(std::string_view text);
 
 enum class DnsClass : std::uint16_t { in = 1, chaos = 3 };
@@ -68,6 +69,12 @@ struct SerialReference {
   std::uint32_t lag = 0;  ///< how far behind is still good
 };
 
+/// Answers must be signed, by keys that a trust anchor vouches for (RFC 4035).
+struct Dnssec {
+  std::vector<TrustAnchor> anchors;  ///< at least one, at or above the name asked for
+  Duration margin{};                 ///< signatures that end sooner than this are no longer good
+};
+
 /// One question for one DNS server.
 struct DnsQuestion {
   Endpoint server;
@@ -82,6 +89,7 @@ struct DnsQuestion {
   std::optional<Address> source;  ///< of the server's family
   std::string interface;          ///< empty: whichever the route says
   std::optional<SerialReference> serial_from;
+  std::optional<Dnssec> dnssec;  ///< where answers are validated; `edns` asks for signatures then
 
   /// "127.0.0.1:53, A www.test.com", "127.0.0.1:53, CH TXT hostname.bind"
   std::string text() const;

@@ -19,10 +19,12 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
+#include <ctime>
 #include <exception>
 #include <list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <system_error>
 #include <utility>
 #include <variant>
@@ -30,6 +32,8 @@
 
 #include "dns/message.hpp"
 #include "dns/schedule.hpp"
+#include "dns/validation.hpp"
+#include "dns/wire.hpp"
 
 namespace withdrawd::dns {
 namespace {
@@ -81,8 +85,11 @@ std::string failure_text(const error_code& error) {
 /// the tries; a try outlives the asking by a turn of the event loop, and sees that it is over.
 class Asking {
  public:
-  Asking(const asio::any_io_executor& executor, const core::DnsQuestion& asked, Question question)
-      : question_(std::move(question)),
+  Asking(const asio::any_io_executor& executor, const core::DnsQuestion& asked, Question question,
+         bool wants_account)
+      : wants_account_(wants_account),
+        keeps_message_(asked.dnssec.has_value()),
+        question_(std::move(question)),
         schedule_(Clock::now(), asked.timeout, asked.tries),
         wake_(executor),
         timeout_(asked.timeout),
@@ -97,7 +104,6 @@ class Asking {
   Schedule& schedule() { return schedule_; }
   asio::steady_timer& wake() { return wake_; }
   DnsTransport transport() const { return transport_; }
-  const core::DnsExpectations& expect() const { return expect_; }
   bool over() const { return closed_ || outcome_; }
   const std::optional<core::Outcome>& outcome() const { return outcome_; }
 
@@ -114,6 +120,24 @@ class Asking {
 
   /// The serial of the SOA record, where that was asked for and is ok.
   const std::optional<std::uint32_t>& serial() const { return serial_; }
+
+  /// The answer itself, where it is to be validated.
+  std::vector<std::uint8_t>& message() { return message_; }
+  std::optional<core::Account>& account() { return account_; }
+
+  /// What a try has received, judged. A verdict settles the matter.
+  Judgement judged(std::span<const std::uint8_t> message, std::uint16_t id) {
+    std::optional<core::Account> account;
+    if (wants_account_) account.emplace();
+    auto judgement = judge(message, id, question_, expect_, account ? &*account : nullptr);
+    if (const auto* verdict = std::get_if<Verdict>(&judgement); verdict && !over()) {
+      if (keeps_message_) message_.assign(message.begin(), message.end());
+      if (account) account->facts.insert(account->facts.begin(), {"transport", transport_text()});
+      account_ = std::move(account);
+      settle(*verdict);
+    }
+    return judgement;
+  }
 
   /// Has the socket send from where the operator wants; if it cannot, that settles the matter.
   template <class Socket>
@@ -203,6 +227,11 @@ class Asking {
     }
   }
 
+  std::string transport_text() const {
+    if (turned_to_tcp_) return "TCP, after a truncated answer over UDP";
+    return transport_ == DnsTransport::tcp ? "TCP" : "UDP";
+  }
+
   std::string over_tcp_text() const {
     return turned_to_tcp_ ? " (over TCP, after a truncated answer)" : "";
   }
@@ -221,6 +250,10 @@ class Asking {
                     : fmt::format(" ({} answer{} ignored: {})", sum, sum == 1 ? "" : "s", reasons);
   }
 
+  bool wants_account_;
+  bool keeps_message_;
+  std::vector<std::uint8_t> message_;
+  std::optional<core::Account> account_;
   Question question_;
   Schedule schedule_;
   asio::steady_timer wake_;
@@ -285,9 +318,8 @@ asio::awaitable<void> try_udp(std::shared_ptr<Asking> asking) {
   while (!asking->over()) {
     const auto [failure, size] = co_await socket.async_receive(asio::buffer(answer), as_result);
     if (failure) co_return asking->fail(failure, udp_used);
-    const auto judgement =
-        judge(std::span(answer).first(size), query->id, asking->question(), asking->expect());
-    if (const auto* verdict = std::get_if<Verdict>(&judgement)) co_return asking->settle(*verdict);
+    const auto judgement = asking->judged(std::span(answer).first(size), query->id);
+    if (std::holds_alternative<Verdict>(judgement)) co_return;
     if (std::holds_alternative<Truncated>(judgement)) co_return asking->turn_to_tcp();
     asking->ignore(std::get<Ignored>(judgement));
   }
@@ -334,8 +366,8 @@ asio::awaitable<void> try_tcp(std::shared_ptr<Asking> asking) {
         co_await asio::async_read(socket, asio::buffer(answer), as_result);
     if (answer_failed) co_return fail_connected(*asking, answer_failed);
 
-    const auto judgement = judge(answer, query->id, asking->question(), asking->expect());
-    if (const auto* verdict = std::get_if<Verdict>(&judgement)) co_return asking->settle(*verdict);
+    const auto judgement = asking->judged(answer, query->id);
+    if (std::holds_alternative<Verdict>(judgement)) co_return;
     if (std::holds_alternative<Truncated>(judgement)) co_return asking->fail("truncated over TCP");
     const auto why = std::get<Ignored>(judgement);
     // Nobody else can have written it.
@@ -374,13 +406,18 @@ class Closer {
 struct Reply {
   core::Outcome outcome;
   std::optional<std::uint32_t> serial{};
+  std::vector<std::uint8_t> message{};     ///< where it is to be validated
+  std::optional<core::Account> account{};  ///< where one is wanted
 };
 
 asio::awaitable<Reply> carry_out(std::shared_ptr<Asking> asking) {
   const Closer closer(asking);
   const auto cancellation = co_await asio::this_coro::cancellation_state;
   for (;;) {
-    if (const auto& outcome = asking->outcome()) co_return Reply{*outcome, asking->serial()};
+    if (const auto& outcome = asking->outcome()) {
+      co_return Reply{*outcome, asking->serial(), std::move(asking->message()),
+                      std::move(asking->account())};
+    }
     const auto now = Clock::now();
     if (now >= asking->schedule().deadline()) {
       asking->give_up();
@@ -395,76 +432,200 @@ asio::awaitable<Reply> carry_out(std::shared_ptr<Asking> asking) {
   }
 }
 
-asio::awaitable<Reply> ask_once(core::DnsQuestion question) {
-  auto valid = Question::from(question);
-  if (!valid) co_return Reply{{OutcomeKind::error, {}, valid.error().text()}};
+asio::awaitable<Reply> ask_once(core::DnsQuestion question, Question wire, bool wants_account) {
   const auto executor = co_await asio::this_coro::executor;
-  auto asking = std::make_shared<Asking>(executor, question, std::move(*valid));
+  auto asking = std::make_shared<Asking>(executor, question, std::move(wire), wants_account);
   auto reply = co_await carry_out(asking);
   co_return reply;
 }
 
-/// What is left of a question's time for a second exchange; never nothing.
-core::Duration rest_of(core::Duration timeout, core::Time begun) {
-  return std::max<core::Duration>(timeout - (Clock::now() - begun), std::chrono::milliseconds(1));
+asio::awaitable<Reply> ask_once(core::DnsQuestion question, bool wants_account) {
+  auto valid = Question::from(question);
+  if (!valid) co_return Reply{{OutcomeKind::error, {}, valid.error().text()}};
+  auto asking = ask_once(std::move(question), std::move(*valid), wants_account);
+  auto reply = co_await std::move(asking);
+  co_return reply;
 }
 
-/// Over one transport, or over both in turn. The latency is that of the slower one.
-asio::awaitable<Reply> ask_each(core::DnsQuestion question, core::Time begun) {
-  const bool both = question.transport == DnsTransport::both;
-  if (both) question.transport = DnsTransport::udp;
-  auto first = co_await ask_once(question);
-  if (!both) co_return first;
-  if (!first.outcome.healthy()) {
-    first.outcome.detail += " (over UDP)";
-    co_return first;
+/// One question with all that is wanted of its answer.
+class Examination {
+ public:
+  Examination(core::DnsQuestion question, core::Account* account)
+      : question_(std::move(question)), account_(account) {
+    if (question_.dnssec) {
+      const auto wire = Question::from(question_);
+      if (wire)
+        validation_.emplace(*question_.dnssec, wire->name(), wire->type(), std::time(nullptr));
+    }
   }
-  question.transport = DnsTransport::tcp;
-  question.timeout = rest_of(question.timeout, begun);
-  auto second = co_await ask_once(question);
-  if (!second.outcome.healthy()) second.outcome.detail += " (over TCP)";
-  second.outcome.latency = std::max(first.outcome.latency, second.outcome.latency);
-  co_return second;
-}
 
-/// Holds the serial against that of the other server. That one being out of reach is no fault of
-/// the server that was asked, which goes on answering users: it is only mentioned.
-asio::awaitable<void> compare_serial(Reply& reply, core::DnsQuestion question, core::Time begun) {
-  const auto from = *question.serial_from;
-  core::DnsQuestion other{.server = from.server, .name = question.name};
-  other.type = question.type;
-  other.klass = question.klass;
-  other.tries = question.tries;
-  other.timeout = rest_of(question.timeout, begun);
-  const auto reference = co_await ask_once(std::move(other));
-  auto& outcome = reply.outcome;
-  if (!reply.serial || !reference.serial) {
-    outcome.detail +=
-        fmt::format(", not compared with {}: {}", from.server.text(), reference.outcome.detail);
-    co_return;
+  asio::awaitable<core::Outcome> carry_out() {
+    auto examining = examine_each();
+    co_await std::move(examining);
+    if (reply_.outcome.healthy() || account_ != nullptr) examine_latency();
+    if (reply_.outcome.healthy() && question_.serial_from) {
+      auto comparing = compare_serial();
+      co_await std::move(comparing);
+    }
+    if (account_ != nullptr && validation_) account_->chain = validation_->steps();
+    co_return std::move(reply_.outcome);
   }
-  auto verdict = compare_serials(*reply.serial, *reference.serial, from);
-  if (verdict.kind == OutcomeKind::ok) co_return;
-  outcome.kind = verdict.kind;
-  outcome.detail = std::move(verdict.detail);
-}
+
+ private:
+  /// Over one transport, or over both in turn. The latency is that of the slower one.
+  asio::awaitable<void> examine_each() {
+    if (question_.transport != DnsTransport::both) {
+      auto examining = examine(question_.transport, "");
+      co_await std::move(examining);
+      co_return;
+    }
+    auto first = examine(DnsTransport::udp, " over UDP");
+    co_await std::move(first);
+    if (!reply_.outcome.healthy()) {
+      reply_.outcome.detail += " (over UDP)";
+      co_return;
+    }
+    const auto latency = reply_.outcome.latency;
+    auto second = examine(DnsTransport::tcp, " over TCP");
+    co_await std::move(second);
+    if (!reply_.outcome.healthy()) reply_.outcome.detail += " (over TCP)";
+    reply_.outcome.latency = std::max(latency, reply_.outcome.latency);
+  }
+
+  asio::awaitable<void> examine(DnsTransport transport, std::string_view over) {
+    auto question = question_;
+    question.transport = transport;
+    if (!over.empty()) question.timeout = rest();  // else it is all there is, to the nanosecond
+    auto asking = ask_once(std::move(question), account_ != nullptr);
+    reply_ = co_await std::move(asking);
+    add_account(over);
+    if (!reply_.outcome.healthy() || !validation_) co_return;
+    auto validating = validate(transport);
+    co_await std::move(validating);
+    if (account_ != nullptr) {
+      account_->expectations.push_back(
+          {fmt::format("signed, up to the trust anchor{}", over), reply_.outcome.healthy(),
+           reply_.outcome.healthy() ? "validated" : reply_.outcome.detail});
+    }
+  }
+
+  void add_account(std::string_view over) {
+    if (account_ == nullptr) return;
+    if (!reply_.account) {
+      account_->expectations.push_back(
+          {fmt::format("an answer{}", over), false, reply_.outcome.detail});
+      return;
+    }
+    auto& seen = *reply_.account;
+    if (seen.expectations.empty())
+      seen.expectations.push_back({"an answer that can be read", false, reply_.outcome.detail});
+    for (auto& step : seen.expectations) {
+      step.what += over;
+      account_->expectations.push_back(std::move(step));
+    }
+    for (auto& fact : seen.facts) account_->facts.push_back(std::move(fact));
+    account_->answers = std::move(seen.answers);
+  }
+
+  /// Asks the same server for the keys that it takes. They are asked for each time: whether they
+  /// are still there and still signed is part of what users need.
+  asio::awaitable<void> validate(DnsTransport transport) {
+    validation_->judge(reply_.message);
+    auto question = question_;
+    question.transport = transport;
+    question.expect = {};
+    question.expect.min_answers = 0;
+    for (;;) {
+      const auto needed = validation_->next();
+      if (!needed) break;
+      question.timeout = rest();
+      auto wire = Question::signed_records(needed->name, needed->type,
+                                           question.edns.value_or(core::Edns{.dnssec_ok = true}));
+      auto asking = ask_once(question, std::move(wire), false);
+      const auto answer = co_await std::move(asking);
+      if (!answer.outcome.healthy()) {
+        reply_.outcome.kind =
+            answer.outcome.kind == OutcomeKind::timeout ? OutcomeKind::timeout : OutcomeKind::error;
+        reply_.outcome.detail = fmt::format("cannot validate: {} {}: {}", type_text(needed->type),
+                                            name_text(needed->name), answer.outcome.detail);
+        co_return;
+      }
+      validation_->take(*needed, answer.message);
+    }
+    if (validation_->wrong().empty()) co_return;
+    reply_.outcome.kind = OutcomeKind::error;
+    reply_.outcome.detail = validation_->wrong();
+  }
+
+  void examine_latency() {
+    const auto& longest = question_.expect.max_latency;
+    auto& outcome = reply_.outcome;
+    // Without an answer there is no latency, but what has been waited for it.
+    if (!longest || (!outcome.healthy() && !reply_.account)) return;
+    const bool fast = outcome.latency <= *longest;
+    if (account_ != nullptr) {
+      account_->expectations.push_back(
+          {"within " + core::describe(*longest), fast, core::describe(outcome.latency)});
+    }
+    if (fast || !outcome.healthy()) return;
+    outcome.kind = OutcomeKind::error;
+    outcome.detail = fmt::format("expected an answer within {}", core::describe(*longest));
+  }
+
+  /// Holds the serial against that of the other server. That one being out of reach is no fault of
+  /// the server that was asked, which goes on answering users: it is only mentioned.
+  asio::awaitable<void> compare_serial() {
+    const auto from = *question_.serial_from;
+    core::DnsQuestion other{.server = from.server, .name = question_.name};
+    other.type = question_.type;
+    other.klass = question_.klass;
+    other.tries = question_.tries;
+    other.timeout = rest();
+    auto asking = ask_once(std::move(other), false);
+    const auto reference = co_await std::move(asking);
+    auto& outcome = reply_.outcome;
+    const auto what = [&] {
+      return fmt::format("serial no more than {} behind {}", from.lag, from.server.text());
+    };
+    if (!reply_.serial || !reference.serial) {
+      outcome.detail +=
+          fmt::format(", not compared with {}: {}", from.server.text(), reference.outcome.detail);
+      if (account_ != nullptr)
+        account_->expectations.push_back(
+            {what(), true, "not compared: " + reference.outcome.detail});
+      co_return;
+    }
+    auto verdict = compare_serials(*reply_.serial, *reference.serial, from);
+    const bool fresh = verdict.kind == OutcomeKind::ok;
+    if (account_ != nullptr) {
+      account_->expectations.push_back(
+          {what(), fresh, fmt::format("{}, there {}", *reply_.serial, *reference.serial)});
+    }
+    if (fresh) co_return;
+    outcome.kind = verdict.kind;
+    outcome.detail = std::move(verdict.detail);
+  }
+
+  /// What is left of the time for another exchange; never nothing.
+  core::Duration rest() const {
+    return std::max<core::Duration>(question_.timeout - (Clock::now() - begun_),
+                                    std::chrono::milliseconds(1));
+  }
+
+  core::DnsQuestion question_;
+  core::Account* account_;
+  core::Time begun_ = Clock::now();
+  std::optional<Validation> validation_;
+  Reply reply_;
+};
 
 }  // namespace
 
-asio::awaitable<core::Outcome> ask(core::DnsQuestion question) {
+asio::awaitable<core::Outcome> ask(core::DnsQuestion question, core::Account* account) {
   try {
-    const auto begun = Clock::now();
-    auto reply = co_await ask_each(question, begun);
-    auto& outcome = reply.outcome;
-    const auto& longest = question.expect.max_latency;
-    if (outcome.healthy() && longest && outcome.latency > *longest) {
-      outcome.kind = OutcomeKind::error;
-      outcome.detail = fmt::format("expected an answer within {}", core::describe(*longest));
-    }
-    if (outcome.healthy() && question.serial_from) {
-      auto comparing = compare_serial(reply, question, begun);
-      co_await std::move(comparing);
-    }
+    Examination examination(std::move(question), account);
+    auto examining = examination.carry_out();
+    auto outcome = co_await std::move(examining);
     co_return outcome;
   } catch (const std::exception& exception) {
     co_return core::Outcome{

@@ -5,288 +5,20 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
+#include <iterator>
 #include <map>
-#include <memory>
 #include <optional>
+#include <utility>
+
+#include "dns/wire.hpp"
 
 namespace withdrawd::dns {
 namespace {
-
-template <auto free>
-struct Free {
-  void operator()(auto* what) const { free(what); }
-};
-using Packet = std::unique_ptr<ldns_pkt, Free<ldns_pkt_free>>;
-using Rdf = std::unique_ptr<ldns_rdf, Free<ldns_rdf_deep_free>>;
-using Record = std::unique_ptr<ldns_rr, Free<ldns_rr_free>>;
-using Bytes = std::unique_ptr<std::uint8_t, Free<std::free>>;
-using Text = std::unique_ptr<char, Free<std::free>>;
-
-using Message = std::span<const std::uint8_t>;
-
-constexpr std::size_t longest_name = 255;  // RFC 1035, 3.1
-constexpr unsigned most_labels = 127;
-
-/// Names compare without case (RFC 1035, 2.3.3). The bytes that count a label's length are at most
-/// 63, below 'A', so the whole wire format can be folded as if it were text.
-std::string folded(std::string name) {
-  for (char& c : name)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return name;
-}
-
-/// A record's place in the message.
-struct Place {
-  std::string owner;
-  unsigned type = 0;
-  unsigned klass = 0;
-  std::size_t begin = 0;  ///< of its owner name
-  std::size_t rdata = 0;
-  std::size_t end = 0;
-};
-
-/// Reads a message from front to back, never beyond its end.
-///
-/// ldns decodes whole messages too, but follows up to 65535 compression pointers for each name: a
-/// hostile answer of 64 KiB (NS records that lead into one long chain of pointers) was seen to keep
-/// it busy for half a second, and with it the event loop. So names and the frame of each record are
-/// read here, with a bound, and ldns gets the records that matter, without any pointer in them.
-class Reader {
- public:
-  explicit Reader(Message message, std::size_t at = 0) : message_(message), at_(at) {}
-
-  std::size_t at() const { return at_; }
-
-  std::optional<std::uint16_t> number() {
-    if (message_.size() - at_ < 2) return std::nullopt;
-    const auto value = static_cast<std::uint16_t>(message_[at_] << 8 | message_[at_ + 1]);
-    at_ += 2;
-    return value;
-  }
-
-  /// A name in wire format, uncompressed, in the case that it has in the message.
-  std::optional<std::string> name() {
-    std::string name;
-    std::optional<std::size_t> behind;  // the first pointer, where the next field starts
-    unsigned pointers = 0;
-    for (std::size_t at = at_; at < message_.size();) {
-      const unsigned length = message_[at];
-      if (length >= 0xc0) {
-        // A name has no more labels than that, so it needs no more pointers. This ends loops too.
-        if (at + 1 >= message_.size() || ++pointers > most_labels) return std::nullopt;
-        if (!behind) behind = at + 2;
-        at = (length & 0x3f) << 8 | message_[at + 1];
-        continue;
-      }
-      if (length > 63 || name.size() + 1 + length > longest_name) return std::nullopt;
-      if (message_.size() - at < 1 + length) return std::nullopt;
-      const auto label = message_.subspan(at, 1 + length);
-      name.append(label.begin(), label.end());
-      at += 1 + length;
-      if (length == 0) {
-        at_ = behind.value_or(at);
-        return name;
-      }
-    }
-    return std::nullopt;
-  }
-
-  std::optional<Message> bytes(std::size_t count) {
-    if (message_.size() - at_ < count) return std::nullopt;
-    at_ += count;
-    return message_.subspan(at_ - count, count);
-  }
-
-  std::optional<Place> record() {
-    Place place;
-    place.begin = at_;
-    auto owner = name();
-    const auto type = owner ? number() : std::nullopt;
-    const auto klass = type ? number() : std::nullopt;
-    const auto ttl_high = klass ? number() : std::nullopt;
-    const auto ttl_low = ttl_high ? number() : std::nullopt;
-    const auto length = ttl_low ? number() : std::nullopt;
-    if (!length || message_.size() - at_ < *length) return std::nullopt;
-    place.owner = folded(std::move(*owner));
-    place.type = *type;
-    place.klass = *klass;
-    place.rdata = at_;
-    at_ += *length;
-    place.end = at_;
-    return place;
-  }
-
- private:
-  Message message_;
-  std::size_t at_;
-};
-
-struct Header {
-  std::uint16_t id = 0;
-  std::uint16_t flags = 0;
-  std::uint16_t questions = 0;
-  std::uint16_t answers = 0;
-  std::uint16_t authority = 0;
-  std::uint16_t additional = 0;
-
-  bool is_answer() const { return flags & 0x8000; }
-  unsigned opcode() const { return flags >> 11 & 0xf; }
-  bool truncated() const { return flags & 0x0200; }
-  bool authoritative() const { return flags & 0x0400; }
-  bool authenticated() const { return flags & 0x0020; }
-  unsigned rcode() const { return flags & 0xf; }
-};
-
-std::optional<Header> read_header(Reader& reader) {
-  Header header;
-  for (auto* field : {&header.id, &header.flags, &header.questions, &header.answers,
-                      &header.authority, &header.additional}) {
-    const auto value = reader.number();
-    if (!value) return std::nullopt;
-    *field = *value;
-  }
-  return header;
-}
-
-std::string rcode_text(unsigned rcode) {
-  switch (rcode) {  // RFC 6895, 2.3; ldns says NOTIMPL where everybody else says NOTIMP
-    case LDNS_RCODE_NOERROR:
-      return "NOERROR";
-    case 16:
-      return "BADVERS";
-    case LDNS_RCODE_FORMERR:
-      return "FORMERR";
-    case LDNS_RCODE_SERVFAIL:
-      return "SERVFAIL";
-    case LDNS_RCODE_NXDOMAIN:
-      return "NXDOMAIN";
-    case LDNS_RCODE_NOTIMPL:
-      return "NOTIMP";
-    case LDNS_RCODE_REFUSED:
-      return "REFUSED";
-    case LDNS_RCODE_YXDOMAIN:
-      return "YXDOMAIN";
-    case LDNS_RCODE_YXRRSET:
-      return "YXRRSET";
-    case LDNS_RCODE_NXRRSET:
-      return "NXRRSET";
-    case LDNS_RCODE_NOTAUTH:
-      return "NOTAUTH";
-    case LDNS_RCODE_NOTZONE:
-      return "NOTZONE";
-    default:
-      return fmt::format("rcode {}", rcode);
-  }
-}
 
 /// A server that could not read, or did not want to, need not repeat the question.
 bool may_omit_question(unsigned rcode) {
   return rcode == LDNS_RCODE_FORMERR || rcode == LDNS_RCODE_SERVFAIL ||
          rcode == LDNS_RCODE_NOTIMPL || rcode == LDNS_RCODE_REFUSED;
-}
-
-std::string type_text(ldns_rr_type type) {
-  return core::RecordType::of(static_cast<std::uint16_t>(type)).text();
-}
-
-std::string name_text(const std::string& name) {
-  const Rdf rdf(ldns_dname_new_frm_data(static_cast<std::uint16_t>(name.size()), name.data()));
-  const Text text(rdf ? ldns_rdf2str(rdf.get()) : nullptr);
-  return text ? core::printable(text.get()) : std::string("?");
-}
-
-void append(std::string& to, std::uint16_t number) {
-  to += static_cast<char>(number >> 8);
-  to += static_cast<char>(number & 0xff);
-}
-
-/// The bytes that a field of this type has, where that does not depend on the record.
-std::size_t fixed_size(ldns_rdf_type field) {
-  switch (field) {
-    case LDNS_RDF_TYPE_INT8:
-    case LDNS_RDF_TYPE_ALG:
-      return 1;
-    case LDNS_RDF_TYPE_INT16:
-    case LDNS_RDF_TYPE_TYPE:
-    case LDNS_RDF_TYPE_CLASS:
-    case LDNS_RDF_TYPE_CERT_ALG:
-      return 2;
-    case LDNS_RDF_TYPE_INT32:
-    case LDNS_RDF_TYPE_TIME:
-    case LDNS_RDF_TYPE_PERIOD:
-      return 4;
-    default:
-      return 0;
-  }
-}
-
-/// The record's data with its names uncompressed.
-std::optional<std::string> plain_data(Message message, const Place& place,
-                                      const ldns_rr_descriptor& descriptor) {
-  std::size_t names_end = 0;  // behind the last field that is a name
-  for (std::size_t i = 0; i < ldns_rr_descriptor_minimum(&descriptor); ++i)
-    if (ldns_rr_descriptor_field_type(&descriptor, i) == LDNS_RDF_TYPE_DNAME) names_end = i + 1;
-  Reader reader(message.first(place.end), place.rdata);
-  std::string data;
-  for (std::size_t i = 0; i < names_end; ++i) {
-    const auto field = ldns_rr_descriptor_field_type(&descriptor, i);
-    if (field == LDNS_RDF_TYPE_DNAME) {
-      const auto name = reader.name();
-      if (!name) return std::nullopt;
-      data += *name;
-      continue;
-    }
-    auto size = fixed_size(field);
-    if (field == LDNS_RDF_TYPE_STR && reader.at() < place.end) size = 1U + message[reader.at()];
-    const auto bytes = size > 0 ? reader.bytes(size) : std::nullopt;
-    if (!bytes) return std::nullopt;
-    data.append(bytes->begin(), bytes->end());
-  }
-  const auto rest = message.subspan(reader.at(), place.end - reader.at());
-  data.append(rest.begin(), rest.end());
-  return data;
-}
-
-/// RFC 3597, 5: "\\# 2 c0de".
-std::string generic_text(Message data) {
-  auto text = fmt::format("\\# {}", data.size());
-  if (!data.empty()) text += ' ';
-  for (const auto byte : data) text += fmt::format("{:02x}", byte);
-  return text;
-}
-
-/// The record's data as in a zone file; nothing if they are not what the type says.
-std::optional<std::string> data_text(Message message, const Place& place) {
-  const auto type = static_cast<std::uint16_t>(place.type);
-  if (!core::RecordType::of(type).known())
-    return generic_text(message.subspan(place.rdata, place.end - place.rdata));
-  const auto* descriptor = ldns_rr_descript(type);
-  const auto data = plain_data(message, place, *descriptor);
-  if (!data || data->size() > 0xffff) return std::nullopt;
-  std::string wire(1, '\0');  // the owner does not matter
-  for (const unsigned field :
-       {place.type, place.klass, 0U, 0U, static_cast<unsigned>(data->size())})
-    append(wire, static_cast<std::uint16_t>(field));
-  wire += *data;
-
-  ldns_rr* decoded = nullptr;
-  std::size_t at = 0;
-  const std::vector<std::uint8_t> bytes(wire.begin(), wire.end());
-  const auto status = ldns_wire2rr(&decoded, bytes.data(), bytes.size(), &at, LDNS_SECTION_ANSWER);
-  if (status != LDNS_STATUS_OK) return std::nullopt;
-  const Record record(decoded);
-  // ldns takes a record with too little data, even none, and leaves a rest unread.
-  if (at != bytes.size() || ldns_rr_rd_count(record.get()) < ldns_rr_descriptor_minimum(descriptor))
-    return std::nullopt;
-  std::string text;
-  for (std::size_t i = 0; i < ldns_rr_rd_count(record.get()); ++i) {
-    const Text field(ldns_rdf2str(ldns_rr_rdf(record.get(), i)));
-    if (!field) return std::nullopt;
-    if (i > 0) text += ' ';
-    text += field.get();
-  }
-  return text;
 }
 
 Verdict malformed() {
@@ -299,6 +31,7 @@ struct Records {
   std::map<std::string, std::vector<std::string>> by_owner;  ///< those of the asked type
   unsigned rcode_high = 0;                                   ///< from EDNS (RFC 6891, 6.1.3)
   std::string nsid;                                          ///< printable
+  std::optional<core::Edns> edns;                            ///< what the server says of itself
 };
 
 /// Printable as it is where it is text, which most are; else in hexadecimal.
@@ -315,6 +48,9 @@ std::string nsid_text(Message id) {
 /// What the OPT record says; false if it cannot be read.
 bool read_edns(Message message, const Place& place, Records& records) {
   records.rcode_high = message[place.rdata - 6];  // the first byte of what else is the TTL
+  records.edns = core::Edns{.size = static_cast<std::uint16_t>(place.klass),
+                            .dnssec_ok = (message[place.rdata - 4] & 0x80) != 0,
+                            .nsid = false};
   Reader options(message.first(place.end), place.rdata);
   while (options.at() < place.end) {
     const auto code = options.number();
@@ -395,28 +131,91 @@ std::string listed(const std::vector<std::string>& texts) {
   return core::printable(fmt::format("{}", fmt::join(texts, ", ")), 200);
 }
 
-/// Which expectation the records do not meet; empty if there is none.
-std::string what_is_missing(const Found& found, const core::DnsExpectations& expect,
-                            ldns_rr_type type) {
-  const auto& records = found.records;
-  if (records.size() < expect.min_answers) {
-    if (records.empty()) return found.none;
-    return fmt::format("expected at least {} answers; got {}", expect.min_answers, records.size());
+/// Looks at one expectation after the other. The first that is not met is the verdict; the others
+/// matter only to somebody who wants an account.
+class Tally {
+ public:
+  explicit Tally(core::Account* account) : account_(account) {}
+
+  /// `step` and `verdict` are made only where they are needed: the answer is good mostly.
+  template <class MakeStep, class MakeVerdict>
+  void expect(bool holds, MakeStep step, MakeVerdict verdict) {
+    if (!holds && !failed_) failed_ = verdict();
+    if (account_ != nullptr) {
+      auto [what, seen] = step();
+      account_->expectations.push_back({std::move(what), holds, std::move(seen)});
+    }
   }
-  const auto has = [&](const std::string& expected) {
+
+  const std::optional<Verdict>& failed() const { return failed_; }
+  /// Is there nothing more to be learned?
+  bool over() const { return failed_ && account_ == nullptr; }
+
+ private:
+  core::Account* account_;
+  std::optional<Verdict> failed_;
+};
+
+using Said = std::pair<std::string, std::string>;
+
+Verdict error(std::string detail) {
+  return {core::OutcomeKind::error, std::move(detail)};
+}
+
+void expect_flag(Tally& tally, std::string_view name, bool is_set) {
+  tally.expect(
+      is_set, [&] { return Said{fmt::format("{} flag", name), is_set ? "set" : "not set"}; },
+      [&] { return error(fmt::format("expected the {} flag; it is not set", name)); });
+}
+
+/// What is expected of the records.
+void expect_records(Tally& tally, const Found& found, const core::DnsExpectations& expect,
+                    ldns_rr_type type) {
+  const auto& records = found.records;
+  const auto got = [&] { return records.empty() ? found.none : listed(records); };
+  if (expect.min_answers > 0) {
+    tally.expect(
+        records.size() >= expect.min_answers,
+        [&] {
+          return Said{fmt::format("{} {} record{}", expect.min_answers, type_text(type),
+                                  expect.min_answers == 1 ? "" : "s"),
+                      records.empty() ? found.none : fmt::format("{}", records.size())};
+        },
+        [&] {
+          return error(records.empty() ? found.none
+                                       : fmt::format("expected at least {} answers; got {}",
+                                                     expect.min_answers, records.size()));
+        });
+  }
+  if (tally.over()) return;
+  const auto is_there = [&](const std::string& expected) {
     return std::ranges::any_of(
         records, [&](const auto& record) { return is_expected(record, expected, type); });
   };
-  const auto got = [&] { return records.empty() ? found.none : listed(records); };
-  if (!expect.any.empty() && std::ranges::none_of(expect.any, has)) {
-    return fmt::format("expected {}{}; got {}", expect.any.size() > 1 ? "one of " : "",
-                       listed(expect.any), got());
+  if (!expect.any.empty()) {
+    std::vector<std::string> matched;
+    std::ranges::copy_if(expect.any, std::back_inserter(matched), is_there);
+    const auto* one_of = expect.any.size() > 1 ? "one of " : "";
+    tally.expect(
+        !matched.empty(),
+        [&] {
+          return Said{one_of + listed(expect.any),
+                      matched.empty() ? "not among the answers" : listed(matched)};
+        },
+        [&] {
+          return error(fmt::format("expected {}{}; got {}", one_of, listed(expect.any), got()));
+        });
   }
-  if (!std::ranges::all_of(expect.all, has)) {
-    return fmt::format("expected {}{}; got {}", expect.all.size() > 1 ? "all of " : "",
-                       listed(expect.all), got());
+  for (const auto& expected : expect.all) {
+    if (tally.over()) return;
+    const bool found_it = is_there(expected);
+    tally.expect(
+        found_it, [&] { return Said{listed({expected}), found_it ? "there" : "missing"}; },
+        [&] {
+          return error(fmt::format("expected {}{}; got {}", expect.all.size() > 1 ? "all of " : "",
+                                   listed(expect.all), got()));
+        });
   }
-  return "";
 }
 
 /// The third field of an SOA record (RFC 1035, 3.3.13).
@@ -433,26 +232,57 @@ std::optional<std::uint32_t> serial_of(std::string_view soa) {
 
 /// What the answer says to what was expected.
 Verdict verdict_on(unsigned rcode, const Header& header, const Found& found,
-                   const Question& question, const core::DnsExpectations& expect) {
+                   const Question& question, const core::DnsExpectations& expect,
+                   core::Account* account) {
   const auto wanted = static_cast<unsigned>(expect.rcode);
-  if (rcode != wanted && wanted != LDNS_RCODE_NOERROR)
-    return {core::OutcomeKind::error,
-            fmt::format("expected {}; got {}", rcode_text(wanted), rcode_text(rcode))};
-  if (rcode != wanted)
-    return {rcode == LDNS_RCODE_NXDOMAIN ? core::OutcomeKind::nxdomain : core::OutcomeKind::error,
+  Tally tally(account);
+  tally.expect(
+      rcode == wanted, [&] { return Said{"rcode " + rcode_text(wanted), rcode_text(rcode)}; },
+      [&] {
+        if (wanted != LDNS_RCODE_NOERROR)
+          return error(fmt::format("expected {}; got {}", rcode_text(wanted), rcode_text(rcode)));
+        return Verdict{
+            rcode == LDNS_RCODE_NXDOMAIN ? core::OutcomeKind::nxdomain : core::OutcomeKind::error,
             rcode_text(rcode)};
-  if (expect.authoritative && !header.authoritative())
-    return {core::OutcomeKind::error, "expected the AA flag; it is not set"};
-  if (expect.authenticated && !header.authenticated())
-    return {core::OutcomeKind::error, "expected the AD flag; it is not set"};
-  if (rcode != LDNS_RCODE_NOERROR) return {core::OutcomeKind::ok, rcode_text(rcode)};
-  if (auto missing = what_is_missing(found, expect, question.type()); !missing.empty())
-    return {core::OutcomeKind::error, std::move(missing)};
+      });
+  if (!tally.over() && expect.authoritative) expect_flag(tally, "AA", header.authoritative());
+  if (!tally.over() && expect.authenticated) expect_flag(tally, "AD", header.authenticated());
+  if (rcode != wanted) return *tally.failed();
+  if (rcode != LDNS_RCODE_NOERROR)
+    return tally.failed().value_or(Verdict{core::OutcomeKind::ok, rcode_text(rcode)});
+  if (!tally.over()) expect_records(tally, found, expect, question.type());
+  if (tally.failed()) return *tally.failed();
   if (found.records.empty()) return {core::OutcomeKind::ok, "no data"};
   const auto& last = found.records.back();
   Verdict verdict{core::OutcomeKind::ok, core::printable(last)};
   if (question.type() == LDNS_RR_TYPE_SOA) verdict.serial = serial_of(last);
   return verdict;
+}
+
+/// The flags that are set, as dig shows them.
+std::string flags_text(const Header& header) {
+  std::string text;
+  for (const auto& [bit, name] : {std::pair{0x0400, "AA"},
+                                  {0x0200, "TC"},
+                                  {0x0100, "RD"},
+                                  {0x0080, "RA"},
+                                  {0x0020, "AD"},
+                                  {0x0010, "CD"}})
+    if ((header.flags & bit) != 0) text += (text.empty() ? "" : " ") + std::string(name);
+  return text.empty() ? "none" : text;
+}
+
+/// What is worth knowing of an answer besides what was expected of it.
+void describe(const Header& header, const Records& records, const Found& found, std::size_t size,
+              core::Account& account) {
+  for (const auto& record : found.records) account.answers.push_back(core::printable(record));
+  account.facts.push_back({"flags", flags_text(header)});
+  account.facts.push_back({"size", fmt::format("{} bytes", size)});
+  account.facts.push_back({"EDNS", !records.edns
+                                       ? "none"
+                                       : fmt::format("{} bytes{}", records.edns->size,
+                                                     records.edns->dnssec_ok ? ", DO" : "")});
+  if (!records.nsid.empty()) account.facts.push_back({"NSID", records.nsid});
 }
 
 /// An OPT record (RFC 6891, 6.1.2): root, type, size, flags in place of a TTL, options.
@@ -488,6 +318,12 @@ core::Result<Question> Question::from(std::string_view name, ldns_rr_type type,
   return Question(std::string(data, data + ldns_rdf_size(rdf.get())), type, klass);
 }
 
+Question Question::signed_records(std::string name, unsigned type, const core::Edns& edns) {
+  Question made(std::move(name), static_cast<ldns_rr_type>(type), LDNS_RR_CLASS_IN);
+  made.edns_ = edns;
+  return made;
+}
+
 core::Result<Question> Question::from(const core::DnsQuestion& question) {
   auto made = from(question.name, static_cast<ldns_rr_type>(question.type.number()),
                    static_cast<ldns_rr_class>(question.klass));
@@ -513,7 +349,7 @@ core::Result<std::vector<std::uint8_t>> Question::query(std::uint16_t id) const 
   std::uint8_t* wire = nullptr;
   std::size_t size = 0;
   const auto status = ldns_pkt2wire(&wire, packet.get(), &size);
-  const Bytes bytes(wire);
+  const OwnedBytes bytes(wire);
   if (status != LDNS_STATUS_OK) return refuse();
   std::vector<std::uint8_t> query(wire, wire + size);
   if (wants_authenticated_) query[3] |= 0x20;
@@ -536,7 +372,7 @@ std::string_view describe(Ignored why) {
 }
 
 Judgement judge(std::span<const std::uint8_t> message, std::uint16_t id, const Question& question,
-                const core::DnsExpectations& expect) {
+                const core::DnsExpectations& expect, core::Account* account) {
   Reader reader(message);
   const auto header = read_header(reader);
   if (!header) return Ignored::too_short;
@@ -544,7 +380,7 @@ Judgement judge(std::span<const std::uint8_t> message, std::uint16_t id, const Q
   if (!header->is_answer() || header->opcode() != LDNS_PACKET_QUERY) return Ignored::not_an_answer;
 
   if (header->questions == 0 && may_omit_question(header->rcode()))
-    return verdict_on(header->rcode(), *header, {}, question, expect);
+    return verdict_on(header->rcode(), *header, {}, question, expect, account);
   if (header->questions != 1) return Ignored::wrong_question;
   const auto name = reader.name();
   const auto type = name ? reader.number() : std::nullopt;
@@ -559,8 +395,9 @@ Judgement judge(std::span<const std::uint8_t> message, std::uint16_t id, const Q
   auto records = read_records(message, reader, *header, question);
   if (!records) return malformed();
   const auto found = resolve(*records, question);
-  auto verdict =
-      verdict_on(records->rcode_high << 4 | header->rcode(), *header, found, question, expect);
+  if (account != nullptr) describe(*header, *records, found, message.size(), *account);
+  auto verdict = verdict_on(records->rcode_high << 4 | header->rcode(), *header, found, question,
+                            expect, account);
   if (!records->nsid.empty()) verdict.detail += ", NSID " + records->nsid;
   return verdict;
 }

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/account.hpp"
 #include "core/check.hpp"
 #include "core/error.hpp"
 #include "core/outcome.hpp"
@@ -24,6 +25,9 @@ class Question {
                                      ldns_rr_class klass = LDNS_RR_CLASS_IN);
   /// The same, with EDNS and the AD flag (RFC 6840, 5.7) where the question needs them.
   static core::Result<Question> from(const core::DnsQuestion& question);
+
+  /// With EDNS as given; `name` is in wire format.
+  static Question signed_records(std::string name, unsigned type, const core::Edns& edns);
 
   /// The name in wire format, without compression, as it was written.
   const std::string& name() const { return name_; }
@@ -70,9 +74,10 @@ using Judgement = std::variant<Verdict, Ignored, Truncated>;
 /// `ok` takes what is expected; usually NOERROR and a record of the asked type whose owner is the
 /// name asked for, or is reached from it through the CNAMEs of the answer, in whatever order they
 /// stand. Pure, and linear in the length of the message whatever its bytes are (times the number of
-/// expected records). Throws nothing but std::bad_alloc.
+/// expected records). Throws nothing but std::bad_alloc. With an `account`, every expectation is
+/// looked at, also behind the first that is not met; the judgement is the same.
 Judgement judge(std::span<const std::uint8_t> message, std::uint16_t id, const Question& question,
-                const core::DnsExpectations& expect = {});
+                const core::DnsExpectations& expect = {}, core::Account* account = nullptr);
 
 /// What two SOA serials say: ok, or how far `own` is behind.
 Verdict compare_serials(std::uint32_t own, std::uint32_t reference,

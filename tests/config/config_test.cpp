@@ -1,6 +1,10 @@
 #include "config/config.hpp"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "written_config.hpp"
 
@@ -295,6 +299,51 @@ TEST_CASE("what is expected of an answer fits the question") {
         "something");
   CHECK(complaint(in_check("nsid = 1")) ==
         "f:4:8: error: \"nsid\" in [check.resolver] is the number 1; expected true or false");
+}
+
+TEST_CASE("answers are validated from a trust anchor, in the file or beside it") {
+  const std::string ds = "test.com. DS 12345 13 2 " + std::string(64, 'a');
+  const std::string validate = "dnssec = \"validate\"\n";
+  CHECK(everything_in(parsed(in_check(validate + "signature_margin = \"72h\"\ntrust_anchor = [\"" +
+                                      ds + "\", \". DNSKEY 257 3 8 AAAA\"]")))
+            .contains("edns 1232 do anchor test.com. DS anchor . DNSKEY margin 72h "));
+  const auto file =
+      std::filesystem::temp_directory_path() / ("withdrawd-anchor-" + std::to_string(getpid()));
+  std::ofstream(file) << "; the key\n" << ds << "\n";
+  const auto given = validate + "trust_anchor = \"" + file.native() + "\"";
+  CHECK(everything_in(parsed(in_check(given))).contains("anchor test.com. DS"));
+  std::ofstream(file) << "; the key\ntest.com. A 192.0.2.1\n";
+  CHECK(complaint(in_check(given)).contains("\": line 2: \"A\" is not DS or DNSKEY"));
+  std::filesystem::remove(file);
+  CHECK(complaint(in_check(given)).contains(", which cannot be read: No such file"));
+  CHECK(complaint(in_check(validate + "trust_anchor = \"/\"")).ends_with(", which is not a file"));
+}
+
+TEST_CASE("validation needs a trust anchor, and an answer that is signed") {
+  const std::string anchor = "trust_anchor = [\"com. DS 1 13 2 " + std::string(64, 'a') + "\"]\n";
+  const std::string validate = "dnssec = \"validate\"\n";
+  const std::string refused = "\"dnssec\" in [check.resolver] ";
+  CHECK(complaint(in_check(validate)).contains(refused + "needs a \"trust_anchor\", such as"));
+  CHECK(complaint(
+            in_check(validate + "trust_anchor = [\"org. DS 1 13 2 " + std::string(64, 'a') + "\"]"))
+            .ends_with(refused + "needs a \"trust_anchor\" at www.test.com or above it; there is "
+                                 "one for org."));
+  CHECK(complaint(in_check(validate + anchor + "rcode = \"REFUSED\""))
+            .contains(refused + "is for the rcodes \"NOERROR\" and \"NXDOMAIN\" only"));
+  CHECK(complaint(in_check(validate + anchor + "class = \"CH\""))
+            .contains(refused + "is for the class \"IN\" only"));
+  CHECK(complaint(in_check(validate + anchor + "qtype = \"RRSIG\""))
+            .contains(refused + "cannot be had with the qtype \"RRSIG\""));
+  CHECK(complaint(in_check(anchor)) ==
+        "f:4:1: error: \"trust_anchor\" in [check.resolver] is of no use without dnssec = "
+        "\"validate\"");
+  CHECK(complaint(in_check(validate + "trust_anchor = []")).contains("is empty"));
+}
+
+TEST_CASE("the root can be asked for") {
+  auto text = std::string(sound);
+  text.replace(text.find("www.test.com"), 12, ".");
+  CHECK(everything_in(parsed(text)).contains("A . udp"));
 }
 
 TEST_CASE("a serial is that of an SOA record") {

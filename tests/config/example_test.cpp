@@ -123,7 +123,7 @@ TEST_CASE("each default that the example shows is the default") {
 TEST_CASE("the sections that the example has commented out are free of complaints") {
   const auto text = with_every_section();
   CHECK(complaints(text) == Lines{});
-  CHECK(parsed(text).settings.checks.size() == 5);
+  CHECK(parsed(text).settings.checks.size() == 6);
 }
 
 TEST_CASE("the example and the declarations tell the same defaults") {

@@ -30,6 +30,11 @@ std::string rest_of(const core::DnsQuestion& question) {
   if (!question.interface.empty()) text += fmt::format("interface {} ", question.interface);
   if (const auto& from = question.serial_from)
     text += fmt::format("serial from {} lag {} ", from->server.text(), from->lag);
+  if (const auto& dnssec = question.dnssec) {
+    for (const auto& anchor : dnssec->anchors)
+      text += fmt::format("anchor {} {} ", anchor.zone, anchor.type.text());
+    if (dnssec->margin.count() > 0) text += fmt::format("margin {} ", written(dnssec->margin));
+  }
   return text;
 }
 std::string rest_of(const core::ExecCheck& check) {
