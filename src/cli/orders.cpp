@@ -117,6 +117,11 @@ void add_reload(CLI::App& app, int& status) {
       "new\n"
       "configuration is in force, 2 it is not.");
   command->callback([file, &status] {
+    if (!file->load()) {
+      complain("nothing changes: a running withdrawd goes on with what it has");
+      status = daemon::exit_usage;
+      return;
+    }
     status = send(*file, Request::Verb::reload,
                   "runs of cron read the configuration anew, each at its start");
   });

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "core/settings.hpp"
 #include "core/time.hpp"
 
 namespace withdrawd::cli {
@@ -103,11 +104,14 @@ std::string remarks(const json::value& prefix, const Palette& palette) {
   }
   if (const json::value& damping = prefix.at("damping"); !damping.is_null()) {
     const auto penalty = damping.at("penalty").to_number<double>();
-    out += wrapped(is(damping.at("suppressed"), true)
-                       ? fmt::format("flap damping: stays down for another {} (penalty {:.0f})",
-                                     span(damping.at("left_s")), penalty)
-                       : fmt::format("flap damping: penalty {:.0f}", penalty),
-                   4);
+    if (is(damping.at("suppressed"), true)) {
+      out += wrapped(fmt::format("flap damping: stays down for another {} (penalty {:.0f})",
+                                 span(damping.at("left_s")), penalty),
+                     4);
+    } else if (penalty > core::Damping::penalty) {
+      // Once is no flapping.
+      out += wrapped(fmt::format("flap damping: penalty {:.0f}", penalty), 4);
+    }
   }
   std::string wrong;
   if (!prefix.at("trouble").is_null()) {

@@ -24,6 +24,8 @@ constexpr Duration longest_confirm_pause = milliseconds(500);
 // sick prefix must be gone before a session can carry it, which needs a second or more.
 constexpr Duration retry_pause = milliseconds(100);
 constexpr Duration longest_retry_pause = milliseconds(500);
+// When peers have heard of a change, and how many have is worth reading.
+constexpr Duration peers_pause = milliseconds(500);
 // A connection that ends is often followed by a bgpd that starts.
 constexpr Duration reconnect_pause = milliseconds(20);
 constexpr Duration process_pause = seconds(1);
@@ -408,8 +410,12 @@ void SoftPath::on(const PlanApplied& event, Time now, Effects& effects) {
   failure_pause_ = Duration::zero();
   via_ = event.via;
   applied_ = true;
-  observe(*event.observed, now, effects);
+  Observed observed = *event.observed;
+  // Peers hear of a change a moment later than it is made.
+  observed.advertised_to.clear();
+  observe(observed, now, effects);
   applied_ = false;
+  next_read_ = std::min(next_read_, now + peers_pause);
 }
 
 std::string SoftPath::tell_change(std::size_t index, std::string_view via, Time now) const {

@@ -83,7 +83,7 @@ TEST_CASE("drains, damping and what a minimum keeps are told with how long they 
   busy.groups = {{"edge", 2, 3, 2, 1}};
   busy.prefixes[0].drain = core::DrainReport{"alice", "new kernel", 90s, 28min, 30s};
   busy.prefixes[1].damping = core::DampingReport{5321, true, 6min};
-  busy.prefixes[2].damping = core::DampingReport{812, false, 0s};
+  busy.prefixes[2].damping = core::DampingReport{1812, false, 0s};
   const std::string text = table(busy);
   CAPTURE(text);
   CHECK(
@@ -95,7 +95,7 @@ TEST_CASE("drains, damping and what a minimum keeps are told with how long they 
       std::string::npos);
   CHECK(text.find("    flap damping: stays down for another 6 min (penalty 5321)\n") !=
         std::string::npos);
-  CHECK(text.find("    flap damping: penalty 812\n") != std::string::npos);
+  CHECK(text.find("    flap damping: penalty 1812\n") != std::string::npos);
 }
 
 TEST_CASE("a statement and a table that do not fit together are called out in words") {

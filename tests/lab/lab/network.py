@@ -103,12 +103,14 @@ class Lab:
 
     A context manager: everything it started is gone when it is left, also by an exception.
     `program` is the withdrawd to try. With `pid_namespace`, what runs at the edge is in a PID
-    namespace of its own, where bgpd is the only one of that name.
+    namespace of its own, where bgpd is the only one of that name; `prepare` is shell text for its
+    mounts, in which {directory} is the lab's.
     """
 
-    def __init__(self, program, pid_namespace=False, bgp=True, name=""):
+    def __init__(self, program, pid_namespace=False, bgp=True, name="", prepare=""):
         self.program = Path(program)
         self.pid_namespace, self.bgp, self.name = pid_namespace, bgp, name
+        self.prepare = prepare
         self.stack = contextlib.ExitStack()
         self.runs = 0
 
@@ -135,7 +137,9 @@ class Lab:
         if self.pid_namespace:
             # What withdrawd keeps under /run and /var/lib by default is not the host's in here.
             self.place = PidNamespace(
-                self.edge, "mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /var/lib"
+                self.edge,
+                "mount -t tmpfs tmpfs /run\nmount -t tmpfs tmpfs /var/lib\n"
+                + self.prepare.format(directory=self.directory),
             )
             self.stack.callback(self.place.close)
         self.dns = Nsd(self.edge, self.directory / "dns")
