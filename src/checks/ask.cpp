@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <exception>
+#include <string>
 #include <utility>
 
 #include "checks/local.hpp"
@@ -22,28 +23,53 @@ core::Outcome timed(const Local& local) {
   return outcome;
 }
 
-awaitable<core::Outcome> asked(core::DnsQuestion question) {
-  return dns::ask(std::move(question));
+std::string expected_of(const core::AddressCheck& check) {
+  return check.text();
 }
 
-awaitable<core::Outcome> asked(core::ExecCheck check) {
-  return run_plugin(std::move(check));
+std::string expected_of(const core::FileCheck& check) {
+  switch (check.present) {
+    case core::FileMeaning::up:
+      return check.text() + " present";
+    case core::FileMeaning::down:
+      return check.text() + " absent";
+    case core::FileMeaning::drain:
+      break;
+  }
+  return check.text() + " absent (present: drained)";
 }
 
-awaitable<core::Outcome> asked(core::AddressCheck check) {
-  co_return timed(check);
+template <class Local>
+core::Outcome explained(const Local& local, core::Account* account) {
+  auto outcome = timed(local);
+  if (account != nullptr)
+    account->expectations.push_back({expected_of(local), outcome.healthy(), outcome.detail});
+  return outcome;
 }
 
-awaitable<core::Outcome> asked(core::FileCheck check) {
-  co_return timed(check);
+awaitable<core::Outcome> asked(core::DnsQuestion question, core::Account* account) {
+  return dns::ask(std::move(question), account);
+}
+
+awaitable<core::Outcome> asked(core::ExecCheck check, core::Account* account) {
+  return run_plugin(std::move(check), account);
+}
+
+awaitable<core::Outcome> asked(core::AddressCheck check, core::Account* account) {
+  co_return explained(check, account);
+}
+
+awaitable<core::Outcome> asked(core::FileCheck check, core::Account* account) {
+  co_return explained(check, account);
 }
 
 }  // namespace
 
-awaitable<core::Outcome> ask(core::Probe probe) {
+awaitable<core::Outcome> ask(core::Probe probe, core::Account* account) {
   core::Outcome outcome;
   try {
-    auto asking = std::visit([](auto& one) { return asked(std::move(one)); }, probe);
+    auto asking =
+        std::visit([account](auto& one) { return asked(std::move(one), account); }, probe);
     outcome = co_await std::move(asking);
   } catch (const std::exception& exception) {
     outcome.detail = "cannot ask (" + core::printable(exception.what()) + ")";

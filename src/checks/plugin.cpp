@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
+#include <expected>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,12 +39,31 @@ core::Outcome judged(const process::Finished& finished) {
           fmt::format("exit {}{}", finished.exit_status, line.empty() ? "" : ": " + line)};
 }
 
+void explain(const core::ExecCheck& check, const core::Outcome& outcome,
+             const std::expected<process::Finished, core::Error>& finished,
+             core::Account& account) {
+  const auto within = fmt::format("ends within {}", core::describe(check.timeout));
+  if (!finished) {
+    account.expectations.push_back({within, false, outcome.detail});
+    return;
+  }
+  account.expectations.push_back({within, true, core::describe(outcome.latency)});
+  account.expectations.push_back(
+      {"exit status 0", outcome.healthy(), fmt::format("{}", finished->exit_status)});
+  for (const auto& [name, text] :
+       {std::pair<std::string_view, const std::string&>{"output", finished->out},
+        {"errors", finished->err}}) {
+    auto line = first_line(text);
+    if (!line.empty()) account.facts.push_back({std::string(name), std::move(line)});
+  }
+}
+
 }  // namespace
 
-boost::asio::awaitable<core::Outcome> run_plugin(core::ExecCheck check) {
+boost::asio::awaitable<core::Outcome> run_plugin(core::ExecCheck check, core::Account* account) {
   const auto begun = Clock::now();
   const auto limit = check.timeout;
-  process::Command command{std::move(check.command), limit, longest_output};
+  process::Command command{check.command, limit, longest_output};
   auto finished = co_await process::run(std::move(command));
   const auto took = Clock::now() - begun;
   core::Outcome outcome;
@@ -54,6 +75,7 @@ boost::asio::awaitable<core::Outcome> run_plugin(core::ExecCheck check) {
     outcome.detail = finished.error().happened;
   }
   outcome.latency = took;
+  if (account != nullptr) explain(check, outcome, finished, *account);
   co_return outcome;
 }
 

@@ -1,16 +1,12 @@
-// status, plan, check, validate: the subcommands that change nothing.
+// status, plan, validate: the subcommands that change nothing.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <CLI/Option.hpp>
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/json.hpp>
 #include <memory>
 
-#include "checks/ask.hpp"
 #include "cli/command.hpp"
 #include "cli/status_table.hpp"
 #include "daemon/control_socket.hpp"
@@ -56,16 +52,6 @@ int exit_status_of(const json::value& status) {
     fine = fine && prefix.at("agrees").as_bool();
   }
   return fine ? daemon::exit_fine : daemon::exit_unhealthy;
-}
-
-core::Outcome ask_now(const core::Probe& probe) {
-  boost::asio::io_context io;
-  core::Outcome outcome{core::OutcomeKind::error, {}, "not asked"};
-  boost::asio::co_spawn(
-      io, checks::ask(probe),
-      [&outcome](std::exception_ptr, core::Outcome result) { outcome = std::move(result); });
-  io.run();
-  return outcome;
 }
 
 }  // namespace
@@ -122,44 +108,6 @@ void add_plan(CLI::App& app, int& status) {
       status = daemon::exit_unreachable;
     } else {
       status = seen.problems.empty() ? daemon::exit_fine : daemon::exit_unhealthy;
-    }
-  });
-}
-
-void add_check(CLI::App& app, int& status) {
-  CLI::App* command = app.add_subcommand("check", "Ask now and show the answer");
-  auto file = std::make_shared<ConfigOption>();
-  auto wanted = std::make_shared<std::string>();
-  file->add_to(*command);
-  command->add_option("name", *wanted, "The check to ask (default: all of them)");
-  command->callback([file, wanted, &status] {
-    const auto config = file->load();
-    if (!config) {
-      status = daemon::exit_usage;
-      return;
-    }
-    const Palette palette(STDOUT_FILENO);
-    bool found = false;
-    status = daemon::exit_fine;
-    for (const core::Check& check : config->settings.checks) {
-      if (!wanted->empty() && check.name != *wanted) continue;
-      found = true;
-      const core::Outcome outcome = ask_now(check.probe);
-      if (!outcome.healthy()) status = daemon::exit_unhealthy;
-      const std::string detail =
-          outcome.detail.empty() || outcome.kind == core::OutcomeKind::nxdomain
-              ? ""
-              : ": " + outcome.detail;
-      fmt::print("{}: {}{}{}{} ({}, {})\n", check.name,
-                 outcome.healthy() ? palette.good : palette.bad, core::name(outcome.kind),
-                 palette.plain, detail, check.text(), core::describe(outcome.latency));
-    }
-    if (!found) {
-      std::vector<std::string> names;
-      for (const core::Check& check : config->settings.checks) names.push_back(check.name);
-      complain(
-          fmt::format("there is no check \"{}\"; there is: {}", *wanted, fmt::join(names, ", ")));
-      status = daemon::exit_usage;
     }
   });
 }

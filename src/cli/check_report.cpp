@@ -1,0 +1,117 @@
+#include "cli/check_report.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <chrono>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace withdrawd::cli {
+namespace json = boost::json;
+namespace {
+
+constexpr std::size_t width = 80;
+
+/// Breaks a text into lines at its blanks; a word too long for a line is broken anywhere. `first`
+/// columns of the first line are in use, and `indent` of the others.
+std::string wrapped(std::string_view text, std::size_t first, std::size_t indent) {
+  std::string lines;
+  for (std::size_t used = first;; used = indent) {
+    const std::size_t room = width - used;
+    if (text.size() <= room) return lines + std::string(text) + "\n";
+    auto end = text.rfind(' ', room);
+    if (end == text.npos || end == 0) end = room;
+    lines += std::string(text.substr(0, end)) + "\n" + std::string(indent, ' ');
+    text.remove_prefix(end);
+    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  }
+}
+
+std::string type_of(const core::Probe& probe) {
+  static constexpr std::string_view types[] = {"dns", "exec", "address", "file"};
+  return std::string(types[probe.index()]);
+}
+
+/// "no data", "NXDOMAIN"; of a good outcome what there was, if that is short.
+std::string verdict_text(const AskedCheck& asked) {
+  const auto& [check, outcome, account] = asked;
+  if (asked.drained()) return "drained: the file is there";
+  if (outcome.kind == core::OutcomeKind::nxdomain) return "nxdomain";
+  return fmt::format("{}{}{}", core::name(outcome.kind), outcome.detail.empty() ? "" : ": ",
+                     outcome.detail);
+}
+
+std::string step_lines(const std::vector<core::Account::Step>& steps, const Palette& palette) {
+  constexpr std::size_t indent = 10;
+  std::string lines;
+  for (const auto& step : steps) {
+    lines +=
+        fmt::format("  {}{}{}", step.ok ? palette.good : palette.bad, step.ok ? "ok    " : "FAILED",
+                    palette.plain) +
+        "  " +
+        wrapped(step.seen.empty() ? step.what : step.what + ": " + step.seen, indent, indent + 2);
+  }
+  return lines;
+}
+
+/// "  answers    192.0.2.1"
+std::string named(std::string_view name, std::string_view value, const Palette& palette) {
+  constexpr std::size_t indent = 13;
+  return fmt::format("  {}{:<{}}{}", palette.dim, name, indent - 2, palette.plain) +
+         wrapped(value, indent, indent);
+}
+
+json::array to_json(const std::vector<core::Account::Step>& steps) {
+  json::array array;
+  for (const auto& step : steps)
+    array.push_back(json::object{{"what", step.what}, {"ok", step.ok}, {"seen", step.seen}});
+  return array;
+}
+
+}  // namespace
+
+bool AskedCheck::drained() const {
+  const auto* file = std::get_if<core::FileCheck>(&check.probe);
+  return file != nullptr && file->present == core::FileMeaning::drain && !outcome.healthy();
+}
+
+std::string check_text(const AskedCheck& asked, const Palette& palette) {
+  const auto& [check, outcome, account] = asked;
+  const auto& colour = outcome.healthy() ? palette.good : palette.bad;
+  const auto verdict = fmt::format("{} ({})", verdict_text(asked), core::describe(outcome.latency));
+  std::string text = fmt::format("{}{}{}: {}", palette.bold, check.name, palette.plain, colour) +
+                     wrapped(verdict, check.name.size() + 2, 2);
+  text.insert(text.size() - 1, palette.plain);
+  text += named("asked", check.text(), palette);
+  text += step_lines(account.expectations, palette);
+  if (!account.chain.empty()) text += "  chain of signatures, from the trust anchor:\n";
+  text += step_lines(account.chain, palette);
+  for (std::size_t i = 0; i < account.answers.size(); ++i)
+    text += named(i == 0 ? "answers" : "", account.answers[i], palette);
+  for (const auto& fact : account.facts) text += named(fact.name, fact.value, palette);
+  return text;
+}
+
+json::object check_json(const AskedCheck& asked) {
+  const auto& [check, outcome, account] = asked;
+  json::array facts;
+  for (const auto& fact : account.facts)
+    facts.push_back(json::object{{"name", fact.name}, {"value", fact.value}});
+  return {{"name", check.name},
+          {"type", type_of(check.probe)},
+          {"question", check.text()},
+          {"ok", outcome.healthy()},
+          {"drained", asked.drained()},
+          {"outcome", core::name(outcome.kind)},
+          {"detail", outcome.detail},
+          {"latency_ms", std::chrono::duration<double, std::milli>(outcome.latency).count()},
+          {"expectations", to_json(account.expectations)},
+          {"chain", to_json(account.chain)},
+          {"answers", json::array(account.answers.begin(), account.answers.end())},
+          {"facts", std::move(facts)}};
+}
+
+}  // namespace withdrawd::cli
