@@ -56,8 +56,8 @@ struct Parsed {
 /// stands behind the mistake cannot be told.)
 using ParseResult = std::expected<Parsed, std::vector<Complaint>>;
 
-/// Parses TOML 1.0 text; `file` is the name to use in complaints. Touches no file: what the text
-/// includes is not read.
+/// Parses TOML 1.0 text; `file` is the name to use in complaints. Touches no file but those
+/// that a `trust_anchor` names: what the text includes is not read.
 ParseResult parse(std::string_view text, std::string file);
 
 /// Reads and parses a file, and those that it includes.
