@@ -105,7 +105,7 @@ bool keeps_the_rules(std::uint64_t seed, std::size_t steps, Planted planted) {
 /// Stories that nobody has seen before.
 bool fresh() {
   const std::uint64_t seed = std::uint64_t{std::random_device()()} << 16;
-  fmt::print("a fresh seed: {}\n", seed);
+  fmt::print("a fresh seed: {} (again: --seed {} --steps {})\n", seed, seed, fresh_steps);
   std::fflush(stdout);
   return keeps_the_rules(seed, fresh_steps, Planted::none);
 }
@@ -134,13 +134,14 @@ std::optional<std::uint64_t> number(std::string_view text) {
 }
 
 int usage() {
-  fmt::print(stderr,
-             "usage: test_simulation                      the ordinary run: fixed seeds\n"
-             "       test_simulation --seed N [--steps N] from that seed on\n"
-             "       test_simulation --fresh              from a seed of its own, which it prints\n"
-             "       test_simulation --bites              is each planted bug found?\n"
-             "       ... --planted NAME                   with a bug: {}\n",
-             fmt::join(planted_names, ", "));
+  fmt::print(
+      stderr,
+      "usage: test_simulation                      the ordinary run: fixed seeds, then --fresh\n"
+      "       test_simulation --seed N [--steps N] from that seed on\n"
+      "       test_simulation --fresh              from a seed of its own, which it prints\n"
+      "       test_simulation --bites              is each planted bug found?\n"
+      "       ... --planted NAME                   with a bug: {}\n",
+      fmt::join(planted_names, ", "));
   return 2;
 }
 
@@ -170,5 +171,7 @@ int main(int argc, char** argv) {
   }
   if (seed) return keeps_the_rules(*seed, steps.value_or(ordinary_steps), planted) ? 0 : 1;
 
-  return keeps_the_rules(1, steps.value_or(ordinary_steps), planted) ? 0 : 1;
+  const bool known = keeps_the_rules(1, steps.value_or(ordinary_steps), planted);
+  if (planted != Planted::none) return known ? 0 : 1;
+  return fresh() && known ? 0 : 1;
 }

@@ -310,6 +310,9 @@ void Referee::look(Time now) {
       slot.announced = announced;
       slot.announced_since = now;
     }
+    if (!bgpd_.running() || !bgpd_.wants_to_announce(where.place, where.prefix)) {
+      slot.last_unwanted = now;
+    }
     if (slot.verdict != Health::up) continue;
     bool wrong = runs_ && !announced;
     if (announced && runs_) {
@@ -365,9 +368,10 @@ void Referee::check(const core::Controller& controller, Time now) {
       const Duration patience = settings.fallback.after + watchful + 2 * setting_.patience + slow;
       const Slot& where = setting_.slots[i];
       // Nobody can know what came back a moment before bgpd froze.
-      if (bgpd_.frozen() && seen_changes_ != bgpd_.foreign_changes()) unknowable_until_ = now;
-      if (now - std::max({exposed, born_, unknowable_until_}) > patience && !controller.busy() &&
-          bgpd_.wants_to_announce(where.place, where.prefix) && !controller.report(now).failing) {
+      if (bgpd_.frozen() && seen_changes_ != bgpd_.foreign_changes()) deprived(now);
+      if (now - std::max({exposed, slot.last_unwanted, born_, unknowable_until_}) > patience &&
+          !controller.busy() && bgpd_.wants_to_announce(where.place, where.prefix) &&
+          !controller.report(now).failing) {
         complain(now,
                  fmt::format("{} is sick and still announced, and nobody has been told", text(i)));
       }

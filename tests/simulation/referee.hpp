@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,6 +50,8 @@ class Referee {
   core::Time calm_since() const { return calm_since_; }
   /// It cannot even read bgpd, right now.
   void blinded(core::Time now) { sees_since_ = now; }
+  /// It gets no time until then, and can know of nothing that happens meanwhile.
+  void deprived(core::Time until) { unknowable_until_ = std::max(unknowable_until_, until); }
 
   /// withdrawd has killed bgpd, could start it again, and should if a prefix is wanted.
   void owes_restart(bool owes, core::Time now);
@@ -91,7 +94,8 @@ class Referee {
     core::Time verdict_since{};
     bool announced = false;
     core::Time announced_since{};
-    bool wrong = false;  ///< healthy, and not as it should be
+    core::Time last_unwanted{};  ///< when bgpd was last on its way not to announce it
+    bool wrong = false;          ///< healthy, and not as it should be
     core::Time wrong_since{};
     std::optional<core::NetworkOptions> options;  ///< as withdrawd has last seen them
     bool options_uncertain = false;

@@ -287,6 +287,7 @@ void World::begin(const Happening& happening) {
       break;
     case What::starved:
       starved_until_ = std::max(starved_until_, now_ + happening.length);
+      referee_.deprived(starved_until_);
       break;
     default:
       break;
