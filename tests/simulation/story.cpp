@@ -110,6 +110,8 @@ Setting make_setting(std::uint64_t seed) {
                     .instance = {},
                     .route_map = {},
                     .may_fall_back = !random.chance(20)};
+    // The referee does not count flaps.
+    rule.damping.on = false;
     if (checks > 1 && random.chance(30)) rule.checks = {0, 1};
     if (random.chance(20)) rule.route_map = vty_name("OTHER");
     const BgpdModel::Place place = two ? random.below(2) : 0;
