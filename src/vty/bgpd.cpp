@@ -259,6 +259,18 @@ asio::awaitable<ReadReport> Bgpd::read(std::vector<core::Lookup> lookups) {
   co_return ReadReport{std::unexpected(Impl::all_failed("read bgpd", failed)), ""};
 }
 
+asio::awaitable<std::expected<std::vector<Reply>, Failure>> Bgpd::show(
+    std::vector<std::string> commands) {
+  std::vector<Impl::Attempt> failed;
+  for (auto* way : impl_->order()) {
+    auto replies = co_await way->transport->show(commands);
+    if (replies) co_return replies;
+    impl_->pass_over(*way);
+    failed.push_back({way->transport.get(), std::move(replies.error())});
+  }
+  co_return std::unexpected(Impl::all_failed("read bgpd", failed));
+}
+
 asio::awaitable<ApplyReport> Bgpd::apply(core::Plan plan, std::vector<core::Lookup> lookups) {
   std::vector<const core::Change*> wanted;
   for (const auto& change : plan.changes) wanted.push_back(&change);

@@ -16,6 +16,7 @@
 namespace withdrawd::vty {
 
 class Transport;
+struct Reply;
 
 using core::Failure;
 using core::Trouble;
@@ -60,6 +61,10 @@ class Bgpd {
 
   /// The running configuration, and for each look-up whether it is in the table.
   boost::asio::awaitable<ReadReport> read(std::vector<core::Lookup> lookups);
+
+  /// Runs show commands by the first transport that can; one reply each, in order.
+  boost::asio::awaitable<std::expected<std::vector<Reply>, Failure>> show(
+      std::vector<std::string> commands);
 
   /// Sends the plan, reads the configuration back and does the look-ups.
   boost::asio::awaitable<ApplyReport> apply(core::Plan plan, std::vector<core::Lookup> lookups);

@@ -1,5 +1,14 @@
 """once, cron, status, validate, against a real bgpd."""
 
+import fcntl
+import json
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import termios
 import time
 
 import pytest
@@ -100,3 +109,58 @@ def test_a_second_one_never_acts_beside_the_first(lab, second):
             first.wait_for_line(f"{Prefixes.PLAIN} withdrawn")
             assert other.lines(containing="withdrawn in") == []
             assert other.lines(containing=': down, was') == []
+
+
+def test_status_watch_on_a_terminal_is_one_screen_and_gives_it_back(lab):
+    configuration = lab.write(lab.configuration(transports=["socket"]))
+    with lab.withdrawd("run", "-c", configuration) as withdrawd:
+        withdrawd.wait_for_health("resolver", "up")
+        withdrawd.wait_for_health("other", "up")
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+        argv = lab.place.enter(
+            lab.program, "status", "--watch", "--interval", "200ms", "-c", configuration
+        )
+        watch = subprocess.Popen(
+            [str(word) for word in argv], stdin=slave, stdout=slave, stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+        seen = ""
+
+        def read_until(text):
+            nonlocal seen
+            deadline = time.monotonic() + 10
+            while text not in seen:
+                assert time.monotonic() < deadline, seen
+                if select.select([master], [], [], 0.1)[0]:
+                    seen += os.read(master, 65536).decode()
+
+        try:
+            read_until("announced")
+            assert seen.startswith("\x1b[?1049h\x1b[?25l")
+            lab.dns.kill()
+            read_until("withdrawn")
+            watch.send_signal(signal.SIGINT)
+            read_until("\x1b[?25h\x1b[?1049l")
+            assert watch.wait(5) == 1  # as the last one showed
+        finally:
+            watch.kill()
+            os.close(master)
+    # Nothing but a whole screen is drawn after the first.
+    assert seen.count("\x1b[2J") == 1
+    assert seen.count("\x1b[H") >= 2
+
+
+def test_status_watch_into_a_pipe_ends_with_its_reader(lab):
+    configuration = lab.write(lab.configuration(transports=["socket"]))
+    with lab.withdrawd("run", "-c", configuration) as withdrawd:
+        withdrawd.wait_for_health("other", "up")
+        argv = lab.place.enter(
+            lab.program, "status", "--watch", "--json", "--interval", "100ms", "-c", configuration
+        )
+        with subprocess.Popen([str(word) for word in argv], stdout=subprocess.PIPE) as watch:
+            for _ in range(3):
+                assert json.loads(watch.stdout.readline())["source"] == "daemon"
+            watch.stdout.close()
+            assert watch.wait(5) in (0, 1)

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+
+namespace withdrawd::cli {
+
+/// What `status --json` prints: of the daemon if it runs, else of a look of our own, which changes
+/// nothing. `problems`: what that look could not find out.
+boost::json::value status_of(const config::Config& config, std::vector<std::string>& problems);
+
+/// 0 all is healthy and as it should be, 1 something is not, 3 bgpd cannot be reached.
+int exit_status_of(const boost::json::value& status);
+
+}  // namespace withdrawd::cli
