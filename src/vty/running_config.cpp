@@ -262,7 +262,7 @@ core::Result<void> Reader::network(std::string_view rest) {
   if (place_ == Place::unnamed) return {};
 
   const auto statement = rest;
-  const auto prefix = parse_prefix(next_word(rest), rest);
+  const auto prefix = take_network_prefix(rest);
   if (!prefix) {
     return unreadable(fmt::format("\"network{}\" has no prefix", core::printable(statement, 80)));
   }
@@ -308,6 +308,11 @@ core::Result<core::RunningConfig> Reader::read(std::string_view text) {
 }
 
 }  // namespace
+
+std::optional<core::Prefix> take_network_prefix(std::string_view& rest) {
+  const auto word = next_word(rest);
+  return parse_prefix(word, rest);
+}
 
 core::Result<core::RunningConfig> read_running_config(std::string_view text) {
   return Reader().read(text);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "core/bgp.hpp"
@@ -21,5 +22,9 @@ namespace withdrawd::vty {
 /// section, so that nobody can tell which is whose
 /// (transcripts/quagga-1.2.3-vtysh-mixed-views.json).
 core::Result<core::RunningConfig> read_running_config(std::string_view text);
+
+/// The prefix of a `network` statement, in either of bgpd's notations, taken off the front of what
+/// follows the word `network`.
+std::optional<core::Prefix> take_network_prefix(std::string_view& rest);
 
 }  // namespace withdrawd::vty

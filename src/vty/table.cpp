@@ -35,6 +35,40 @@ std::size_t take_indent(std::string_view& line) {
   return indent;
 }
 
+struct Seen {
+  bool known = false;  ///< the text is an answer about a prefix
+  PathSources sources;
+};
+
+Seen look(std::string_view answer) {
+  Seen seen;
+  bool removed = false;
+  while (!answer.empty()) {
+    auto line = take_line(answer);
+    const auto indent = take_indent(line);
+
+    if (line.starts_with("% Network not in table")) return {.known = true, .sources = {}};
+    if (line.starts_with("BGP routing table entry for ")) seen.known = true;
+    if (indent == 2) {
+      // A path begins with its AS path: "Local, (removed)", "65002 65003".
+      removed = has_phrase(line, "(removed)");
+    } else if (line.starts_with("Origin ") && seen.known) {
+      // Still "best" although invalid: bgpd has not got round to it yet, nor told its peers.
+      const bool stands = has_phrase(line, "valid") || has_phrase(line, "best");
+      if (!stands || removed) continue;
+      // "sourced, local" for a statement, "sourced" for redistribution, "aggregated, local"; every
+      // path of a peer is "internal", "external" or of the confederation instead. (bgpd's
+      // route_vty_out_detail)
+      const bool local = has_phrase(line, "local");
+      if (has_phrase(line, "sourced")) {
+        (local ? seen.sources.statement : seen.sources.redistributed) = true;
+      }
+      if (has_phrase(line, "aggregated") && local) seen.sources.aggregated = true;
+    }
+  }
+  return seen;
+}
+
 using Names = std::set<std::string_view>;
 
 void add_words(Names& names, std::string_view line) {
@@ -59,29 +93,13 @@ std::string show_command(const core::Prefix& prefix, const core::InstanceKey& in
 }
 
 std::optional<bool> sourced_locally(std::string_view answer) {
-  bool known = false;
-  bool removed = false;
-  while (!answer.empty()) {
-    auto line = take_line(answer);
-    const auto indent = take_indent(line);
+  const auto seen = look(answer);
+  if (!seen.known) return std::nullopt;
+  return seen.sources != PathSources();
+}
 
-    if (line.starts_with("% Network not in table")) return false;
-    if (line.starts_with("BGP routing table entry for ")) known = true;
-    if (indent == 2) {
-      // A path begins with its AS path: "Local, (removed)", "65002 65003".
-      removed = has_phrase(line, "(removed)");
-    } else if (line.starts_with("Origin ") && known) {
-      // "sourced, local" for a statement, "sourced" for redistribution, "aggregated, local"; every
-      // path of a peer is "internal", "external" or of the confederation instead. (bgpd's
-      // route_vty_out_detail)
-      const bool ours = has_phrase(line, "sourced") ||
-                        (has_phrase(line, "aggregated") && has_phrase(line, "local"));
-      // Still "best" although invalid: bgpd has not got round to it yet, nor told its peers.
-      const bool stands = has_phrase(line, "valid") || has_phrase(line, "best");
-      if (ours && stands && !removed) return true;
-    }
-  }
-  return known ? std::optional(false) : std::nullopt;
+PathSources path_sources(std::string_view answer) {
+  return look(answer).sources;
 }
 
 std::optional<unsigned> advertised_to(std::string_view answer) {

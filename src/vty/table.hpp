@@ -17,6 +17,15 @@ std::string show_command(const core::Prefix& prefix, const core::InstanceKey& in
 /// the RIB): neither is announced. None: the text is no answer to that question.
 std::optional<bool> sourced_locally(std::string_view answer);
 
+/// Where the paths of our own come from: those that make `sourced_locally` true.
+struct PathSources {
+  bool statement = false;      ///< a `network` statement
+  bool redistributed = false;  ///< `redistribute …`
+  bool aggregated = false;     ///< `aggregate-address`
+  bool operator==(const PathSources&) const = default;
+};
+PathSources path_sources(std::string_view answer);
+
 /// Reads from the same answer to how many peers the prefix is advertised, whichever path it is that
 /// they are told (one learned from another peer counts too). bgpd says so before the paths, or,
 /// where it tells a peer several paths (`addpath-tx-…`), path by path. None: the text is no answer,

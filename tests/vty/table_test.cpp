@@ -9,6 +9,8 @@
 using namespace withdrawd;
 using test::Transcript;
 using vty::advertised_to;
+using vty::path_sources;
+using vty::PathSources;
 using vty::show_command;
 using vty::sourced_locally;
 
@@ -65,6 +67,22 @@ TEST_CASE("a redistributed or aggregated prefix is in the table just as well") {
   const auto frr = Transcript::load("frr-8.4.4-socket-table");
   CHECK(sourced_locally(frr.answer("show ip bgp 203.0.114.0/24")) == true);
   CHECK(sourced_locally(frr.answer("show ip bgp 203.0.113.0/24")) == true);
+}
+
+TEST_CASE("a statement, redistribution and an aggregate are told apart, and seen side by side") {
+  const auto quagga = Transcript::load("quagga-1.2.3-socket-table");
+  const auto frr = Transcript::load("frr-8.4.4-socket-table");
+  CHECK(path_sources(frr.answer("show ip bgp 192.0.2.0/24")) == PathSources{.statement = true});
+  CHECK(path_sources(quagga.answer("show ip bgp 203.0.113.0/24")) ==
+        PathSources{.redistributed = true});
+  CHECK(path_sources(frr.answer("show ip bgp 203.0.114.0/24")) ==
+        PathSources{.redistributed = true});
+  CHECK(path_sources(quagga.answer("show ip bgp 198.18.0.0/23")) ==
+        PathSources{.aggregated = true});
+  CHECK(path_sources(frr.answer("show ip bgp 1.0.0.0/24")) == PathSources());
+  CHECK(path_sources(path("Local", "valid, sourced") + "  Local\n    0.0.0.0 from 0.0.0.0\n" +
+                     "      Origin IGP, valid, sourced, local, best\n") ==
+        PathSources{.statement = true, .redistributed = true});
 }
 
 TEST_CASE("a path that is being removed is not in the table any more") {
