@@ -149,8 +149,14 @@ void SoftPath::retire(Time now, Effects& effects) {
 }
 
 void SoftPath::decide(Time now, Effects& effects) {
+  const std::uint64_t before = policy_.revision();
   const auto changed =
       policy_.decide(now, [this](std::size_t index) { return standing(index); }, effects);
+  if (policy_.revision() == before) return;
+  // Also of those whose wish is the same: what stays drained may have become sick, or well.
+  for (Slot& slot : slots_) {
+    if (must_go(slot) != slot.exposed_since.has_value()) judge_exposure(slot, view(slot), now);
+  }
   for (const std::size_t index : changed) {
     Slot& slot = slots_[index];
     const Wish& wish = policy_.wish(index);

@@ -271,6 +271,20 @@ TEST_CASE("a prefix that cannot be drained costs no bgpd; a sick one does") {
   CHECK(world.stopped.size() == 1);
 }
 
+TEST_CASE("what is drained may get well, or sick, while bgpd does not answer") {
+  auto world = settled(one_rule());
+  world.manner = SmallWorld::Manner::hangs;
+  world.dns[0] = SmallWorld::bad();
+  world.run_for(2s);
+  world.feed(drain(world, "anycast"));
+  world.dns[0] = SmallWorld::good();
+  world.run_for(30s);
+  CHECK(world.stopped.empty());
+  world.dns[0] = SmallWorld::bad();
+  world.run_for(8s);
+  CHECK(world.stopped.size() == 1);
+}
+
 TEST_CASE("a check that is a switch drains its rules, and is no part of their health") {
   Settings settings = one_rule();
   settings.checks.push_back(check("maintenance"));
