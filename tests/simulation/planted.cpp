@@ -51,6 +51,8 @@ void GoBetween::pass(Event& event) {
     if (planted_ == Planted::believes_nxdomain && answer->outcome.kind == OutcomeKind::nxdomain) {
       answer->outcome.kind = OutcomeKind::ok;
     }
+  } else if (auto* drain = std::get_if<DrainChanged>(&event)) {
+    if (planted_ == Planted::ignores_undrain && !drain->drain) drain->prefixes.clear();
   } else if (auto* read = std::get_if<BgpdRead>(&event)) {
     if (read->observed) last_seen_ = *read->observed;
   } else if (auto* applied = std::get_if<PlanApplied>(&event)) {
@@ -83,6 +85,7 @@ void GoBetween::pass(Event& event) {
 
 void GoBetween::pass(Memory& memory) const {
   if (planted_ == Planted::loses_memory) memory = {};
+  if (planted_ == Planted::forgets_drains) memory.policy.drains.clear();
 }
 
 }  // namespace withdrawd::simulation

@@ -20,13 +20,15 @@ enum class Planted : std::uint8_t {
   sends_twice,          ///< each plan is typed once more, to be sure
   believes_nxdomain,    ///< an answer is an answer
   withdraws_neighbour,  ///< another prefix goes along with a sick one
+  forgets_drains,       ///< a drain ends with the run that was told of it
+  ignores_undrain,      ///< what was drained once stays drained
   loses_memory,         ///< what one run leaves never reaches the next
 };
-constexpr std::array<std::string_view, 10> planted_names{
-    "none",         "trusts_silence",    "drops_read_back",
-    "ignores_lock", "forgets_options",   "never_restarts",
-    "sends_twice",  "believes_nxdomain", "withdraws_neighbour",
-    "loses_memory"};
+constexpr std::array<std::string_view, 12> planted_names{
+    "none",           "trusts_silence",    "drops_read_back",
+    "ignores_lock",   "forgets_options",   "never_restarts",
+    "sends_twice",    "believes_nxdomain", "withdraws_neighbour",
+    "forgets_drains", "ignores_undrain",   "loses_memory"};
 
 /// Stands between the two, and spoils what passes. Without a planted bug it changes nothing.
 class GoBetween {

@@ -49,8 +49,10 @@ void Referee::born(const std::optional<Knowledge>& from, Time now) {
     checks_[i].asked_at = now;
   }
   for (std::size_t i = 0; i < slots_.size(); ++i) {
-    slots_[i].verdict = Health::unknown;
-    slots_[i].verdict_since = now;
+    slots_[i].health = slots_[i].verdict = Health::unknown;
+    slots_[i].health_since = slots_[i].verdict_since = now;
+    slots_[i].drain = from ? from->drains[i] : std::nullopt;
+    judge(i, now);
     slots_[i].options = from ? from->options[i] : std::nullopt;
     slots_[i].options_uncertain = false;
   }
@@ -76,6 +78,7 @@ Referee::Knowledge Referee::knowledge() const {
   for (const SlotState& slot : slots_) {
     // Options that are none need not be remembered.
     knowledge.options.push_back(slot.options);
+    knowledge.drains.push_back(slot.drain);
   }
   return knowledge;
 }
@@ -93,18 +96,31 @@ void Referee::answered(std::size_t index, const core::Outcome& outcome, Time now
   if (good && count.run >= policy.rise) count.health = Health::up;
   if (!good && count.run >= policy.fall) count.health = Health::down;
 
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    SlotState& slot = slots_[i];
-    const Health verdict_now = verdict(setting_.settings.rules[setting_.slots[i].rule]);
-    if (verdict_now == slot.verdict) continue;
-    slot.verdict = verdict_now;
-    slot.verdict_since = now;
-    slot.wrong = false;
-  }
+  for (std::size_t i = 0; i < slots_.size(); ++i) judge(i, now);
   if (const Health all = verdict_on_all(); all != all_) {
     all_ = all;
     all_since_ = now;
   }
+}
+
+void Referee::drained(std::size_t slot, const std::optional<Drained>& drain, Time now) {
+  slots_[slot].drain = drain;
+  judge(slot, now);
+}
+
+void Referee::judge(std::size_t index, Time now) {
+  SlotState& slot = slots_[index];
+  const Health health = verdict(setting_.settings.rules[setting_.slots[index].rule]);
+  if (health != slot.health) {
+    slot.health = health;
+    slot.health_since = now;
+  }
+  if (slot.drain && slot.drain->until && now >= *slot.drain->until) slot.drain.reset();
+  const Health verdict_now = slot.drain ? Health::down : health;
+  if (verdict_now == slot.verdict) return;
+  slot.verdict = verdict_now;
+  slot.verdict_since = now;
+  slot.wrong = false;
 }
 
 Health Referee::verdict(const core::Rule& rule) const {
@@ -217,7 +233,7 @@ void Referee::stops(Time now) {
   const bool long_sick = std::ranges::any_of(slots_, [&](const SlotState& slot) {
     const auto index = static_cast<std::size_t>(&slot - slots_.data());
     return setting_.settings.rules[setting_.slots[index].rule].may_fall_back &&
-           slot.verdict == Health::down && now - slot.verdict_since >= after;
+           slot.health == Health::down && now - slot.health_since >= after;
   });
   if (!long_sick) {
     complain(now, "bgpd is killed although no prefix that allows it was sick for fallback.after");
@@ -227,7 +243,7 @@ void Referee::stops(Time now) {
   }
   // In somebody's configuration mode, say: what he withdraws by hand needs no kill.
   const bool announced = std::ranges::any_of(slots_, [&](const SlotState& slot) {
-    return slot.verdict == Health::down && (slot.announced || now - slot.announced_since < quick);
+    return slot.health == Health::down && (slot.announced || now - slot.announced_since < quick);
   });
   if (!announced && now - sees_since_ > quick) {
     complain(now, "bgpd is killed although no sick prefix is announced, as can be seen");
@@ -305,6 +321,7 @@ void Referee::look(Time now) {
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     SlotState& slot = slots_[i];
     const Slot& where = setting_.slots[i];
+    if (slot.drain && alive_) judge(i, now);
     const bool announced = bgpd_.announces(where.place, where.prefix, now);
     if (announced != slot.announced) {
       slot.announced = announced;
@@ -369,7 +386,10 @@ void Referee::check(const core::Controller& controller, Time now) {
       const Slot& where = setting_.slots[i];
       // Nobody can know what came back a moment before bgpd froze.
       if (bgpd_.frozen() && seen_changes_ != bgpd_.foreign_changes()) deprived(now);
-      if (now - std::max({exposed, slot.last_unwanted, born_, unknowable_until_}) > patience &&
+      if (slot.health == Health::down &&
+          now - std::max(
+                    {exposed, slot.health_since, slot.last_unwanted, born_, unknowable_until_}) >
+              patience &&
           !controller.busy() && bgpd_.wants_to_announce(where.place, where.prefix) &&
           !controller.report(now).failing) {
         complain(now,
@@ -379,8 +399,8 @@ void Referee::check(const core::Controller& controller, Time now) {
       const bool came_back = std::max(slot.announced_since, edited_at_) > slot.verdict_since;
       const Duration limit = came_back ? watchful + quick : quick;
       if (now - std::max({exposed, calm_since_, came_back ? edited_at_ : exposed}) > limit) {
-        complain(now, fmt::format("{} is sick and still announced, and nothing stands in the way",
-                                  text(i)));
+        complain(now, fmt::format("{} is {} and still announced, and nothing stands in the way",
+                                  text(i), slot.drain ? "drained" : "sick"));
       }
     }
     if (slot.verdict == Health::up && slot.wrong) {

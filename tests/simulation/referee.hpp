@@ -28,6 +28,11 @@ class Referee {
   void born(const std::optional<Knowledge>& from, core::Time now);
   void died(core::Time now);
   void answered(std::size_t check, const core::Outcome& outcome, core::Time now);
+  /// An operator has drained a prefix, until then or for good, or has ended its drain.
+  struct Drained {
+    std::optional<core::Time> until;
+  };
+  void drained(std::size_t slot, const std::optional<Drained>& drain, core::Time now);
   /// bgpd's configuration, as it was when it was read, has reached withdrawd.
   void has_seen(const core::RunningConfig& config, unsigned foreign_changes);
   void missed_something() { may_have_missed_ = true; }
@@ -72,6 +77,7 @@ class Referee {
   struct Knowledge {
     std::vector<Count> counts;
     std::vector<std::optional<core::NetworkOptions>> options;
+    std::vector<std::optional<Drained>> drains;
   };
   Knowledge knowledge() const;
 
@@ -90,7 +96,10 @@ class Referee {
     core::Time asked_at{};
   };
   struct SlotState {
-    core::Health verdict = core::Health::unknown;
+    core::Health health = core::Health::unknown;  ///< of its rule
+    core::Time health_since{};
+    std::optional<Drained> drain;
+    core::Health verdict = core::Health::unknown;  ///< what is drained is as good as down
     core::Time verdict_since{};
     bool announced = false;
     core::Time announced_since{};
@@ -101,6 +110,7 @@ class Referee {
     bool options_uncertain = false;
   };
 
+  void judge(std::size_t slot, core::Time now);
   std::optional<core::NetworkOptions> wanted_options(std::size_t slot) const;
   std::string text(std::size_t slot) const;
 

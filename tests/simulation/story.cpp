@@ -57,6 +57,8 @@ constexpr std::array kinds{
     Kind{What::types_no_network, 5, {}, {}},
     Kind{What::frr_reload, 4, {}, {}},
     Kind{What::writes_memory, 2, {}, {}},
+    Kind{What::drains, 6, seconds(1), seconds(60)},
+    Kind{What::undrains, 5, {}, {}},
     Kind{What::redistributes, 2, seconds(1), seconds(30)},
     Kind{What::route_gone, 2, seconds(1), seconds(20)},
     Kind{What::route_map_gone, 2, seconds(1), seconds(20)},
@@ -269,6 +271,24 @@ std::string in_words(const Setting& setting) {
   return text;
 }
 
+bool drains_rule(const Happening& happening) {
+  return happening.detail % 2 == 0;
+}
+
+bool drains_for_good(const Happening& happening) {
+  return happening.detail % 3 == 0;
+}
+
+namespace {
+
+std::string drained(const Happening& happening, const Setting& setting) {
+  if (setting.slots.empty()) return "nothing";
+  const Slot& slot = setting.slots[happening.whom];
+  return drains_rule(happening) ? setting.settings.rules[slot.rule].name : slot.prefix.text();
+}
+
+}  // namespace
+
 std::string in_words(const Happening& happening, const Setting& setting) {
   const auto check = [&] { return setting.settings.checks[happening.whom].name; };
   const auto prefix = [&] {
@@ -326,6 +346,11 @@ std::string in_words(const Happening& happening, const Setting& setting) {
       return "frr-reload puts bgpd's file in force";
     case What::writes_memory:
       return "somebody types \"write memory\"";
+    case What::drains:
+      return fmt::format("an operator drains {} {}", drained(happening, setting),
+                         drains_for_good(happening) ? "until further notice" : lasts);
+    case What::undrains:
+      return fmt::format("an operator ends the drain of {}", drained(happening, setting));
     case What::redistributes:
       return fmt::format("bgpd redistributes {} {}", prefix(), lasts);
     case What::route_gone:

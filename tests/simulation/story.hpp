@@ -38,6 +38,8 @@ enum class What : std::uint8_t {
   types_no_network,
   frr_reload,
   writes_memory,
+  drains,
+  undrains,
   redistributes,
   route_gone,
   route_map_gone,
@@ -61,6 +63,11 @@ struct Happening {
   std::uint64_t detail;
 };
 using Story = std::vector<Happening>;
+
+/// Of `drains` and `undrains`: the prefix's whole rule, or the prefix alone?
+bool drains_rule(const Happening& happening);
+/// Of `drains`: until somebody ends it, or for the happening's length?
+bool drains_for_good(const Happening& happening);
 
 /// A prefix of a rule, and the instance of bgpd in which it stands.
 struct Slot {

@@ -94,6 +94,7 @@ class World {
   bool cannot_read() const;
   void watch_pressure();
   void begin(const Happening& happening);
+  void operator_speaks(const Happening& happening);
   void end(const Happening& happening);
   void apply_spells();
   void become_quiet();
@@ -276,6 +277,10 @@ void World::begin(const Happening& happening) {
     case What::writes_memory:
       if (bgpd_.running() && !bgpd_.frozen()) bgpd_.write_file();
       break;
+    case What::drains:
+    case What::undrains:
+      if (slot) operator_speaks(happening);
+      break;
     case What::redistributes:
       if (slot) bgpd_.redistribute(slot->place, slot->prefix, true, now_);
       break;
@@ -296,6 +301,21 @@ void World::begin(const Happening& happening) {
   referee_.disturbed(now_);
   // By copy: the story outlives the world, a shrunk one as well.
   later(happening.length, [this, happening] { end(happening); });
+}
+
+void World::operator_speaks(const Happening& happening) {
+  const std::size_t whom = happening.whom % setting_.slots.size();
+  DrainChanged change{{}, std::nullopt, "an operator"};
+  for (std::size_t i = 0; i < setting_.slots.size(); ++i) {
+    const Slot& slot = setting_.slots[i];
+    if (drains_rule(happening) ? slot.rule != setting_.slots[whom].rule : i != whom) continue;
+    change.prefixes.emplace_back(setting_.settings.rules[slot.rule].name, slot.prefix);
+  }
+  if (happening.what == What::drains) {
+    change.drain = Drain{"an operator", "maintenance", now_, std::nullopt};
+    if (!drains_for_good(happening)) change.drain->until = now_ + happening.length;
+  }
+  deliver(std::move(change), life_);
 }
 
 void World::end(const Happening& happening) {
@@ -443,6 +463,16 @@ void World::deliver(Event event, std::uint64_t life) {
       dns_[answer->check].last = answer->outcome.kind;
       note(fmt::format("check{}'s outcomes from here on: {}", answer->check,
                        name(answer->outcome.kind)));
+    }
+  }
+  if (const auto* change = std::get_if<DrainChanged>(&event)) {
+    for (std::size_t i = 0; i < setting_.slots.size(); ++i) {
+      const Slot& slot = setting_.slots[i];
+      const PrefixKey key{setting_.settings.rules[slot.rule].name, slot.prefix};
+      if (std::ranges::find(change->prefixes, key) == change->prefixes.end()) continue;
+      std::optional<Referee::Drained> drain;
+      if (change->drain) drain = Referee::Drained{change->drain->until};
+      referee_.drained(i, drain, now_);
     }
   }
   between_.pass(event);
