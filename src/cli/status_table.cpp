@@ -23,28 +23,6 @@ std::string yes_no(const json::value& value) {
   return value.as_bool() ? "yes" : "no";
 }
 
-/// Indented, broken at blanks so that no line is longer than 80 columns if words allow.
-std::string wrapped(const std::string& line, std::size_t indent) {
-  std::string out;
-  std::string current(indent, ' ');
-  bool empty = true;
-  std::size_t at = 0;
-  while (at < line.size()) {
-    const std::size_t blank = std::min(line.find(' ', at), line.size());
-    const std::string word = line.substr(at, blank - at);
-    if (!empty && current.size() + 1 + word.size() > 80) {
-      out += current + "\n";
-      current.assign(indent + 2, ' ');
-      empty = true;
-    }
-    if (!empty) current += ' ';
-    current += word;
-    empty = false;
-    at = blank + 1;
-  }
-  return out + current + "\n";
-}
-
 std::string bgpd_line(const json::object& root, const Palette& palette) {
   const json::object& bgpd = root.at("bgpd").as_object();
   std::string state;
@@ -146,6 +124,27 @@ std::string group_lines(const json::object& root, const Palette& palette) {
 }
 
 }  // namespace
+
+std::string wrapped(const std::string& line, std::size_t indent) {
+  std::string out;
+  std::string current(indent, ' ');
+  bool empty = true;
+  std::size_t at = 0;
+  while (at < line.size()) {
+    const std::size_t blank = std::min(line.find(' ', at), line.size());
+    const std::string word = line.substr(at, blank - at);
+    if (!empty && current.size() + 1 + word.size() > 80) {
+      out += current + "\n";
+      current.assign(indent + 2, ' ');
+      empty = true;
+    }
+    if (!empty) current += ' ';
+    current += word;
+    empty = false;
+    at = blank + 1;
+  }
+  return out + current + "\n";
+}
 
 std::string status_table(const json::value& report, const Palette& palette) {
   const json::object& root = report.as_object();

@@ -7,6 +7,9 @@
 
 namespace withdrawd::cli {
 
+/// Indented, broken at blanks so that no line is longer than 80 columns if words allow.
+std::string wrapped(const std::string& line, std::size_t indent);
+
 /// `status` for people: a table of prefixes by rule, each rule with its cause, in 80 columns where
 /// names allow. Takes the value that `status --json` prints.
 std::string status_table(const boost::json::value& report, const Palette& palette);
