@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
   cli::add_plan(app, status);
   cli::add_check(app, status);
   cli::add_doctor(app, status);
+  cli::add_log(app, status);
   cli::add_validate(app, status);
   cli::add_drain(app, status);
   cli::add_undrain(app, status);

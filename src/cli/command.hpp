@@ -21,6 +21,7 @@ void add_plan(CLI::App& app, int& status);
 void add_check(CLI::App& app, int& status);
 void add_doctor(CLI::App& app, int& status);
 void add_validate(CLI::App& app, int& status);
+void add_log(CLI::App& app, int& status);
 void add_drain(CLI::App& app, int& status);
 void add_undrain(CLI::App& app, int& status);
 void add_reload(CLI::App& app, int& status);

@@ -95,6 +95,7 @@ void HardPath::on(const BgpdStopped& event, Time now, Effects& effects) {
     effects.push_back(
         Tell{Severity::warning, fmt::format("DNS failing, bgpd running: bgpd (pid {}) killed: {}",
                                             fmt::join(*event.pids, ", "), round_story_)});
+    effects.push_back(Note{.kind = Note::Kind::killed, .cause = round_story_, .by = "withdrawd"});
   }
   ended(event.pids.has_value(), now, effects);
 }
@@ -113,6 +114,8 @@ void HardPath::on(const BgpdRestarted& event, Time now, Effects& effects) {
                          event.output->empty()
                              ? ""
                              : fmt::format("; it said \"{}\"", printable(*event.output)))});
+    effects.push_back(
+        Note{.kind = Note::Kind::restarted, .cause = round_story_, .by = "withdrawd"});
   }
   ended(event.output.has_value(), now, effects);
 }

@@ -172,6 +172,8 @@ void Engine::carry_out(const core::Tell& effect) {
 }
 
 // Observing, nothing has changed that would have to be kept.
-void Engine::carry_out(const core::Note&) {}
+void Engine::carry_out(const core::Note& effect) {
+  if (manner_ == Manner::act && note_) note_(effect);
+}
 
 }  // namespace withdrawd::daemon

@@ -38,6 +38,9 @@ class Engine {
   /// the Controller is not busy; questions under way are forgotten.
   void replace(config::Config config);
 
+  /// For each Note, when acting. None: they are dropped.
+  void on_note(std::function<void(const core::Note&)> note) { note_ = std::move(note); }
+
   /// Tells the Controller of something that has not come from the world: a drain, "ask now".
   void happen(const core::Event& event) { feed(event); }
 
@@ -71,6 +74,7 @@ class Engine {
   config::Config config_;
   Manner manner_;
   TellFunction tell_;
+  std::function<void(const core::Note&)> note_;
   std::function<void()> after_step_;
   boost::asio::steady_timer timer_;
   /// What is under way belongs to this generation; answers to an earlier one are dropped.

@@ -20,7 +20,9 @@
 #include "daemon/control_socket.hpp"
 #include "daemon/engine.hpp"
 #include "daemon/exit_status.hpp"
+#include "daemon/history.hpp"
 #include "daemon/lock_file.hpp"
+#include "daemon/on_change.hpp"
 #include "daemon/report_json.hpp"
 #include "daemon/requests.hpp"
 #include "daemon/state_file.hpp"
@@ -35,6 +37,8 @@ namespace {
 constexpr auto lock_poll = std::chrono::milliseconds(20);
 /// How long a change of bgpd that is under way may still take when the run is to end.
 constexpr auto last_words = std::chrono::seconds(10);
+/// How long on_change may still take then; what has not had its turn is dropped.
+constexpr auto last_notes = std::chrono::seconds(2);
 
 /// Counts that go on growing would make every outcome a change worth saving.
 core::Memory worth_saving(core::Memory memory, const core::Settings& settings) {
@@ -80,6 +84,7 @@ class Session {
         status_ = exit_status(engine_->controller().report(std::chrono::steady_clock::now()),
                               engine_->controller().at_rest());
       }
+      let_on_change_end();
     }
     return status_;
   }
@@ -147,6 +152,12 @@ class Session {
         io_, config_, loaded.memory, Engine::Manner::act,
         [this](Severity severity, const std::string& text) { tell(severity, text); },
         [this] { after_step(); });
+    keep_notes();
+    engine_->on_note([this](const core::Note& note) {
+      const auto entry = entry_of(note, std::chrono::system_clock::now());
+      history_->add(entry);
+      on_change_->add(entry);
+    });
     auto control =
         ControlServer::open(io_.get_executor(), config_.control_socket,
                             [this](std::string_view request) { return answer(request); });
@@ -165,6 +176,29 @@ class Session {
     tell(Severity::info,
          fmt::format("withdrawd {} (pid {}) begins: {}", plan_.mode, ::getpid(), summary()));
     engine_->start();
+  }
+
+  void keep_notes() {
+    const auto say = [this](Severity severity, const std::string& text) { tell(severity, text); };
+    history_.emplace(config_.history_file, config_.history_size, say);
+    if (!on_change_) on_change_.emplace(io_.get_executor(), say);
+    on_change_->use(config_.on_change, config_.on_change_timeout);
+  }
+
+  /// The next run need not wait for it: it finds the lock free.
+  void let_on_change_end() {
+    control_.reset();
+    lock_.reset();
+    // What is abandoned in the middle of a change of bgpd must not come to life again.
+    if (!engine_->controller().busy() && !on_change_->idle()) {
+      on_change_->when_idle([this] { io_.stop(); });
+      io_.restart();
+      io_.run_for(last_notes);
+    }
+    if (on_change_->left() > 0) {
+      tell(Severity::warning, fmt::format("on_change: this run is over; {} change(s) were dropped",
+                                          on_change_->left()));
+    }
   }
 
   /// Whoever may type into bgpd may also ask withdrawd.
@@ -317,6 +351,7 @@ class Session {
   void adopt() {
     config_ = std::move(*next_config_);
     next_config_.reset();
+    keep_notes();
     engine_->replace(config_);
     tell(Severity::info,
          fmt::format("{}: goes on with the new configuration: {}", reloaded_by_, summary()));
@@ -361,6 +396,8 @@ class Session {
   asio::steady_timer turn_;
   asio::steady_timer force_;
   std::optional<LockFile> lock_;
+  std::optional<History> history_;
+  std::optional<OnChange> on_change_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<ControlServer> control_;
   core::Memory saved_;

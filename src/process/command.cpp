@@ -89,8 +89,29 @@ class SpawnAttributes {
   posix_spawnattr_t attributes_;
 };
 
+/// With the null pointer behind them.
+std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (auto& text : texts) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+/// Our environment, but for what `own` says.
+std::vector<std::string> environment_with(const std::vector<std::string>& own) {
+  std::vector<std::string> whole = own;
+  for (char** variable = environ; variable && *variable; ++variable) {
+    const std::string_view text(*variable);
+    const auto name = text.substr(0, text.find('=') + 1);
+    const bool replaced =
+        std::ranges::any_of(own, [name](const auto& one) { return one.starts_with(name); });
+    if (!replaced) whole.emplace_back(text);
+  }
+  return whole;
+}
+
 /// Gives an errno.
-int spawn(const std::vector<std::string>& argv, const Pipe& out, const Pipe& err, pid_t& pid) {
+int spawn(const Command& command, const Pipe& out, const Pipe& err, pid_t& pid) {
   SpawnActions actions;
   ::posix_spawn_file_actions_addopen(actions.get(), STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   ::posix_spawn_file_actions_adddup2(actions.get(), out.write_end.number(), STDOUT_FILENO);
@@ -109,12 +130,12 @@ int spawn(const std::vector<std::string>& argv, const Pipe& out, const Pipe& err
   ::posix_spawnattr_setflags(
       attributes.get(), POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
 
-  std::vector<std::string> words = argv;
-  std::vector<char*> pointers;
-  for (auto& word : words) pointers.push_back(word.data());
-  pointers.push_back(nullptr);
-  return ::posix_spawnp(&pid, pointers.front(), actions.get(), attributes.get(), pointers.data(),
-                        environ);
+  auto words = command.argv;
+  auto variables = environment_with(command.environment);
+  const auto words_as_c = pointers_to(words);
+  const auto variables_as_c = pointers_to(variables);
+  return ::posix_spawnp(&pid, words_as_c.front(), actions.get(), attributes.get(),
+                        words_as_c.data(), variables_as_c.data());
 }
 
 core::Error could_not_start(const Command& command, int error) {
@@ -244,7 +265,7 @@ class Child : public std::enable_shared_from_this<Child> {
     auto out_pipe = make_pipe();
     auto err_pipe = make_pipe();
     if (!out_pipe || !err_pipe) return std::unexpected(could_not_start(command, errno));
-    if (const int error = spawn(command.argv, *out_pipe, *err_pipe, pid_); error != 0) {
+    if (const int error = spawn(command, *out_pipe, *err_pipe, pid_); error != 0) {
       pid_ = 0;
       return std::unexpected(could_not_start(command, error));
     }

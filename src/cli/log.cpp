@@ -1,0 +1,109 @@
+// log: what has changed.
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <CLI/Option.hpp>
+#include <CLI/Validators.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+
+#include "cli/change_log.hpp"
+#include "daemon/exit_status.hpp"
+
+namespace withdrawd::cli {
+namespace {
+
+constexpr int look_again_ms = 200;
+constexpr std::size_t terminal_width = 80;
+
+struct LogRequest {
+  ConfigOption file;
+  std::string target;
+  std::size_t most = 0;  ///< 0: all
+  bool as_json = false;
+  bool follow = false;
+};
+
+volatile sig_atomic_t interrupted = 0;
+
+void interrupt(int) {
+  interrupted = 1;
+}
+
+/// Prints what `request` asks for. False: nobody reads it any more.
+bool print(const std::vector<daemon::HistoryEntry>& entries, const LogRequest& request) {
+  static const Palette palette(STDOUT_FILENO);
+  static const std::size_t width = ::isatty(STDOUT_FILENO) ? terminal_width : 0;
+  for (const auto& entry : entries) {
+    const auto text =
+        request.as_json ? daemon::history_line(entry) : change_line(entry, palette, width);
+    if (std::fputs(text.c_str(), stdout) == EOF) return false;
+  }
+  return std::fflush(stdout) == 0;
+}
+
+/// Waits a moment. False: somebody wants us to end, or nobody reads any more.
+bool wait_a_moment() {
+  pollfd out{STDOUT_FILENO, 0, 0};
+  const int ready = ::poll(&out, 1, look_again_ms);
+  const bool closed = ready > 0 && (out.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
+  return interrupted == 0 && !closed;
+}
+
+int show(const LogRequest& request, const config::Config& config) {
+  if (config.history_file.empty()) {
+    complain("no history is kept: history_file is empty");
+    return daemon::exit_usage;
+  }
+  daemon::HistoryReader reader(config.history_file);
+  for (bool first = true;; first = false) {
+    auto entries = reader.next();
+    if (!entries) {
+      complain(entries.error().text());
+      return daemon::exit_usage;
+    }
+    std::erase_if(*entries, [&](const auto& entry) { return !is_about(entry, request.target); });
+    if (first && request.most > 0 && entries->size() > request.most) {
+      entries->erase(entries->begin(), entries->end() - static_cast<std::ptrdiff_t>(request.most));
+    }
+    if (!print(*entries, request) || !request.follow || !wait_a_moment()) break;
+  }
+  return daemon::exit_fine;
+}
+
+}  // namespace
+
+void add_log(CLI::App& app, int& status) {
+  CLI::App* command = app.add_subcommand("log", "What has changed, newest last");
+  auto request = std::make_shared<LogRequest>();
+  request->file.add_to(*command);
+  command->add_option("target", request->target,
+                      "The prefix or rule to show (default: everything)");
+  command->add_option("-n,--lines", request->most, "Only the last so many changes")
+      ->check(CLI::Range(1, 1'000'000));
+  command->add_flag("--json", request->as_json,
+                    "A line of JSON for each; the shape is documented in docs/history-json.md");
+  command->add_flag("-f,--follow", request->follow, "Go on showing what is added, until Ctrl-C");
+  command->footer(
+      "Reads the history that withdrawd keeps on disk (history_file); no daemon is needed.\n"
+      "Exit status: 0 fine, also when there is nothing; 2 usage, configuration, or a history\n"
+      "that cannot be read.");
+  command->callback([request, &status] {
+    const auto config = request->file.load();
+    if (!config) {
+      status = daemon::exit_usage;
+      return;
+    }
+    struct sigaction action{};
+    action.sa_handler = interrupt;
+    ::sigaction(SIGINT, &action, nullptr);
+    ::sigaction(SIGTERM, &action, nullptr);
+    ::signal(SIGPIPE, SIG_IGN);
+    status = show(*request, *config);
+  });
+}
+
+}  // namespace withdrawd::cli

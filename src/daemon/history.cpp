@@ -1,0 +1,230 @@
+#include "daemon/history.hpp"
+
+#include <fcntl.h>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/json.hpp>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+namespace withdrawd::daemon {
+namespace json = boost::json;
+namespace {
+
+/// Longer lines are no entries of ours.
+constexpr std::size_t longest_line = 64 * 1024;
+
+/// A file descriptor of one function.
+class Opened {
+ public:
+  explicit Opened(int fd) : fd_(fd) {}
+  ~Opened() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Opened(const Opened&) = delete;
+  Opened& operator=(const Opened&) = delete;
+  int fd() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+std::unexpected<core::Error> failure(std::string attempted, int error) {
+  return std::unexpected(core::Error{std::move(attempted), std::strerror(error), ""});
+}
+
+std::string text_in(const json::object& object, std::string_view key) {
+  const auto* value = object.if_contains(key);
+  return value && value->is_string() ? std::string(value->get_string()) : "";
+}
+
+json::value or_null(const std::string& text) {
+  return text.empty() ? json::value(nullptr) : json::value(text);
+}
+
+/// Does what is in the file lack the end of its last line? Somebody was cut off.
+bool ends_inside_a_line(int fd, off_t size) {
+  char last = '\n';
+  return size > 0 && ::pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+}
+
+void take_lines(std::string& text, std::vector<HistoryEntry>& entries) {
+  std::size_t at = 0;
+  for (std::size_t end = 0; (end = text.find('\n', at)) != text.npos; at = end + 1) {
+    auto entry = parse_history_line(std::string_view(text).substr(at, end - at));
+    if (entry) entries.push_back(*std::move(entry));
+  }
+  text.erase(0, at);
+  // A line without an end is none; what is left of it, when it ends, is a damaged one.
+  if (text.size() > longest_line) text.assign(1, '?');
+}
+
+/// Reads to the end, or as far as it goes.
+core::Result<void> read_lines(int fd, const std::filesystem::path& file, std::string& partial,
+                              std::vector<HistoryEntry>& entries) {
+  std::array<char, 65536> buffer;
+  for (;;) {
+    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failure("read the history " + file.string(), errno);
+    if (got == 0) return {};
+    partial.append(buffer.data(), static_cast<std::size_t>(got));
+    take_lines(partial, entries);
+  }
+}
+
+}  // namespace
+
+HistoryEntry entry_of(const core::Note& note, std::chrono::system_clock::time_point now) {
+  const auto ms = std::chrono::floor<std::chrono::milliseconds>(now);
+  const auto s = std::chrono::floor<std::chrono::seconds>(ms);
+  return {
+      .time = fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
+                          fmt::gmtime(std::chrono::system_clock::to_time_t(s)), (ms - s).count()),
+      .kind = std::string(core::name(note.kind)),
+      .rule = note.rule,
+      .prefix = note.prefix ? note.prefix->text() : "",
+      .was = note.was,
+      .is = note.is,
+      .cause = note.cause,
+      .by = note.by};
+}
+
+std::string history_line(const HistoryEntry& entry) {
+  json::object object{{"time", entry.time},
+                      {"kind", entry.kind},
+                      {"rule", or_null(entry.rule)},
+                      {"prefix", or_null(entry.prefix)}};
+  if (!entry.was.empty() || !entry.is.empty()) {
+    object["was"] = entry.was;
+    object["is"] = entry.is;
+  }
+  object["cause"] = entry.cause;
+  object["by"] = entry.by;
+  return json::serialize(object) + "\n";
+}
+
+std::optional<HistoryEntry> parse_history_line(std::string_view line) {
+  if (line.size() > longest_line) return {};
+  boost::system::error_code error;
+  const auto value = json::parse(json::string_view(line.data(), line.size()), error);
+  const auto* object = error ? nullptr : value.if_object();
+  if (!object) return {};
+  HistoryEntry entry{.time = text_in(*object, "time"),
+                     .kind = text_in(*object, "kind"),
+                     .rule = text_in(*object, "rule"),
+                     .prefix = text_in(*object, "prefix"),
+                     .was = text_in(*object, "was"),
+                     .is = text_in(*object, "is"),
+                     .cause = text_in(*object, "cause"),
+                     .by = text_in(*object, "by")};
+  if (entry.time.empty() || entry.kind.empty()) return {};
+  return entry;
+}
+
+History::History(std::filesystem::path file, std::uint64_t limit, TellFunction tell)
+    : file_(std::move(file)), limit_(limit), tell_(std::move(tell)) {}
+
+std::filesystem::path History::older(const std::filesystem::path& file) {
+  return file.native() + ".1";
+}
+
+void History::add(const HistoryEntry& entry) {
+  if (file_.empty()) return;
+  const auto done = append(history_line(entry));
+  if (done) {
+    failed_ = false;
+  } else if (!std::exchange(failed_, true)) {
+    tell_(core::Severity::warning,
+          done.error().text() + "; changes are not kept until that is mended");
+  }
+}
+
+core::Result<void> History::append(const std::string& line) const {
+  const auto attempted = "write the history " + file_.string();
+  std::error_code ignored;  // what matters shows at open()
+  std::filesystem::create_directories(file_.parent_path(), ignored);
+  // Twice at most: the second time it is a new file.
+  for (bool full = true;;) {
+    const Opened opened(::open(
+        file_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640));
+    struct stat status{};
+    if (opened.fd() < 0 || ::fstat(opened.fd(), &status) != 0) return failure(attempted, errno);
+    if (!S_ISREG(status.st_mode)) {
+      return std::unexpected(core::Error{attempted, "it is no regular file", "set history_file"});
+    }
+    const auto size = static_cast<std::uint64_t>(status.st_size);
+    if (full && size > 0 && size + line.size() > limit_) {
+      if (::rename(file_.c_str(), older(file_).c_str()) != 0) return failure(attempted, errno);
+      full = false;
+      continue;
+    }
+    const auto text = ends_inside_a_line(opened.fd(), status.st_size) ? "\n" + line : line;
+    const auto wrote = ::write(opened.fd(), text.data(), text.size());
+    if (wrote == static_cast<ssize_t>(text.size())) return {};
+    return failure(attempted, wrote < 0 ? errno : ENOSPC);
+  }
+}
+
+HistoryReader::~HistoryReader() {
+  close();
+}
+
+void HistoryReader::close() {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+  partial_.clear();
+}
+
+core::Result<std::vector<HistoryEntry>> HistoryReader::next() {
+  std::vector<HistoryEntry> entries;
+  struct stat status{};
+  const bool is_there = ::stat(file_.c_str(), &status) == 0;
+  const bool is_other = fd_ >= 0 && is_there && status.st_ino != inode_;
+  if (fd_ >= 0) {
+    if (auto done = read_on(entries); !done) return std::unexpected(done.error());
+  }
+  if (!std::exchange(began_, true) || is_other) {
+    if (auto done = read_older(entries); !done) return std::unexpected(done.error());
+    close();
+  }
+  if (fd_ < 0) {
+    if (auto done = read_on(entries); !done) return std::unexpected(done.error());
+  }
+  return entries;
+}
+
+core::Result<void> HistoryReader::read_older(std::vector<HistoryEntry>& entries) const {
+  const auto older = History::older(file_);
+  const Opened opened(::open(older.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (opened.fd() < 0 && errno == ENOENT) return {};
+  struct stat status{};
+  if (opened.fd() < 0 || ::fstat(opened.fd(), &status) != 0) {
+    return failure("read the history " + older.string(), errno);
+  }
+  // The one that was just read to its end.
+  if (fd_ >= 0 && status.st_ino == inode_) return {};
+  std::string partial;
+  return read_lines(opened.fd(), older, partial, entries);
+}
+
+core::Result<void> HistoryReader::read_on(std::vector<HistoryEntry>& entries) {
+  if (fd_ < 0) {
+    fd_ = ::open(file_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd_ < 0 && errno == ENOENT) return {};
+    struct stat status{};
+    if (fd_ < 0 || ::fstat(fd_, &status) != 0) {
+      return failure("read the history " + file_.string(), errno);
+    }
+    inode_ = status.st_ino;
+  }
+  return read_lines(fd_, file_, partial_, entries);
+}
+
+}  // namespace withdrawd::daemon
