@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <exception>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -71,6 +72,8 @@ awaitable<core::Outcome> ask(core::Probe probe, core::Account* account) {
     auto asking =
         std::visit([account](auto& one) { return asked(std::move(one), account); }, probe);
     outcome = co_await std::move(asking);
+  } catch (const std::bad_alloc&) {
+    outcome = {core::OutcomeKind::unable, {}, "cannot ask (out of memory)"};
   } catch (const std::exception& exception) {
     outcome.detail = "cannot ask (" + core::printable(exception.what()) + ")";
   }

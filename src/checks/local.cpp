@@ -32,6 +32,10 @@ Outcome error(std::string detail) {
   return {OutcomeKind::error, {}, std::move(detail)};
 }
 
+Outcome unable(std::string detail) {
+  return {OutcomeKind::unable, {}, std::move(detail)};
+}
+
 std::string reason(int number) {
   return std::generic_category().message(number);
 }
@@ -84,7 +88,11 @@ std::string unusable(const Address& address, const std::string& interface) {
 
 Outcome look(const core::AddressCheck& check) {
   ifaddrs* first = nullptr;
-  if (::getifaddrs(&first) != 0) return error("cannot list addresses: " + reason(errno));
+  if (::getifaddrs(&first) != 0) {
+    const int number = errno;
+    const std::string why = "cannot list addresses: " + reason(number);
+    return core::is_shortage(number) ? unable(why) : error(why);
+  }
   const Addresses addresses(first);
   std::string wrong;
   bool has_interface = check.interface.empty();
@@ -114,7 +122,9 @@ Outcome look(const core::FileCheck& check) {
   bool present = true;
   if (::stat(check.path.c_str(), &status) != 0) {
     if (errno != ENOENT && errno != ENOTDIR) {
-      const std::string why = "cannot look: " + reason(errno);
+      const int number = errno;
+      const std::string why = "cannot look: " + reason(number);
+      if (core::is_shortage(number)) return unable(why);
       // Nobody who cannot be understood has asked for a drain.
       return check.present == core::FileMeaning::drain ? ok(why) : error(why);
     }

@@ -71,7 +71,9 @@ boost::asio::awaitable<core::Outcome> run_plugin(core::ExecCheck check, core::Ac
     outcome = judged(*finished);
   } else {
     // Starting it fails at once; only the limit takes so long.
-    outcome.kind = took < limit ? OutcomeKind::error : OutcomeKind::timeout;
+    outcome.kind = process::lacked_resources(finished.error()) ? OutcomeKind::unable
+                   : took < limit                              ? OutcomeKind::error
+                                                               : OutcomeKind::timeout;
     outcome.detail = finished.error().happened;
   }
   outcome.latency = took;

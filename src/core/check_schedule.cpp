@@ -46,10 +46,26 @@ void CheckSchedule::hold(Time until) {
   if (!held_until_ || *held_until_ < until) held_until_ = until;
 }
 
+bool CheckSchedule::is_passed_over(Entry& entry, Time now) {
+  if (entry.last->kind != OutcomeKind::unable) {
+    entry.unable_since.reset();
+    return false;
+  }
+  if (!entry.unable_since) entry.unable_since = now;
+  return now - *entry.unable_since < unable_for;
+}
+
 bool CheckSchedule::answered(const CheckAnswered& answer, Time now) {
   Entry& entry = entries_[answer.check];
   entry.asking = false;
   entry.last = answer.outcome;
+  entry.passed_over = is_passed_over(entry, now);
+  if (entry.passed_over) {
+    const HealthPolicy& policy = entry.check->policy;
+    entry.due = std::max(entry.due + std::min(policy.interval, policy.fast_interval), now);
+    return false;
+  }
+  entry.counted = true;
   const bool good = answer.outcome.healthy();
   const HealthCount before = entry.tracker.count();
   bool changed = entry.tracker.record(good);
@@ -86,6 +102,10 @@ std::string CheckSchedule::story(std::size_t index) const {
   if (!entry.last) return fmt::format("check \"{}\" has not been answered yet", entry.check->name);
   const Outcome& last = *entry.last;
   const HealthTracker& tracker = entry.tracker;
+  if (entry.passed_over) {
+    return fmt::format("check \"{}\" {}, which does not count yet ({})", entry.check->name,
+                       last.detail, entry.check->text());
+  }
   const std::string count =
       fmt::format("{} of {}", std::min(tracker.count().run, tracker.needed()), tracker.needed());
   std::string what;
@@ -102,6 +122,7 @@ std::string CheckSchedule::story(std::size_t index) const {
       what = "timed out";
       break;
     case OutcomeKind::error:
+    case OutcomeKind::unable:
       what = last.detail.empty() ? "error" : last.detail;
       break;
   }

@@ -32,14 +32,21 @@ class CheckSchedule {
   /// Nothing is asked before `until`.
   void hold(Time until);
 
+  /// For so long a check that this host is unable to ask keeps its health: no healthy prefix is
+  /// withdrawn for a moment without descriptors. After that nobody knows what the server does, and
+  /// not being able to ask counts as a bad outcome.
+  static constexpr Duration unable_for = std::chrono::seconds(10);
+
   /// Counts the answer. True if the check's health changed by it.
   bool answered(const CheckAnswered& answer, Time now);
+  /// Was the last outcome left out of the count, because it says nothing of the server?
+  bool passed_over(std::size_t index) const { return entries_[index].passed_over; }
 
   Health health(std::size_t index) const { return entries_[index].tracker.health(); }
   /// Health as something to act on: unknown until this run has asked for itself, whatever an
   /// earlier one had counted.
   Health verdict(std::size_t index) const {
-    return entries_[index].last ? entries_[index].tracker.health() : Health::unknown;
+    return entries_[index].counted ? entries_[index].tracker.health() : Health::unknown;
   }
   HealthCount count(std::size_t index) const { return entries_[index].tracker.count(); }
   const std::optional<Outcome>& last(std::size_t index) const { return entries_[index].last; }
@@ -65,8 +72,12 @@ class CheckSchedule {
     bool asking = false;
     std::optional<Outcome> last{};
     std::optional<Time> since{};  ///< health is what it is; none: it is unknown
+    bool counted = false;         ///< at least one outcome was, in this run
+    bool passed_over = false;
+    std::optional<Time> unable_since{};
   };
   Time when_due(const Entry& entry) const;
+  static bool is_passed_over(Entry& entry, Time now);
 
   std::vector<Entry> entries_;
   bool first_outcome_decides_;

@@ -36,7 +36,10 @@ Effects Controller::on(const Event& event, Time now) {
     const Health before = checks_->health(answer->check);
     const bool changed = checks_->answered(*answer, now);
     const Health health = checks_->health(answer->check);
-    if (changed) {
+    const bool left_out = checks_->passed_over(answer->check);
+    if (left_out) {
+      unable(*answer, now, effects);
+    } else if (changed) {
       effects.push_back(Tell{health == Health::down ? Severity::warning : Severity::info,
                              fmt::format("{}: {}, was {}", checks_->story(answer->check),
                                          name(health), name(before))});
@@ -44,7 +47,7 @@ Effects Controller::on(const Event& event, Time now) {
       effects.push_back(Tell{Severity::debug, checks_->story(answer->check)});
     }
     if (hard) {
-      hard_->answered(now, effects);
+      if (!left_out) hard_->answered(now, effects);
     } else {
       // Also without a change: a run that continues an earlier one starts with its verdicts.
       soft_->answered(answer->check, now, effects);
@@ -87,6 +90,14 @@ Effects Controller::on(const Event& event, Time now) {
   }
   advance(now, effects);
   return effects;
+}
+
+void Controller::unable(const CheckAnswered& answer, Time now, Effects& effects) {
+  std::string text = fmt::format(
+      "check \"{}\" ({}) {}: it stays {} for {}, then this counts as a failure",
+      checks_->check(answer.check).name, checks_->check(answer.check).text(), answer.outcome.detail,
+      name(checks_->health(answer.check)), describe(CheckSchedule::unable_for));
+  if (told_.is_news(text, now)) effects.push_back(Tell{Severity::error, std::move(text)});
 }
 
 void Controller::process_found(const BgpdFound& found, Time now, Effects& effects) {

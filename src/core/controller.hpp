@@ -88,6 +88,7 @@ class Controller {
 
  private:
   void advance(Time now, Effects& effects);
+  void unable(const CheckAnswered& answer, Time now, Effects& effects);
   void process_found(const BgpdFound& found, Time now, Effects& effects);
   void process_stopped(const BgpdStopped& stopped, Time now, Effects& effects);
 

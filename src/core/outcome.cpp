@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+
 namespace withdrawd::core {
 
 std::string_view name(OutcomeKind kind) {
@@ -12,10 +14,25 @@ std::string_view name(OutcomeKind kind) {
       return "nxdomain";
     case OutcomeKind::timeout:
       return "timeout";
+    case OutcomeKind::unable:
+      return "unable";
     case OutcomeKind::error:
       break;
   }
   return "error";
+}
+
+bool is_shortage(int error_number) {
+  switch (error_number) {
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+    case EAGAIN:  // no process can be started; no local port is free
+      return true;
+    default:
+      return false;
+  }
 }
 
 std::string printable(std::string_view text, std::size_t longest) {

@@ -13,6 +13,7 @@ enum class OutcomeKind : std::uint8_t {
   nxdomain,  ///< the server says that the name does not exist
   timeout,   ///< no answer in time
   error,     ///< everything else: SERVFAIL, REFUSED, no data, malformed, refused port, no route
+  unable,  ///< this host lacked what asking takes: descriptors, memory. Says nothing of the server
 };
 
 /// What asking a check once gave.
@@ -27,8 +28,12 @@ struct Outcome {
   bool operator==(const Outcome&) const = default;
 };
 
-/// "ok", "nxdomain", "timeout", "error".
+/// "ok", "nxdomain", "timeout", "error", "unable".
 std::string_view name(OutcomeKind kind);
+
+/// Does this errno say that this host has run out of something: descriptors, memory, local ports,
+/// processes?
+bool is_shortage(int error_number);
 
 /// `text` with every byte that is not printable ASCII as \xNN (and backslash as \\), cut to
 /// `longest` bytes with "..." behind: for whatever came from DNS, bgpd or a command.

@@ -23,6 +23,7 @@
 #include <exception>
 #include <list>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <system_error>
@@ -179,9 +180,15 @@ class Asking {
   /// The question could not be asked, or the answer not be had.
   void fail(std::string detail) { settle(OutcomeKind::error, std::move(detail) + over_tcp_text()); }
 
+  /// It is this host that could not.
+  void unable(std::string detail) {
+    settle(OutcomeKind::unable, std::move(detail) + over_tcp_text());
+  }
+
   /// The same, for an error of a try's socket.
   void fail(const error_code& error, DnsTransport used) {
     if (over() || used != transport_) return;
+    if (core::is_shortage(error.value())) return unable(failure_text(error));
     if (error != asio::error::connection_refused) return fail(failure_text(error));
     if (schedule_.refused(Clock::now())) return fail("refused port");
     wake_.cancel();
@@ -283,7 +290,7 @@ struct Query {
 std::optional<Query> new_query(Asking& asking) {
   const auto id = random_id();
   if (!id) {
-    asking.fail("cannot ask (the kernel has no random numbers yet)");
+    asking.unable("cannot ask (the kernel has no random numbers yet)");
     return std::nullopt;
   }
   auto bytes = asking.question().query(*id);
@@ -380,6 +387,8 @@ void start_try(const std::shared_ptr<Asking>& asking) {
   auto ended = [asking](const std::exception_ptr& thrown) {
     try {
       if (thrown) std::rethrow_exception(thrown);
+    } catch (const std::bad_alloc&) {
+      asking->unable("cannot ask (out of memory)");
     } catch (const std::exception& exception) {
       asking->fail(fmt::format("cannot ask ({})", core::printable(exception.what())));
     }
@@ -545,7 +554,7 @@ class Examination {
       const auto answer = co_await std::move(asking);
       if (!answer.outcome.healthy()) {
         reply_.outcome.kind =
-            answer.outcome.kind == OutcomeKind::timeout ? OutcomeKind::timeout : OutcomeKind::error;
+            answer.outcome.kind == OutcomeKind::nxdomain ? OutcomeKind::error : answer.outcome.kind;
         reply_.outcome.detail = fmt::format("cannot validate: {} {}: {}", type_text(needed->type),
                                             name_text(needed->name), answer.outcome.detail);
         co_return;
@@ -627,6 +636,8 @@ asio::awaitable<core::Outcome> ask(core::DnsQuestion question, core::Account* ac
     auto examining = examination.carry_out();
     auto outcome = co_await std::move(examining);
     co_return outcome;
+  } catch (const std::bad_alloc&) {
+    co_return core::Outcome{OutcomeKind::unable, {}, "cannot ask (out of memory)"};
   } catch (const std::exception& exception) {
     co_return core::Outcome{
         OutcomeKind::error, {}, fmt::format("cannot ask ({})", core::printable(exception.what()))};

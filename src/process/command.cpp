@@ -380,6 +380,13 @@ std::string Command::text() const {
   return core::printable(words, 160);
 }
 
+bool lacked_resources(const core::Error& failure) {
+  for (const int number : {EMFILE, ENFILE, ENOMEM, EAGAIN}) {
+    if (failure.happened == reason(number)) return true;
+  }
+  return false;
+}
+
 asio::awaitable<core::Result<Finished>> run(Command command) {
   if (command.argv.empty() || command.argv.front().empty()) {
     co_return std::unexpected(core::Error{"run a command", "it has no name", ""});

@@ -162,3 +162,69 @@ TEST_CASE("the story names check, outcome, count, question and latency") {
   CHECK(checks.story(0) ==
         "check \"resolver\" ok 1 of 3 (127.0.0.1:53, A www.test.com, 192.0.2.53, 31 ms)");
 }
+
+namespace {
+
+const Outcome unable{OutcomeKind::unable, 0ms, "cannot ask (Too many open files)"};
+
+}  // namespace
+
+TEST_CASE("a check that this host is unable to ask keeps its health, and is asked again soon") {
+  const std::vector<Check> one{check("a")};
+  CheckSchedule checks(one, false, start);
+  checks.resume(0, {Health::up, 3, true});
+  asked(checks, start);
+  checks.answered({0, SmallWorld::good()}, start);
+  asked(checks, start + 800ms);
+  CHECK_FALSE(checks.answered({0, unable}, start + 800ms));
+  CHECK(checks.passed_over(0));
+  CHECK(checks.verdict(0) == Health::up);
+  CHECK(checks.next_due() == start + 1s);
+  CHECK(checks.story(0).find("Too many open files), which does not count yet") !=
+        std::string::npos);
+  asked(checks, start + 1s);
+  checks.answered({0, SmallWorld::good()}, start + 1s);
+  CHECK_FALSE(checks.passed_over(0));
+  CHECK(checks.verdict(0) == Health::up);
+}
+
+TEST_CASE("what this host is unable to ask for ten seconds is down") {
+  const std::vector<Check> one{check("a")};
+  CheckSchedule checks(one, false, start);
+  checks.resume(0, {Health::up, 3, true});
+  checks.answered({0, SmallWorld::good()}, start);
+  CHECK_FALSE(checks.answered({0, unable}, start));
+  CHECK_FALSE(checks.answered({0, unable}, start + CheckSchedule::unable_for - 1ms));
+  CHECK(checks.answered({0, unable}, start + CheckSchedule::unable_for));
+  CHECK(checks.verdict(0) == Health::down);
+  CHECK(checks.story(0).find("1 of 1") != std::string::npos);
+}
+
+TEST_CASE("ten seconds of being unable to ask begin anew with each answer") {
+  const std::vector<Check> one{check("a")};
+  CheckSchedule checks(one, false, start);
+  checks.resume(0, {Health::up, 3, true});
+  checks.answered({0, unable}, start);
+  checks.answered({0, SmallWorld::good()}, start + 9s);
+  CHECK_FALSE(checks.answered({0, unable}, start + 11s));
+  CHECK(checks.health(0) == Health::up);
+}
+
+TEST_CASE("a bad answer between two that could not be asked for counts") {
+  const std::vector<Check> one{check("a")};
+  CheckSchedule checks(one, false, start);
+  checks.resume(0, {Health::up, 3, true});
+  checks.answered({0, unable}, start);
+  CHECK(checks.answered({0, SmallWorld::bad()}, start + 1s));
+  CHECK_FALSE(checks.answered({0, unable}, start + 2s));
+  CHECK(checks.verdict(0) == Health::down);
+}
+
+TEST_CASE("who could not ask at all has no verdict, whatever an earlier run had counted") {
+  const std::vector<Check> one{check("a")};
+  CheckSchedule checks(one, true, start);
+  checks.resume(0, {Health::down, 1, false});
+  CHECK_FALSE(checks.answered({0, unable}, start));
+  CHECK(checks.verdict(0) == Health::unknown);
+  CHECK(checks.all_answered());
+}

@@ -11,6 +11,7 @@ TEST_CASE("only ok is healthy") {
   CHECK_FALSE(Outcome{.kind = OutcomeKind::nxdomain}.healthy());
   CHECK_FALSE(Outcome{.kind = OutcomeKind::timeout}.healthy());
   CHECK_FALSE(Outcome{.kind = OutcomeKind::error}.healthy());
+  CHECK_FALSE(Outcome{.kind = OutcomeKind::unable}.healthy());
 }
 
 TEST_CASE("outcomes have the names that logs and status show") {
@@ -18,6 +19,7 @@ TEST_CASE("outcomes have the names that logs and status show") {
   CHECK(name(OutcomeKind::nxdomain) == "nxdomain");
   CHECK(name(OutcomeKind::timeout) == "timeout");
   CHECK(name(OutcomeKind::error) == "error");
+  CHECK(name(OutcomeKind::unable) == "unable");
 }
 
 TEST_CASE("printable text is left alone") {

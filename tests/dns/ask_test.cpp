@@ -653,7 +653,7 @@ TEST_CASE("a name that is none is an error, and nothing is sent") {
   CHECK(server.queries().empty());
 }
 
-TEST_CASE("without a file descriptor left the outcome is an error that says so") {
+TEST_CASE("without a file descriptor left it is this host that is unable to ask") {
   boost::asio::io_context context;
   FakeServer server(context);
   rlimit before{};
@@ -667,8 +667,8 @@ TEST_CASE("without a file descriptor left the outcome is an error that says so")
   const auto udp_outcome = ask_now(context, question(server.address()));
   const auto tcp_outcome = ask_now(context, over_tcp(server.address()));
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
-  CHECK_OUTCOME(udp_outcome, OutcomeKind::error, "cannot ask (Too many open files)");
-  CHECK_OUTCOME(tcp_outcome, OutcomeKind::error, "cannot ask (Too many open files)");
+  CHECK_OUTCOME(udp_outcome, OutcomeKind::unable, "cannot ask (Too many open files)");
+  CHECK_OUTCOME(tcp_outcome, OutcomeKind::unable, "cannot ask (Too many open files)");
 }
 
 TEST_CASE("both transports must be ok") {
