@@ -1,0 +1,64 @@
+"""DNS servers that lie: what the peer hears of it, and how soon."""
+
+import time
+
+import pytest
+
+from lab import Prefixes, stays
+from lab.lying_dns import LyingDns
+
+BAD = {
+    "wrong ID": "timed out",
+    "wrong question": "timed out",
+    "from another address": "timed out",
+    "late": "timed out",
+    "garbage": "",
+    "compression loop": "malformed",
+    "empty": "no data",
+    "CNAME without target": "no data",
+    "TCP stops": "timed out",
+    "TCP drips for ever": "timed out",
+    "TCP refuses to speak": "closed early",
+}
+
+
+@pytest.fixture
+def liar(lab):
+    server = LyingDns(lab.edge)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def withdrawd(lab, liar):
+    configuration = lab.write(lab.configuration(check={"server": "127.0.0.3"}))
+    with lab.withdrawd("run", "-c", configuration, "--log-level", "debug") as program:
+        program.wait_for_health("resolver", "up")
+        program.wait_for_health("other", "up")
+        yield program
+
+
+@pytest.mark.parametrize("lie", LyingDns.UDP_LIES + LyingDns.TCP_LIES)
+def test_a_lie_is_no_answer(lab, liar, withdrawd, measured, lie):
+    lied_at = time.time()
+    liar.lie = lie
+    lab.wait_for_announcements(Prefixes.STAYING, within=3)
+    took = max(at for at, _, _ in lab.peer.events(since=lied_at)) - lied_at
+    measured(f"{lie}: withdrawn at the peer after {took:.2f} s")
+    heard = {(verb, prefix) for _, verb, prefix in lab.peer.events(since=lied_at)}
+    assert heard == {("withdrawn", prefix) for prefix in Prefixes.ANYCAST}
+    down = withdrawd.wait_for_health("resolver", "down")
+    assert BAD[lie] in down.message, down
+    assert all(" " <= c <= "~" for line in withdrawd.lines() for c in line.text)
+
+    liar.lie = None
+    lab.wait_for_announcements(Prefixes.ALL, within=5)
+    assert lab.peer.communities(Prefixes.TAGGED) == Prefixes.COMMUNITY
+
+
+@pytest.mark.parametrize("odd", ("flood of forgeries", "truncated"))
+def test_a_good_answer_is_found_behind(lab, liar, withdrawd, odd):
+    liar.lie = odd
+    stays("what is announced", lambda: lab.peer.prefixes() == Prefixes.ALL, seconds=2)
+    assert withdrawd.lines(containing=": down, was") == []
+    assert withdrawd.lines("warning") == []

@@ -1,0 +1,251 @@
+"""Ways into bgpd that fail in every manner: the next one does the work, and nothing piles up."""
+
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from lab import Prefixes, stays, wait_until
+
+
+class FakeVty:
+    """Listens in the place of bgpd's vty, and does `behave` with each connection."""
+
+    def __init__(self, sock, behave):
+        self.sock, self.behave, self.closing = sock, behave, False
+        self.calls = 0
+        sock.listen(16)
+        sock.settimeout(0.1)
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self):
+        while not self.closing:
+            try:
+                conversation = self.sock.accept()[0]
+            except TimeoutError:
+                continue
+            self.calls += 1
+            threading.Thread(target=self._converse, args=(conversation,), daemon=True).start()
+
+    def _converse(self, conversation):
+        with conversation:
+            conversation.settimeout(10)
+            try:
+                self.behave(conversation)
+            except OSError:
+                pass  # It was hung up on.
+
+    def close(self):
+        self.closing = True
+        self.thread.join()
+        self.sock.close()
+
+
+def wait_for_hang_up(sock):
+    while sock.recv(65536):
+        pass
+
+
+def gigabyte(sock):
+    sock.recv(100)
+    for _ in range(1024):
+        sock.sendall(b"x" * (1 << 20))
+
+
+def no_terminator(sock):
+    sock.recv(100)
+    sock.sendall(b"Current configuration:\n!\n")
+    wait_for_hang_up(sock)
+
+
+def garbage(sock):
+    sock.recv(100)
+    sock.sendall(b"\0\1\2\0\0\0\0\0\xff" * 50)
+    wait_for_hang_up(sock)
+
+
+def hangs_up(sock):
+    sock.recv(100)
+
+
+SOCKET_FAULTS = {
+    "a gigabyte of answer": gigabyte,
+    "no terminator": no_terminator,
+    "garbage": garbage,
+    "hangs": wait_for_hang_up,
+    "hangs up": hangs_up,
+}
+
+BANNER = b"\xff\xfb\x01\xff\xfb\x03\xff\xfe\x22\xff\xfd\x1f\r\n"
+
+
+def baited(sock):
+    sock.sendall(BANNER + b"Password: edge# edge(config)# \r\nUser Access Verification\r\n\r\n")
+    wait_for_hang_up(sock)
+
+
+def asks_for_ever(sock):
+    while True:
+        sock.sendall(b"\r\nPassword: ")
+        if not sock.recv(100):
+            return
+
+
+def drips(sock):
+    sock.sendall(BANNER)
+    while True:
+        sock.sendall(b".")
+        time.sleep(0.05)
+
+
+TELNET_FAULTS = {
+    "hangs after connect": wait_for_hang_up,
+    "a banner with prompts": baited,
+    "asks for the password for ever": asks_for_ever,
+    "drips for ever": drips,
+    "hangs up": lambda sock: sock.sendall(BANNER),
+    "a gigabyte": lambda sock: [sock.sendall(b"x" * (1 << 20)) for _ in range(1024)],
+}
+
+VTYSH_FAULTS = {
+    "missing": None,
+    "not executable": "",
+    "hanging": "#!/bin/sh\nsleep 1000 & sleep 1000\n",
+    "a megabyte": "#!/bin/sh\nhead -c 1000000 /dev/zero | tr '\\0' x\n",
+    "killed midway": "#!/bin/sh\necho Building configuration...\nkill -9 $$\n",
+    "exits 0 without effect": "#!/bin/sh\nexit 0\n",
+}
+
+
+def resident_kib(pid):
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1])
+
+
+def children(pid):
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def falls_through(lab, measured, fault, transports, bgpd, within):
+    """The sick prefixes go, by another transport; the others and bgpd stay."""
+    pids = lab.bgpd.pids()
+    sessions = lab.peer.sessions()
+    configuration = lab.write(lab.configuration(transports=transports, bgpd=bgpd))
+    with lab.withdrawd("run", "-c", configuration) as withdrawd:
+        withdrawd.wait_for_health("resolver", "up", within=10)
+        withdrawd.wait_for_health("other", "up", within=10)
+        killed_at = lab.dns.kill()
+        lab.wait_for_announcements(Prefixes.STAYING, within=within + 1)
+        heard = lab.peer.events(since=killed_at)
+        took = max(at for at, _, _ in heard) - killed_at
+        measured(f"{transports[0]}, {fault}: withdrawn at the peer after {took:.2f} s")
+        assert took < within
+        assert {(v, p) for _, v, p in heard} == {("withdrawn", p) for p in Prefixes.ANYCAST}
+        line = withdrawd.wait_for_line(f"{Prefixes.PLAIN} withdrawn", level="warning")
+        assert f"through {transports[1]}" in line.message or transports[1] in line.message
+        pid = withdrawd.pids()[0]
+        lab.dns.repair()
+        lab.wait_for_announcements(Prefixes.ALL, within=10)
+        wait_until("no child to be left", lambda: len(children(pid)) <= 1, within=5)
+        # An answer may be 64 MiB long before it is cut off.
+        assert resident_kib(pid) < 200 * 1024
+        assert withdrawd.lines("critical") == []
+        assert withdrawd.terminate(within=12) == 0
+    assert lab.bgpd.pids() == pids
+    assert lab.peer.changes_since(sessions) == []
+
+
+@pytest.mark.parametrize("fault", SOCKET_FAULTS)
+def test_a_socket_that_does_not_answer_right(lab, measured, fault):
+    path = lab.directory / "fake.vty"
+    path.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(path))
+    fake = FakeVty(listening, SOCKET_FAULTS[fault])
+    try:
+        bgpd = {"socket": path, "socket_timeout": "500ms"}
+        falls_through(lab, measured, fault, ["socket", "telnet"], bgpd, within=3)
+        assert fake.calls > 0
+    finally:
+        fake.close()
+
+
+def test_a_socket_file_that_nobody_listens_on(lab, measured):
+    path = lab.directory / "stale.vty"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    try:
+        falls_through(lab, measured, "stale", ["socket", "telnet"], {"socket": path}, within=1)
+    finally:
+        path.unlink()
+
+
+@pytest.mark.parametrize("fault", TELNET_FAULTS)
+def test_a_telnet_that_does_not_answer_right(lab, measured, fault):
+    listening = lab.edge.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("127.0.0.1", 2699))
+    fake = FakeVty(listening, TELNET_FAULTS[fault])
+    try:
+        bgpd = {"telnet": "127.0.0.1:2699", "telnet_timeout": "500ms"}
+        falls_through(lab, measured, fault, ["telnet", "socket"], bgpd, within=3)
+        assert fake.calls > 0
+    finally:
+        fake.close()
+
+
+@pytest.mark.parametrize("secret", ("password_file", "enable_password_file"))
+def test_a_wrong_telnet_password(lab, measured, secret):
+    bgpd = {secret: lab.secret("wrong", "wrong")}
+    falls_through(lab, measured, f"wrong {secret}", ["telnet", "socket"], bgpd, within=2)
+
+
+@pytest.mark.parametrize("fault", VTYSH_FAULTS)
+def test_a_vtysh_that_does_not_work(lab, measured, fault):
+    path = lab.directory / "sick-vtysh"
+    path.unlink(missing_ok=True)
+    if VTYSH_FAULTS[fault] is not None:
+        path.write_text(VTYSH_FAULTS[fault])
+        path.chmod(0o644 if fault == "not executable" else 0o755)
+    bgpd = {"vtysh": path, "vtysh_timeout": "500ms"}
+    falls_through(lab, measured, fault, ["vtysh", "socket"], bgpd, within=3)
+    assert not [
+        pid for pid in lab.edge.pids("sleep") if os.readlink(f"/proc/{pid}/exe").endswith("sleep")
+    ]
+
+
+def test_a_bgpd_frozen_after_a_withdrawal_is_left_alone(lab):
+    pids = lab.bgpd.pids()
+    configuration = lab.write(lab.configuration(fallback={"after": "1s"}))
+    with lab.withdrawd("run", "-c", configuration) as withdrawd:
+        withdrawd.wait_for_health("resolver", "up")
+        withdrawd.wait_for_health("other", "up")
+        lab.dns.kill()
+        lab.wait_for_announcements(Prefixes.STAYING, within=5)
+        lab.bgpd.freeze()
+        stays("bgpd", lambda: lab.bgpd.pids() == pids, seconds=2.5)
+        lab.bgpd.thaw()
+        lab.dns.repair()
+        lab.wait_for_announcements(Prefixes.ALL, within=10)
+        assert withdrawd.lines("critical") == []
+
+
+def test_a_bgpd_that_thaws_before_the_fallback_is_told_and_not_killed(lab):
+    pids = lab.bgpd.pids()
+    configuration = lab.write(lab.configuration(transports=["socket"], fallback={"after": "5s"}))
+    with lab.withdrawd("run", "-c", configuration) as withdrawd:
+        withdrawd.wait_for_health("resolver", "up")
+        withdrawd.wait_for_health("other", "up")
+        lab.bgpd.freeze()
+        lab.dns.kill()
+        withdrawd.wait_for_health("resolver", "down")
+        withdrawd.wait_for_line("bgpd", level="error", within=4)
+        lab.bgpd.thaw()
+        lab.wait_for_announcements(Prefixes.STAYING, within=3)
+        assert lab.bgpd.pids() == pids
+        assert withdrawd.lines("critical") == []
