@@ -54,12 +54,14 @@ class LyingDns:
         if lie == "garbage":
             return [(self.udp, query[:2] + random.randbytes(400))]
         if lie == "compression loop":
-            return [(self.udp, self.answer(query, b"\xc0\x1d\xc0\x1d" + b"\0\1\0\1\0\0\0\x3c\0\4abcd"))]
+            looping = b"\xc0\x1d\xc0\x1d\0\1\0\1\0\0\0\x3c\0\4abcd"
+            return [(self.udp, self.answer(query, looping))]
         if lie == "empty":
             return [(self.udp, self.answer(query, b"", count=0))]
         if lie == "CNAME without target":
             target = b"\7nowhere\4test\3com\0"
-            return [(self.udp, self.answer(query, b"\xc0\x0c\0\5\0\1\0\0\0\x3c\0" + bytes([len(target)]) + target))]
+            record = b"\xc0\x0c\0\5\0\1\0\0\0\x3c\0" + bytes([len(target)]) + target
+            return [(self.udp, self.answer(query, record))]
         if lie == "flood of forgeries":
             forged = bytes([good[0] ^ 1]) + good[1:]
             return [(self.udp, forged)] * 100 + [(self.udp, good)] + [(self.udp, forged)] * 200
