@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
   cli::add_cron(app, status);
   cli::add_once(app, status);
   cli::add_status(app, status);
+  cli::add_show(app, status);
   cli::add_plan(app, status);
   cli::add_check(app, status);
   cli::add_doctor(app, status);

@@ -17,6 +17,7 @@ void add_run(CLI::App& app, int& status);
 void add_cron(CLI::App& app, int& status);
 void add_once(CLI::App& app, int& status);
 void add_status(CLI::App& app, int& status);
+void add_show(CLI::App& app, int& status);
 void add_plan(CLI::App& app, int& status);
 void add_check(CLI::App& app, int& status);
 void add_doctor(CLI::App& app, int& status);

@@ -159,6 +159,10 @@ core::Result<void> History::append(const std::string& line) const {
     if (!S_ISREG(status.st_mode)) {
       return std::unexpected(core::Error{attempted, "it is no regular file", "set history_file"});
     }
+    if (group_ && status.st_gid != *group_) {
+      // Without the right to, only its owner can read it.
+      static_cast<void>(::fchown(opened.fd(), static_cast<uid_t>(-1), *group_) == 0);
+    }
     const auto size = static_cast<std::uint64_t>(status.st_size);
     if (full && size > 0 && size + line.size() > limit_) {
       if (::rename(file_.c_str(), older(file_).c_str()) != 0) return failure(attempted, errno);

@@ -43,6 +43,9 @@ class History {
   /// `file` empty: nothing is kept.
   History(std::filesystem::path file, std::uint64_t limit, TellFunction tell);
 
+  /// Members of the group may read it, where this process may give it to them.
+  void give_to(gid_t group) { group_ = group; }
+
   /// A failure is told, the first of a row only, and costs the entry.
   void add(const HistoryEntry& entry);
 
@@ -54,6 +57,7 @@ class History {
   std::filesystem::path file_;
   std::uint64_t limit_;
   TellFunction tell_;
+  std::optional<gid_t> group_;
   bool failed_ = false;
 };
 

@@ -163,10 +163,10 @@ class Session {
                             [this](std::string_view request) { return answer(request); });
     if (control) {
       control_ = std::move(*control);
-      share_control();
     } else {
       tell(Severity::warning, control.error().text());
     }
+    share();
     if (plan_.until) {
       deadline_.expires_at(*plan_.until);
       deadline_.async_wait([this](boost::system::error_code error) {
@@ -201,11 +201,11 @@ class Session {
     }
   }
 
-  /// Whoever may type into bgpd may also ask withdrawd.
-  void share_control() {
+  /// Whoever may type into bgpd may also ask withdrawd and read its history.
+  void share() {
     if (!config_.control_group.empty()) {
       const group* named = ::getgrnam(config_.control_group.c_str());
-      const auto given = named ? control_->give_to(named->gr_gid)
+      const auto given = named ? share_with(named->gr_gid)
                                : std::unexpected(core::Error{
                                      "give the control socket to group " + config_.control_group,
                                      "there is no such group", "correct control_group"});
@@ -216,9 +216,14 @@ class Session {
     for (const std::string& place : vty::socket_places(config_.access)) {
       if (::stat(place.c_str(), &found) != 0) continue;
       // Without the right to, members of that group ask bgpd itself.
-      static_cast<void>(control_->give_to(found.st_gid));
+      static_cast<void>(share_with(found.st_gid));
       return;
     }
+  }
+
+  core::Result<void> share_with(gid_t group) {
+    if (history_) history_->give_to(group);
+    return control_ ? control_->give_to(group) : core::Result<void>{};
   }
 
   std::string summary() const {

@@ -1,0 +1,245 @@
+// show: everything that is known about one prefix.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/Option.hpp>
+#include <algorithm>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/json.hpp>
+#include <memory>
+#include <set>
+
+#include "cli/change_log.hpp"
+#include "cli/command.hpp"
+#include "cli/look.hpp"
+#include "cli/status_table.hpp"
+#include "daemon/exit_status.hpp"
+#include "daemon/history.hpp"
+#include "vty/bgpd.hpp"
+#include "vty/table.hpp"
+#include "vty/transport.hpp"
+
+namespace withdrawd::cli {
+namespace json = boost::json;
+namespace asio = boost::asio;
+namespace {
+
+constexpr core::Duration patience = std::chrono::seconds(10);
+constexpr std::size_t last_changes = 10;
+
+/// What bgpd itself answers about the prefix, for each instance that a rule means.
+struct Answer {
+  std::string command;
+  std::string text;  ///< lines without anything unprintable
+};
+
+std::string printable_lines(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (!line.empty()) out += core::printable(line) + "\n";
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
+}
+
+asio::awaitable<core::Result<std::vector<Answer>>> ask_bgpd(std::shared_ptr<vty::Bgpd> bgpd,
+                                                            std::vector<const core::Rule*> rules,
+                                                            core::Prefix prefix) {
+  const vty::ReadReport read = co_await bgpd->read({});
+  if (!read.observed) co_return std::unexpected(read.observed.error().error);
+  std::vector<std::string> commands;
+  for (const core::Rule* rule : rules) {
+    const auto instance = core::choose_instance(read.observed->config, rule->instance);
+    if (!instance) co_return std::unexpected(instance.error());
+    const std::string command = vty::show_command(prefix, (*instance)->key);
+    if (std::ranges::count(commands, command) == 0) commands.push_back(command);
+  }
+  const auto replies = co_await bgpd->show(commands);
+  if (!replies) co_return std::unexpected(replies.error().error);
+  std::vector<Answer> answers;
+  for (std::size_t i = 0; i < commands.size() && i < replies->size(); ++i) {
+    answers.push_back({commands[i], printable_lines((*replies)[i].text)});
+  }
+  co_return answers;
+}
+
+core::Result<std::vector<Answer>> answers_of(const config::Config& config,
+                                             const std::vector<const core::Rule*>& rules,
+                                             const core::Prefix& prefix) {
+  asio::io_context io;
+  core::Result<std::vector<Answer>> result =
+      std::unexpected(core::Error{"ask bgpd", "no answer in time", ""});
+  auto bgpd = std::make_shared<vty::Bgpd>(io.get_executor(), config.access, [] {});
+  asio::co_spawn(io, ask_bgpd(bgpd, rules, prefix),
+                 [&result](std::exception_ptr, core::Result<std::vector<Answer>> answers) {
+                   result = std::move(answers);
+                 });
+  io.run_for(patience);
+  return result;
+}
+
+struct Known {
+  json::value report;  ///< as of `status`, without what is about others
+  core::Result<std::vector<Answer>> bgpd;
+  std::vector<daemon::HistoryEntry> changes;
+  std::vector<std::string> problems;
+};
+
+void keep(json::array& array, auto wanted) {
+  json::array kept;
+  for (json::value& value : array) {
+    if (wanted(value)) kept.push_back(std::move(value));
+  }
+  array = std::move(kept);
+}
+
+std::vector<daemon::HistoryEntry> changes_of(const config::Config& config,
+                                             const core::Prefix& prefix,
+                                             const std::set<std::string>& rules,
+                                             std::vector<std::string>& problems) {
+  if (config.history_file.empty()) return {};
+  auto entries = daemon::HistoryReader(config.history_file).next();
+  if (!entries) {
+    problems.push_back(entries.error().text());
+    return {};
+  }
+  std::erase_if(*entries, [&](const daemon::HistoryEntry& entry) {
+    return !is_about(entry, prefix.text()) || (!entry.rule.empty() && !rules.contains(entry.rule));
+  });
+  if (entries->size() > last_changes) {
+    entries->erase(entries->begin(), entries->end() - last_changes);
+  }
+  return *entries;
+}
+
+Known look(const config::Config& config, const std::vector<const core::Rule*>& rules,
+           const core::Prefix& prefix) {
+  std::set<std::string> rule_names, check_names;
+  for (const core::Rule* rule : rules) {
+    rule_names.insert(rule->name);
+    for (const auto* list : {&rule->checks, &rule->switches}) {
+      for (const std::size_t check : *list) {
+        check_names.insert(config.settings.checks[check].name);
+      }
+    }
+  }
+  Known known{{}, answers_of(config, rules, prefix), {}, {}};
+  known.report = status_of(config, known.problems);
+  json::object& root = known.report.as_object();
+  keep(root.at("prefixes").as_array(),
+       [&](const json::value& row) { return row.at("prefix") == json::value(prefix.text()); });
+  keep(root.at("checks").as_array(), [&](const json::value& check) {
+    return check_names.contains(std::string(check.at("name").as_string()));
+  });
+  known.changes = changes_of(config, prefix, rule_names, known.problems);
+  return known;
+}
+
+json::value as_json(const Known& known) {
+  json::object root = known.report.as_object();
+  json::array answers;
+  if (known.bgpd) {
+    for (const Answer& answer : *known.bgpd) {
+      answers.push_back(json::object{{"command", answer.command}, {"answer", answer.text}});
+    }
+  }
+  root["bgpd_says"] = std::move(answers);
+  root["bgpd_error"] = known.bgpd ? json::value(nullptr) : json::value(known.bgpd.error().text());
+  json::array changes;
+  for (const daemon::HistoryEntry& entry : known.changes) {
+    changes.push_back(json::parse(daemon::history_line(entry)));
+  }
+  root["changes"] = std::move(changes);
+  return root;
+}
+
+std::string check_line(const json::value& check, const Palette& palette) {
+  const std::string health(check.at("health").as_string());
+  const std::string& colour = health == "up"     ? palette.good
+                              : health == "down" ? palette.bad
+                                                 : palette.dim;
+  std::string since;
+  if (!check.at("health_for_s").is_null()) {
+    since = " for " + core::describe(std::chrono::milliseconds(static_cast<std::int64_t>(
+                          check.at("health_for_s").to_number<double>() * 1000)));
+  }
+  return fmt::format("  {}: {}{}{}{}\n{}", std::string(check.at("name").as_string()), colour,
+                     health, palette.plain, since,
+                     wrapped(std::string(check.at("story").as_string()), 4));
+}
+
+std::string as_text(const Known& known, const Palette& palette) {
+  std::string out = status_table(known.report, palette);
+  out += fmt::format("\n{}checks{}\n", palette.bold, palette.plain);
+  for (const json::value& check : known.report.at("checks").as_array()) {
+    out += check_line(check, palette);
+  }
+  if (!known.bgpd) {
+    out += fmt::format("\n{}bgpd{}\n{}", palette.bold, palette.plain,
+                       wrapped(known.bgpd.error().text(), 2));
+  } else {
+    for (const Answer& answer : *known.bgpd) {
+      out += fmt::format("\n{}bgpd: {}{}\n{}", palette.bold, answer.command, palette.plain,
+                         answer.text);
+    }
+  }
+  out += fmt::format("\n{}last changes{}\n", palette.bold, palette.plain);
+  if (known.changes.empty()) out += "  none is known\n";
+  for (const daemon::HistoryEntry& entry : known.changes) {
+    out += change_line(entry, palette, 80);
+  }
+  return out;
+}
+
+int run(const ConfigOption& file, const std::string& target, bool json_wanted) {
+  const auto config = file.load();
+  if (!config) return daemon::exit_usage;
+  const auto prefix = core::Prefix::parse(target);
+  if (!prefix) {
+    complain(
+        fmt::format("\"{}\" is no prefix: {}", core::printable(target, 80), prefix.error().text()));
+    return daemon::exit_usage;
+  }
+  if (const auto found = core::find_prefixes(config->settings, target); !found) {
+    complain(found.error().text());
+    return daemon::exit_usage;
+  }
+  std::vector<const core::Rule*> rules;
+  for (const core::Rule& rule : config->settings.rules) {
+    if (std::ranges::count(rule.prefixes, *prefix) > 0) rules.push_back(&rule);
+  }
+  const Known known = look(*config, rules, *prefix);
+  if (json_wanted) {
+    fmt::print("{}\n", json::serialize(as_json(known)));
+  } else {
+    fmt::print("{}", as_text(known, Palette(STDOUT_FILENO)));
+  }
+  for (const std::string& problem : known.problems) complain(problem);
+  return exit_status_of(known.report);
+}
+
+}  // namespace
+
+void add_show(CLI::App& app, int& status) {
+  CLI::App* command =
+      app.add_subcommand("show", "One prefix: its checks, what bgpd says, its last changes");
+  auto file = std::make_shared<ConfigOption>();
+  auto prefix = std::make_shared<std::string>();
+  auto json_wanted = std::make_shared<bool>(false);
+  file->add_to(*command);
+  command->add_option("prefix", *prefix, "Such as 192.0.2.0/24")->required();
+  command->add_flag("--json", *json_wanted,
+                    "For scripts; the shape is documented in docs/status-json.md");
+  command->footer(
+      "Asks the running daemon and bgpd; without a daemon, looks for itself, changing nothing.\n"
+      "Exit status as of `status`, about this prefix.");
+  command->callback(
+      [file, prefix, json_wanted, &status] { status = run(*file, *prefix, *json_wanted); });
+}
+
+}  // namespace withdrawd::cli
