@@ -25,7 +25,8 @@ HistoryEntry numbered(int number) {
 
 std::vector<std::string> causes(HistoryReader& reader) {
   std::vector<std::string> all;
-  for (const auto& entry : reader.next().value()) all.push_back(entry.cause);
+  const auto entries = reader.next().value();
+  for (const auto& entry : entries) all.push_back(entry.cause);
   return all;
 }
 
