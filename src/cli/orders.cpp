@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/Option.hpp>
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 
@@ -34,6 +35,18 @@ int report(const core::Result<std::string>& result) {
   return daemon::exit_usage;
 }
 
+/// A drain lasts minutes or days: here "30m" leaves no doubt, and neither does "2d".
+core::Result<core::Duration> drain_length(const std::string& text) {
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  const std::string number = text.substr(0, digits);
+  const std::string unit = text.substr(digits);
+  if (unit == "m") return config::parse_duration(number + "min");
+  if (unit == "d" && !number.empty() && number.size() <= 3) {
+    return config::parse_duration(fmt::format("{}h", 24 * std::stoi(number)));
+  }
+  return config::parse_duration(text);
+}
+
 struct DrainOptions {
   ConfigOption file;
   std::string target;
@@ -59,7 +72,7 @@ int drain(const DrainOptions& options, Request::Verb verb) {
   Request request{
       .verb = verb, .target = options.target, .who = who(), .why = options.reason, .length = {}};
   if (!options.length.empty()) {
-    auto length = config::parse_duration(options.length);
+    auto length = drain_length(options.length);
     if (!length) {
       complain(fmt::format("--for: \"{}\": {}", core::printable(options.length, 60),
                            length.error().text()));
@@ -89,7 +102,7 @@ void add_drain(CLI::App& app, int& status) {
   CLI::App* command = app.add_subcommand("drain", "Move traffic away from a rule or prefix");
   auto options = std::make_shared<DrainOptions>();
   options->add_to(*command);
-  command->add_option("--for", options->length, "End it after this time, such as 30min or 2h");
+  command->add_option("--for", options->length, "End it after this time, such as 30m, 2h or 1d");
   command->add_option("--reason", options->reason, "For those who wonder why");
   command->footer(
       "Withdraws it, or does what on_drain says, however healthy it is, until `undrain` or until\n"

@@ -123,6 +123,16 @@ def test_a_drain_without_a_daemon_is_taken_up_by_the_next_run_and_ends_by_itself
         assert time.time() - begin > 2.5
 
 
+@pytest.mark.parametrize(
+    ("length", "said"), (("30m", "30 min"), ("30min", "30 min"), ("2h", "2 h"), ("1d", "24 h"))
+)
+def test_how_long_a_drain_lasts_can_be_said_as_people_say_it(lab, length, said):
+    configuration = lab.write(lab.configuration())
+    code, text = lab.start("drain", "-c", configuration, "anycast", "--for", length)
+    assert code == 0
+    assert f"3 prefixes drained for {said}" in text
+
+
 def test_orders_that_make_no_sense(lab):
     configuration = lab.write(lab.configuration())
     for arguments, text in (
