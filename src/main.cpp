@@ -3,9 +3,14 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <exception>
+#include <string>
+#include <vector>
 
 #include "cli/command.hpp"
+#include "config/near_miss.hpp"
+#include "core/outcome.hpp"
 #include "daemon/exit_status.hpp"
 
 int main(int argc, char** argv) {
@@ -37,6 +42,17 @@ int main(int argc, char** argv) {
   if (argc < 2) {
     fmt::print(stderr, "{}", app.help());
     return daemon::exit_usage;
+  }
+  if (const std::string first = argv[1]; !first.starts_with('-')) {
+    std::vector<std::string> names;
+    for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+    if (std::ranges::count(names, first) == 0) {
+      const std::string meant = config::near_miss(first, names);
+      cli::complain(fmt::format("there is no command \"{}\"{}", core::printable(first, 40),
+                                meant.empty() ? "; `withdrawd --help` lists them"
+                                              : fmt::format("; did you mean \"{}\"?", meant)));
+      return daemon::exit_usage;
+    }
   }
   try {
     app.parse(argc, argv);

@@ -141,6 +141,7 @@ def test_orders_that_make_no_sense(lab):
         (["drain", "192.0.2.0/25"], "no rule has this prefix"),
         (["drain", "anycast", "--for", "30"], "--for"),
         (["drain", "anycast", "--all"], "excludes"),
+        (["darin", "anycast"], 'there is no command "darin"; did you mean "drain"?'),
         (["reload"], "runs of cron read the configuration anew"),
         (["now"], "withdrawd once"),
     ):
