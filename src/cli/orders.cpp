@@ -11,8 +11,9 @@
 #include "cli/command.hpp"
 #include "config/duration.hpp"
 #include "core/outcome.hpp"
-#include "daemon/drain_file.hpp"
+#include "daemon/control_socket.hpp"
 #include "daemon/exit_status.hpp"
+#include "daemon/orders.hpp"
 
 namespace withdrawd::cli {
 namespace {
@@ -90,7 +91,7 @@ int send(const ConfigOption& file, Request::Verb verb, std::string_view without)
   const auto result = daemon::send_request(
       *config, Request{.verb = verb, .target = {}, .who = who(), .why = {}, .length = {}});
   const int status = report(result);
-  if (!result && result.error().tried.starts_with("ask the running withdrawd")) {
+  if (!result && daemon::nobody_answers(result.error())) {
     complain(std::string(without));
   }
   return status;

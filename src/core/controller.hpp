@@ -33,7 +33,7 @@ struct CheckReport {
   Health health;
   std::optional<Outcome> last;
   std::string story;
-  std::optional<Duration> health_for;  ///< since when it is what it is; none: unknown
+  std::optional<Duration> health_for;  ///< so long it has been that; none: unknown
 };
 
 struct Report {

@@ -229,9 +229,8 @@ void SoftPath::learn(Slot& slot, const View& view, Effects& effects) {
   note.was = name(*before);
   note.is = name(stated);
   note.by = "not withdrawd";
-  for (std::size_t i = 0; applied_ && i < plan_slots_.size(); ++i) {
-    if (plan_slots_[i] != slot.index) continue;
-    note.cause = plan_causes_[i];
+  if (const auto ours = applied_.find(slot.index); ours != applied_.end()) {
+    note.cause = ours->second;
     note.by = "withdrawd through " + via_;
   }
   effects.push_back(std::move(note));
@@ -415,12 +414,14 @@ void SoftPath::on(const PlanApplied& event, Time now, Effects& effects) {
   confirm_pause_ = first_confirm_pause;
   failure_pause_ = Duration::zero();
   via_ = event.via;
-  applied_ = true;
+  for (std::size_t i = 0; i < plan_slots_.size(); ++i) {
+    applied_.emplace(plan_slots_[i], plan_causes_[i]);
+  }
   Observed observed = *event.observed;
   // Peers hear of a change a moment later than it is made.
   observed.advertised_to.clear();
   observe(observed, now, effects);
-  applied_ = false;
+  applied_.clear();
   next_read_ = std::min(next_read_, now + peers_pause);
 }
 

@@ -180,11 +180,12 @@ class SoftPath {
   std::vector<Lookup> busy_lookups_;
 
   Plan plan_;
-  std::vector<std::size_t> plan_slots_;  ///< the slot of each change
+  std::vector<std::size_t> plan_slots_;   ///< the slot of each change
+  std::vector<std::string> plan_causes_;  ///< why, as it was when the plan was sent
+  /// What has just been applied: why, by slot.
+  std::map<std::size_t, std::string> applied_;
   std::string via_;
   std::uint64_t revision_ = 0;
-  bool applied_ = false;                  ///< the plan is what has just been applied
-  std::vector<std::string> plan_causes_;  ///< why, as it was when the plan was sent
   Time next_try_{};
   Time next_read_{};
   Duration confirm_pause_{};

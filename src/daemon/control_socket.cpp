@@ -26,6 +26,7 @@ namespace {
 
 constexpr std::size_t longest_request = 4096;
 constexpr std::size_t longest_answer = 64 * 1024 * 1024;
+constexpr std::string_view asking = "ask the running withdrawd at ";
 constexpr auto patience = std::chrono::seconds(5);  // with a client that says or takes nothing
 
 asio::awaitable<void> serve(std::shared_ptr<Local::socket> socket,
@@ -119,7 +120,7 @@ void ControlServer::accept() {
 
 core::Result<std::string> ask_control(const std::filesystem::path& path, std::string_view request,
                                       core::Duration limit) {
-  const std::string tried = "ask the running withdrawd at " + path.string();
+  const std::string tried = std::string(asking) + path.string();
   asio::io_context io;
   Local::socket socket(io);
   boost::system::error_code error;
@@ -142,6 +143,10 @@ core::Result<std::string> ask_control(const std::filesystem::path& path, std::st
   io.run_for(limit);
   if (!answered) return std::unexpected(core::Error{tried, "no answer", ""});
   return answer;
+}
+
+bool nobody_answers(const core::Error& error) {
+  return error.tried.starts_with(asking);
 }
 
 }  // namespace withdrawd::daemon

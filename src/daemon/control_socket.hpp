@@ -51,4 +51,7 @@ class ControlServer {
 core::Result<std::string> ask_control(const std::filesystem::path& path, std::string_view request,
                                       core::Duration limit = std::chrono::seconds(2));
 
+/// Is that the error of ask_control: was there nobody to answer, rather than a refusal?
+bool nobody_answers(const core::Error& error);
+
 }  // namespace withdrawd::daemon

@@ -13,35 +13,18 @@
 #include <system_error>
 #include <utility>
 
+#include "daemon/json_fields.hpp"
+
 namespace withdrawd::daemon {
 namespace json = boost::json;
+using process::FileDescriptor;
 namespace {
 
 /// Longer lines are no entries of ours.
 constexpr std::size_t longest_line = 64 * 1024;
 
-/// A file descriptor of one function.
-class Opened {
- public:
-  explicit Opened(int fd) : fd_(fd) {}
-  ~Opened() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Opened(const Opened&) = delete;
-  Opened& operator=(const Opened&) = delete;
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 std::unexpected<core::Error> failure(std::string attempted, int error) {
   return std::unexpected(core::Error{std::move(attempted), std::strerror(error), ""});
-}
-
-std::string text_in(const json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  return value && value->is_string() ? std::string(value->get_string()) : "";
 }
 
 json::value or_null(const std::string& text) {
@@ -116,14 +99,14 @@ std::optional<HistoryEntry> parse_history_line(std::string_view line) {
   const auto value = json::parse(json::string_view(line.data(), line.size()), error);
   const auto* object = error ? nullptr : value.if_object();
   if (!object) return {};
-  HistoryEntry entry{.time = text_in(*object, "time"),
-                     .kind = text_in(*object, "kind"),
-                     .rule = text_in(*object, "rule"),
-                     .prefix = text_in(*object, "prefix"),
-                     .was = text_in(*object, "was"),
-                     .is = text_in(*object, "is"),
-                     .cause = text_in(*object, "cause"),
-                     .by = text_in(*object, "by")};
+  HistoryEntry entry{.time = std::string(text_in(*object, "time")),
+                     .kind = std::string(text_in(*object, "kind")),
+                     .rule = std::string(text_in(*object, "rule")),
+                     .prefix = std::string(text_in(*object, "prefix")),
+                     .was = std::string(text_in(*object, "was")),
+                     .is = std::string(text_in(*object, "is")),
+                     .cause = std::string(text_in(*object, "cause")),
+                     .by = std::string(text_in(*object, "by"))};
   if (entry.time.empty() || entry.kind.empty()) return {};
   return entry;
 }
@@ -152,16 +135,16 @@ core::Result<void> History::append(const std::string& line) const {
   std::filesystem::create_directories(file_.parent_path(), ignored);
   // Twice at most: the second time it is a new file.
   for (bool full = true;;) {
-    const Opened opened(::open(
+    const FileDescriptor opened(::open(
         file_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640));
     struct stat status{};
-    if (opened.fd() < 0 || ::fstat(opened.fd(), &status) != 0) return failure(attempted, errno);
+    if (!opened || ::fstat(opened.number(), &status) != 0) return failure(attempted, errno);
     if (!S_ISREG(status.st_mode)) {
       return std::unexpected(core::Error{attempted, "it is no regular file", "set history_file"});
     }
     if (group_ && status.st_gid != *group_) {
       // Without the right to, only its owner can read it.
-      static_cast<void>(::fchown(opened.fd(), static_cast<uid_t>(-1), *group_) == 0);
+      static_cast<void>(::fchown(opened.number(), static_cast<uid_t>(-1), *group_) == 0);
     }
     const auto size = static_cast<std::uint64_t>(status.st_size);
     if (full && size > 0 && size + line.size() > limit_) {
@@ -169,36 +152,27 @@ core::Result<void> History::append(const std::string& line) const {
       full = false;
       continue;
     }
-    const auto text = ends_inside_a_line(opened.fd(), status.st_size) ? "\n" + line : line;
-    const auto wrote = ::write(opened.fd(), text.data(), text.size());
+    const auto text = ends_inside_a_line(opened.number(), status.st_size) ? "\n" + line : line;
+    const auto wrote = ::write(opened.number(), text.data(), text.size());
     if (wrote == static_cast<ssize_t>(text.size())) return {};
     return failure(attempted, wrote < 0 ? errno : ENOSPC);
   }
-}
-
-HistoryReader::~HistoryReader() {
-  close();
-}
-
-void HistoryReader::close() {
-  if (fd_ >= 0) ::close(fd_);
-  fd_ = -1;
-  partial_.clear();
 }
 
 core::Result<std::vector<HistoryEntry>> HistoryReader::next() {
   std::vector<HistoryEntry> entries;
   struct stat status{};
   const bool is_there = ::stat(file_.c_str(), &status) == 0;
-  const bool is_other = fd_ >= 0 && is_there && status.st_ino != inode_;
-  if (fd_ >= 0) {
+  const bool is_other = bool(fd_) && is_there && status.st_ino != inode_;
+  if (fd_) {
     if (auto done = read_on(entries); !done) return std::unexpected(done.error());
   }
   if (!std::exchange(began_, true) || is_other) {
     if (auto done = read_older(entries); !done) return std::unexpected(done.error());
-    close();
+    fd_.close();
+    partial_.clear();
   }
-  if (fd_ < 0) {
+  if (!fd_) {
     if (auto done = read_on(entries); !done) return std::unexpected(done.error());
   }
   return entries;
@@ -206,29 +180,29 @@ core::Result<std::vector<HistoryEntry>> HistoryReader::next() {
 
 core::Result<void> HistoryReader::read_older(std::vector<HistoryEntry>& entries) const {
   const auto older = History::older(file_);
-  const Opened opened(::open(older.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (opened.fd() < 0 && errno == ENOENT) return {};
+  const FileDescriptor opened(::open(older.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!opened && errno == ENOENT) return {};
   struct stat status{};
-  if (opened.fd() < 0 || ::fstat(opened.fd(), &status) != 0) {
+  if (!opened || ::fstat(opened.number(), &status) != 0) {
     return failure("read the history " + older.string(), errno);
   }
   // The one that was just read to its end.
-  if (fd_ >= 0 && status.st_ino == inode_) return {};
+  if (fd_ && status.st_ino == inode_) return {};
   std::string partial;
-  return read_lines(opened.fd(), older, partial, entries);
+  return read_lines(opened.number(), older, partial, entries);
 }
 
 core::Result<void> HistoryReader::read_on(std::vector<HistoryEntry>& entries) {
-  if (fd_ < 0) {
-    fd_ = ::open(file_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd_ < 0 && errno == ENOENT) return {};
+  if (!fd_) {
+    fd_ = FileDescriptor(::open(file_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd_ && errno == ENOENT) return {};
     struct stat status{};
-    if (fd_ < 0 || ::fstat(fd_, &status) != 0) {
+    if (!fd_ || ::fstat(fd_.number(), &status) != 0) {
       return failure("read the history " + file_.string(), errno);
     }
     inode_ = status.st_ino;
   }
-  return read_lines(fd_, file_, partial_, entries);
+  return read_lines(fd_.number(), file_, partial_, entries);
 }
 
 }  // namespace withdrawd::daemon

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/events.hpp"
+#include "process/file_descriptor.hpp"
 
 namespace withdrawd::daemon {
 
@@ -66,9 +67,6 @@ class History {
 class HistoryReader {
  public:
   explicit HistoryReader(std::filesystem::path file) : file_(std::move(file)) {}
-  ~HistoryReader();
-  HistoryReader(const HistoryReader&) = delete;
-  HistoryReader& operator=(const HistoryReader&) = delete;
 
   /// All that is new, oldest first; the first time all that there is. An error: a file is there and
   /// cannot be read.
@@ -77,12 +75,11 @@ class HistoryReader {
  private:
   core::Result<void> read_older(std::vector<HistoryEntry>& entries) const;
   core::Result<void> read_on(std::vector<HistoryEntry>& entries);
-  void close();
 
   std::filesystem::path file_;
-  int fd_ = -1;          ///< of FILE as it was when last seen
-  ino_t inode_ = 0;      ///< likewise
-  std::string partial_;  ///< a line that has not ended yet
+  process::FileDescriptor fd_;  ///< of FILE as it was when last seen
+  ino_t inode_ = 0;             ///< likewise
+  std::string partial_;         ///< a line that has not ended yet
   bool began_ = false;
 };
 

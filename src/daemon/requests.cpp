@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/outcome.hpp"
+#include "daemon/json_fields.hpp"
 
 namespace withdrawd::daemon {
 namespace json = boost::json;
@@ -22,10 +23,7 @@ constexpr std::array<std::pair<std::string_view, Verb>, 5> verbs{{{"status", Ver
 constexpr std::int64_t longest_drain = std::int64_t{366} * 24 * 3600 * 1000;
 
 std::string text_of(const json::object& object, std::string_view key, std::size_t longest) {
-  const auto* value = object.if_contains(key);
-  return value && value->is_string()
-             ? core::printable(std::string_view(value->get_string()), longest)
-             : std::string();
+  return core::printable(text_in(object, key), longest);
 }
 
 std::unexpected<core::Error> wrong(const std::string& what) {
@@ -73,6 +71,13 @@ core::Result<Request> Request::parse(std::string_view line) {
     request.length = std::chrono::milliseconds(length->get_int64());
   }
   return request;
+}
+
+std::optional<core::Drain> drain_of(const Request& request, core::Time now) {
+  if (request.verb == Verb::undrain) return std::nullopt;
+  core::Drain drain{request.who, request.why, now, {}};
+  if (request.length) drain.until = now + *request.length;
+  return drain;
 }
 
 std::string drained_text(const Request& request, std::size_t prefixes) {

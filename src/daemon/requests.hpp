@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/error.hpp"
+#include "core/events.hpp"
 #include "core/time.hpp"
 
 namespace withdrawd::daemon {
@@ -25,6 +26,9 @@ struct Request {
   /// Text is cut and made printable, whoever sends it.
   static core::Result<Request> parse(std::string_view line);
 };
+
+/// The drain that is asked for; none: it is to end.
+std::optional<core::Drain> drain_of(const Request& request, core::Time now);
 
 /// What is told to the one who drains or undrains: "2 prefixes drained for 30 min".
 std::string drained_text(const Request& request, std::size_t prefixes);

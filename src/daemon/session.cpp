@@ -269,17 +269,11 @@ class Session {
   }
 
   core::Result<std::string> drain(const Request& request) {
-    const bool ends = request.verb == Request::Verb::undrain;
     auto prefixes = core::find_prefixes(engine_->config().settings, request.target);
     if (!prefixes) return std::unexpected(prefixes.error());
     const std::size_t count = prefixes->size();
-    const core::Time now = std::chrono::steady_clock::now();
-    core::DrainChanged change{std::move(*prefixes), {}, request.who};
-    if (!ends) {
-      change.drain = core::Drain{request.who, request.why, now, {}};
-      if (request.length) change.drain->until = now + *request.length;
-    }
-    engine_->happen(change);
+    engine_->happen(core::DrainChanged{
+        std::move(*prefixes), drain_of(request, std::chrono::steady_clock::now()), request.who});
     return drained_text(request, count);
   }
 
@@ -357,6 +351,7 @@ class Session {
     config_ = std::move(*next_config_);
     next_config_.reset();
     keep_notes();
+    share();
     engine_->replace(config_);
     tell(Severity::info,
          fmt::format("{}: goes on with the new configuration: {}", reloaded_by_, summary()));

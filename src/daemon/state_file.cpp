@@ -11,6 +11,8 @@
 #include <sstream>
 #include <system_error>
 
+#include "daemon/json_fields.hpp"
+
 namespace withdrawd::daemon {
 namespace json = boost::json;
 namespace {
@@ -59,11 +61,6 @@ std::uint64_t number_in(const json::object& parent, std::string_view key) {
   const auto* value = parent.if_contains(key);
   if (!value || !value->is_int64() || value->get_int64() < 0) return 0;
   return static_cast<std::uint64_t>(value->get_int64());
-}
-
-std::string_view text_in(const json::object& parent, std::string_view key) {
-  const auto* value = parent.if_contains(key);
-  return value && value->is_string() ? std::string_view(value->get_string()) : std::string_view();
 }
 
 using std::chrono::milliseconds;

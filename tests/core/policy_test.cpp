@@ -110,6 +110,19 @@ TEST_CASE("of several checks all are needed, or any, or so many") {
   }
 }
 
+TEST_CASE("one check that many rules share is asked once, and its verdict is all of theirs") {
+  Settings settings;
+  settings.checks = {check("shared")};
+  settings.rules = {rule("one", {p}), rule("two", {q}), rule("three", {r})};
+  auto world = settled(settings);
+  const auto before = world.asked.size();
+  world.run_for(8s);
+  CHECK(world.asked.size() - before == 10);  // every 800 ms, as for one rule
+  world.dns[0] = SmallWorld::bad();
+  world.run_for(2s);
+  CHECK(world.networks().empty());
+}
+
 TEST_CASE("where any check will do, the verdict does not wait for the others") {
   SmallWorld world(three_checks(1));
   world.networks().emplace(p, NetworkOptions{});

@@ -51,7 +51,10 @@ def test_each_change_is_handed_to_the_command_and_kept(lab):
 
 
 def test_a_command_that_hangs_or_fails_delays_nothing(lab):
-    for body, said in (("sleep 60", "on_change"), ("echo no such host >&2; exit 3", "on_change")):
+    for body, said in (
+        ("sleep 60", "not finished after 1.0 s, killed"),
+        ("echo no such host >&2; exit 3", "exit status 3: no such host"),
+    ):
         lab.restore()
         hook = command(lab, body)
         configuration = lab.write(
@@ -66,10 +69,23 @@ def test_a_command_that_hangs_or_fails_delays_nothing(lab):
                 assert took < 1.0
                 lab.dns.repair()
                 lab.wait_for_announcements(Prefixes.ALL, within=5)
-            withdrawd.wait_for_line(said, level="warning", within=10)
+            line = withdrawd.wait_for_line("on_change for ", level="warning", within=10)
+            assert said in line.message
             begin = time.time()
             assert withdrawd.terminate(within=10) == 0
             assert time.time() - begin < 5
+
+
+def test_the_history_belongs_to_the_vty_group_also_after_a_reload(lab):
+    configuration = lab.write(lab.configuration())
+    history = lab.directory / "history.jsonl"
+    with lab.withdrawd("run", "-c", configuration) as withdrawd:
+        withdrawd.wait_for_health("resolver", "up")
+        assert lab.start("reload", "-c", configuration)[0] == 0
+        withdrawd.wait_for_line("goes on with the new configuration")
+        lab.dns.kill()
+        wait_until("the history", history.exists, within=5)
+        wait_until("its group", lambda: history.group() == "frrvty", within=1)
 
 
 def test_log_follows_until_it_is_told_to_end(lab):

@@ -258,6 +258,23 @@ def test_reload_under_load(lab):
         assert [verb for verb, _ in verbs(lab, begin) if verb == "withdrawn"] == []
 
 
+def test_a_rule_that_was_drained_before_it_disappeared_leaves_its_prefix_withdrawn(lab):
+    """Who wants the prefix of a removed rule gone says so with a drain."""
+    text = lab.configuration()
+    configuration = lab.write(text)
+    with lab.withdrawd("run", "-c", configuration) as withdrawd:
+        withdrawd.wait_for_health("other", "up")
+        assert lab.start("drain", "-c", configuration, "other")[0] == 0
+        lab.wait_for_announcements(Prefixes.ALL - {Prefixes.OTHER}, within=5)
+        configuration.write_text(text.split("[check.other]")[0])
+        assert lab.start("reload", "-c", configuration)[0] == 0
+        withdrawd.wait_for_line("goes on with the new configuration")
+        stays(
+            "the withdrawal",
+            lambda: lab.peer.prefixes() == Prefixes.ALL - {Prefixes.OTHER}, seconds=2,
+        )
+
+
 def test_on_exit_and_at_start(lab):
     configuration = lab.write(
         lab.configuration(rule={"on_exit": "withdraw", "at_start": "withdraw"}, check={"rise": 20})

@@ -1,4 +1,4 @@
-#include "daemon/drain_file.hpp"
+#include "daemon/orders.hpp"
 
 #include <fmt/format.h>
 
@@ -27,13 +27,15 @@ core::Result<std::string> write_down(const config::Config& config, const Request
   auto loaded = file.load(now);
   for (const core::PrefixKey& key : *prefixes) {
     auto& drains = loaded.memory.policy.drains;
-    const auto before = drains.find(key);
-    const core::Time since = before == drains.end() ? now.steady : before->second.since;
-    drains.erase(key);
-    if (request.verb == Request::Verb::undrain) continue;
-    core::Drain drain{request.who, request.why, since, {}};
-    if (request.length) drain.until = now.steady + *request.length;
-    drains.emplace(key, std::move(drain));
+    auto drain = drain_of(request, now.steady);
+    if (!drain) {
+      drains.erase(key);
+      continue;
+    }
+    if (const auto before = drains.find(key); before != drains.end()) {
+      drain->since = before->second.since;
+    }
+    drains.insert_or_assign(key, *std::move(drain));
   }
   if (auto saved = file.save(loaded.memory, now); !saved) return std::unexpected(saved.error());
   std::string text = drained_text(request, prefixes->size()) +
@@ -67,7 +69,7 @@ core::Result<std::string> carry_out_drain(const config::Config& config, const Re
   const auto give_up = std::chrono::steady_clock::now() + patience;
   while (true) {
     auto answer = send_request(config, request);
-    if (answer || !answer.error().tried.starts_with("ask the running withdrawd")) return answer;
+    if (answer || !nobody_answers(answer.error())) return answer;
     auto taken = LockFile::take(config.lock_file, "drain");
     if (!taken) return std::unexpected(taken.error());
     if (std::holds_alternative<LockFile>(*taken)) return write_down(config, request);
