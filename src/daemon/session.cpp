@@ -26,6 +26,7 @@
 #include "daemon/report_json.hpp"
 #include "daemon/requests.hpp"
 #include "daemon/state_file.hpp"
+#include "daemon/supervisor.hpp"
 #include "process/bgpd_process.hpp"
 #include "vty/socket_transport.hpp"
 
@@ -39,6 +40,8 @@ constexpr auto lock_poll = std::chrono::milliseconds(20);
 constexpr auto last_words = std::chrono::seconds(10);
 /// How long on_change may still take then; what has not had its turn is dropped.
 constexpr auto last_notes = std::chrono::seconds(2);
+/// How often the supervisor hears a new status, at most.
+constexpr auto between_statuses = std::chrono::seconds(1);
 
 /// Counts that go on growing would make every outcome a change worth saving.
 core::Memory worth_saving(core::Memory memory, const core::Settings& settings) {
@@ -70,7 +73,8 @@ class Session {
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
         deadline_(io_),
         turn_(io_),
-        force_(io_) {}
+        force_(io_),
+        status_timer_(io_) {}
 
   int run() {
     if (!complete(config_)) return exit_usage;
@@ -90,7 +94,10 @@ class Session {
   }
 
  private:
-  void tell(Severity severity, std::string_view text) { log_.tell(severity, text); }
+  void tell(Severity severity, std::string_view text) {
+    log_.tell(severity, text);
+    status_is_old_ = true;
+  }
 
   /// Fills in what the configuration leaves to the host.
   bool complete(config::Config& config) {
@@ -176,6 +183,26 @@ class Session {
     tell(Severity::info,
          fmt::format("withdrawd {} (pid {}) begins: {}", plan_.mode, ::getpid(), summary()));
     engine_->start();
+    // From inside the loop: then it turns.
+    asio::post(io_, [this] { tell_supervisor(); });
+  }
+
+  void tell_supervisor() {
+    if (!supervisor_.listens() || ending_) return;
+    supervisor_.ready();
+    heartbeat_.start();
+    tell_status();
+  }
+
+  void tell_status() {
+    if (std::exchange(status_is_old_, false)) {
+      supervisor_.status(
+          status_line(engine_->controller().report(std::chrono::steady_clock::now())));
+    }
+    status_timer_.expires_after(between_statuses);
+    status_timer_.async_wait([this](boost::system::error_code error) {
+      if (!error && !ending_) tell_status();
+    });
   }
 
   void keep_notes() {
@@ -329,12 +356,15 @@ class Session {
                                          "file anyway",
                                          ""});
     }
+    supervisor_.reloading();
     auto config = plan_.reload();
     if (!config) {
+      supervisor_.ready();
       tell(Severity::error, fmt::format("{}: nothing changes: {}", by, config.error().text()));
       return std::unexpected(config.error());
     }
     if (!complete(*config)) {
+      supervisor_.ready();
       return std::unexpected(core::Error{"reload", "bgpd could not be restarted", "see the log"});
     }
     next_config_ = std::move(*config);
@@ -353,6 +383,7 @@ class Session {
     keep_notes();
     share();
     engine_->replace(config_);
+    supervisor_.ready();
     tell(Severity::info,
          fmt::format("{}: goes on with the new configuration: {}", reloaded_by_, summary()));
   }
@@ -368,6 +399,7 @@ class Session {
       finish();  // asked twice: at once
       return;
     }
+    supervisor_.stopping();
     retires_ = withdraws_on_exit();
     if (!retires_ && (!engine_ || !engine_->controller().busy())) {
       finish();
@@ -395,11 +427,16 @@ class Session {
   asio::steady_timer deadline_;
   asio::steady_timer turn_;
   asio::steady_timer force_;
+  asio::steady_timer status_timer_;
+  bool status_is_old_ = true;
   std::optional<LockFile> lock_;
   std::optional<History> history_;
   std::optional<OnChange> on_change_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<ControlServer> control_;
+  Supervisor supervisor_ = Supervisor::from_environment();
+  Heartbeat heartbeat_{io_.get_executor(), supervisor_,
+                       [this] { return engine_->controller().next_wake(); }};
   core::Memory saved_;
   std::optional<core::Controller::Revision> saved_revision_;
   bool retires_ = false;  ///< prefixes are being withdrawn, because this run ends
