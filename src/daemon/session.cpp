@@ -96,7 +96,7 @@ class Session {
  private:
   void tell(Severity severity, std::string_view text) {
     log_.tell(severity, text);
-    status_is_old_ = true;
+    if (severity > Severity::debug) status_is_old_ = true;
   }
 
   /// Fills in what the configuration leaves to the host.
