@@ -106,7 +106,7 @@ TEST_CASE("a status is one line, whatever is in it") {
   Listener listener((scratch / "notify").string());
   Supervisor supervisor((scratch / "notify").string());
   supervisor.status("fine\nMAINPID=1");
-  CHECK(listener.heard() == std::vector<std::string>{"STATUS=fine\\nMAINPID=1"});
+  CHECK(listener.heard() == std::vector<std::string>{"STATUS=fine\\x0aMAINPID=1"});
 }
 
 TEST_CASE("a supervisor that is not there, or gone, or nonsense, is no trouble") {
