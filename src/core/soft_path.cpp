@@ -29,6 +29,9 @@ constexpr Duration peers_pause = milliseconds(500);
 // A connection that ends is often followed by a bgpd that starts.
 constexpr Duration reconnect_pause = milliseconds(20);
 constexpr Duration process_pause = seconds(1);
+// A bgpd that was frozen reads what it was sent before in the same moment as whatever it is asked
+// then; by now it has dealt with both.
+constexpr Duration late_statement = seconds(1);
 // While a prefix is sick: what frr-reload or a restart announces again is gone within a second.
 constexpr Duration watchful_interval = milliseconds(800);
 // A statement whose prefix has not reached the table by then is not going to.
@@ -232,6 +235,14 @@ void SoftPath::learn(Slot& slot, const View& view, Effects& effects) {
   if (const auto ours = applied_.find(slot.index); ours != applied_.end()) {
     note.cause = ours->second;
     note.by = "withdrawd through " + via_;
+  } else if (const auto late = unsure_.find(slot.index); late != unsure_.end()) {
+    note.cause = late->second;
+    note.by = "withdrawd";
+    effects.push_back(
+        Tell{Severity::warning,
+             fmt::format("rule \"{}\": {} {}: what bgpd was sent and did not answer has had its "
+                         "effect: {}",
+                         slot.rule->name, slot.prefix.text(), name(stated), late->second)});
   }
   effects.push_back(std::move(note));
 }
@@ -263,6 +274,7 @@ void SoftPath::observe(const Observed& observed, Time now, Effects& effects) {
   stale_ = false;
 
   for (Slot& slot : slots_) learn(slot, view(slot), effects);
+  if (!unsure_.empty() && !unsure_until_) unsure_until_ = now + late_statement;
   policy_.bgpd_seen();
   decide(now, effects);
   for (Slot& slot : slots_) {
@@ -298,6 +310,18 @@ void SoftPath::observe(const Observed& observed, Time now, Effects& effects) {
     next_read_ = now + confirm_pause_;
     confirm_pause_ = std::min(confirm_pause_ * 2, longest_confirm_pause);
   }
+  watch_unsure(now);
+}
+
+// What was sent may still take effect after the first read, and may no longer be wanted then.
+void SoftPath::watch_unsure(Time now) {
+  if (!unsure_until_) return;
+  if (now < *unsure_until_) {
+    next_read_ = std::min(next_read_, *unsure_until_);
+    return;
+  }
+  unsure_.clear();
+  unsure_until_.reset();
 }
 
 void SoftPath::failed(const Failure& failure, Time now, Effects& effects) {
@@ -399,6 +423,13 @@ void SoftPath::on(const BgpdRead& event, Time now, Effects& effects) {
 void SoftPath::on(const PlanApplied& event, Time now, Effects& effects) {
   if (!ended()) return;
   if (!event.observed) {
+    const Trouble trouble = event.observed.error().trouble;
+    if (trouble == Trouble::silent || trouble == Trouble::unreachable) {
+      for (std::size_t i = 0; i < plan_slots_.size(); ++i) {
+        unsure_.insert_or_assign(plan_slots_[i], plan_causes_[i]);
+      }
+      unsure_until_.reset();
+    }
     failed(event.observed.error(), now, effects);
     return;
   }

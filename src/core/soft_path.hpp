@@ -146,6 +146,7 @@ class SoftPath {
   void decide(Time now, Effects& effects);
   void learn(Slot& slot, const View& view, Effects& effects);
   void observe(const Observed& observed, Time now, Effects& effects);
+  void watch_unsure(Time now);
   void failed(const Failure& failure, Time now, Effects& effects);
   void judge_exposure(Slot& slot, const View& view, Time now);
   bool any_exposed() const;
@@ -184,6 +185,9 @@ class SoftPath {
   std::vector<std::string> plan_causes_;  ///< why, as it was when the plan was sent
   /// What has just been applied: why, by slot.
   std::map<std::size_t, std::string> applied_;
+  /// What was sent, and whether it has had an effect is not known: why, by slot.
+  std::map<std::size_t, std::string> unsure_;
+  std::optional<Time> unsure_until_;  ///< none: nothing was read since
   std::string via_;
   std::uint64_t revision_ = 0;
   Time next_try_{};

@@ -478,7 +478,33 @@ TEST_CASE("an answer lost after the statement was taken: bgpd is read, nothing i
     CHECK(world.sent.size() == 1);
     CHECK(world.controller().at_rest());
     CHECK(world.stopped.empty());
+    // That it is gone, and by whom, is told all the same.
+    CHECK(world.count_told(Severity::warning,
+                           "192.0.2.0/24 withdrawn: what bgpd was sent and did not answer has had "
+                           "its effect: check \"resolver\" timed out") == 1);
+    REQUIRE(world.notes.size() == 1);
+    CHECK(world.notes[0].by == "withdrawd");
+    CHECK(world.notes[0].cause.find("check \"resolver\"") != std::string::npos);
   }
+}
+
+TEST_CASE("a statement that takes effect when it is no longer wanted is undone within a second") {
+  auto world = healthy_world();
+  world.manner = Manner::silent;
+  world.dns[0] = SmallWorld::bad();
+  world.run_until([&] { return !world.sent.empty(); });
+  world.dns[0] = SmallWorld::good();
+  world.run_for(1500ms);
+  world.manner = Manner::obeys;
+  world.run_until([&] { return world.controller().at_rest(); });
+  CHECK(world.announced("192.0.2.0/24"));
+  world.networks().clear();  // only now does bgpd come to what it was sent while it was frozen
+  CHECK(world.run_until([&] { return world.announced("192.0.2.0/24"); }) < 1100ms);
+  // By then it is known; whatever happens later is somebody else's doing.
+  world.run_for(2s);
+  world.networks().clear();
+  world.run_for(11s);
+  CHECK(world.count_told(Severity::warning, "what bgpd was sent") == 1);
 }
 
 TEST_CASE("the lock is told once and tried again every half second") {

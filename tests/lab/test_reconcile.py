@@ -1,5 +1,7 @@
 """withdrawd acts on what bgpd says, whoever has changed it."""
 
+import os
+import subprocess
 import time
 
 import pytest
@@ -60,6 +62,57 @@ def test_no_network_typed_by_hand_is_undone_while_the_prefix_is_healthy(lab, wit
     )
     others = Prefixes.ALL - {Prefixes.TAGGED}
     assert others.isdisjoint(prefix for _, _, prefix in lab.peer.events(typed_at))
+
+
+RELOAD = "/usr/lib/frr/frr-reload.py"
+
+
+def reload(lab, configuration):
+    """What an operator, or configuration management, does after a change of frr.conf."""
+    directory = lab.directory / "reload"
+    directory.mkdir(exist_ok=True)
+    subprocess.run(
+        lab.place.enter(
+            RELOAD, "--reload", "--stdout", "--bindir", "/usr/bin", "--confdir", directory,
+            "--rundir", directory, "--vty_socket", lab.bgpd.vty_directory, "--daemon", "bgpd",
+            configuration,
+        ),
+        check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+    )
+
+
+@pytest.mark.skipif(not os.access(RELOAD, os.X_OK), reason=f"needs {RELOAD}: frr-pythontools")
+def test_what_frr_reload_puts_back_is_gone_within_a_second(lab, measured):
+    pids, sessions = lab.bgpd.pids(), lab.peer.sessions()
+    # The file of a host where all is well.
+    saved = lab.write(lab.bgpd.command("show running-config"), "frr.conf")
+    # With the default reconcile_interval: what is sick is looked after more often.
+    with lab.withdrawd("run", "-c", lab.write(lab.configuration())) as withdrawd:
+        withdrawd.wait_for_health("resolver", "up")
+        withdrawd.wait_for_health("other", "up")
+        lab.dns.kill()
+        lab.wait_for_announcements(Prefixes.STAYING, within=5)
+        reloaded_at = time.time()
+        before = len(withdrawd.lines())
+        reload(lab, saved)
+        line = withdrawd.wait_for_line("again (it had come back)", level="warning", after=before)
+        assert 'rule "anycast"' in line.message
+        lab.wait_for_announcements(Prefixes.STAYING, within=3)
+        # It types one statement after the other; each may be found by a read of its own.
+        heard = lab.peer.events(since=reloaded_at)
+        assert {prefix for _, _, prefix in heard} <= Prefixes.ANYCAST
+        longest = 0.0
+        for prefix in Prefixes.ANYCAST:
+            mine = [(at, verb) for at, verb, p in heard if p == prefix]
+            for (since, verb), (until, _) in zip(mine, mine[1:]):
+                if verb == "announced":
+                    longest = max(longest, until - since)
+            assert not mine or mine[-1][1] == "withdrawn"
+        measured(f"frr-reload.py: a sick prefix was announced for {longest:.2f} s at most")
+        assert longest < 1.0
+        assert withdrawd.lines("critical") == []
+    assert lab.bgpd.pids() == pids
+    assert lab.peer.changes_since(sessions) == []
 
 
 def test_a_prefix_in_no_rule_is_nobodys_business(lab, withdrawd):
