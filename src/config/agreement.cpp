@@ -199,6 +199,32 @@ void agree_on_restart_delay(const ReadSection<ConfigDraft>& single, Complaints& 
                   written(fallback.restart_delay), written(fallback.restart_delay_max)));
 }
 
+/// Whoever can ask learns the prefixes, their state and the names of drainers: that other hosts can
+/// must be somebody's decision, not a slip.
+void agree_on_http(const ReadSection<ConfigDraft>& single, Complaints& complaints) {
+  const auto& http = single.draft.config.http;
+  const auto remote = std::ranges::find_if_not(http.listen, &HttpAddress::is_local);
+  if (remote != http.listen.end() && http.allow_remote) {
+    complaints.warning(single.where("http.listen"),
+                       fmt::format("other hosts can ask on {}, without a log-in and without "
+                                   "encryption: let a firewall say which",
+                                   remote->text()));
+  } else if (remote != http.listen.end()) {
+    complaints.error(
+        single.where("http.listen"),
+        fmt::format("\"listen\" in [http] has {}, where other hosts could ask without a log-in "
+                    "and without encryption; expected an address such as 127.0.0.1 or [::1], a "
+                    "unix socket, or allow_remote = true",
+                    in_quotes(remote->text())));
+  }
+  for (const auto* key : {"http.allow_remote", "http.hosts"}) {
+    if (!single.given.contains(key) || single.given.contains("http.listen")) continue;
+    complaints.warning(single.where(key), fmt::format("\"{}\" in [http] is of no use without "
+                                                      "\"listen\"",
+                                                      std::string_view(key).substr(5)));
+  }
+}
+
 void agree_on_instance(ReadSection<RuleDraft>& rule, const std::optional<core::Asn>& asn,
                        Complaints& complaints) {
   auto& vrf = rule.draft.vrf;
@@ -375,6 +401,7 @@ Config agree(ReadFile file, Complaints& complaints) {
                      check.draft.file.present == core::FileMeaning::drain);
   }
   agree_on_restart_delay(file.single, complaints);
+  agree_on_http(file.single, complaints);
   for (auto& rule : file.rules) {
     agree_on_instance(rule, file.single.draft.asn, complaints);
     agree_on_checks(rule, check_names, drains);

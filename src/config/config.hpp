@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/http.hpp"
 #include "core/bgpd_settings.hpp"
 #include "core/settings.hpp"
 
@@ -24,6 +25,7 @@ struct Config {
   std::filesystem::path lock_file = "/run/withdrawd/lock";
   std::filesystem::path log_file;  ///< empty: standard error
   LogLevel log_level = LogLevel::info;
+  HttpSettings http;
 
   std::filesystem::path history_file = "/var/lib/withdrawd/history.jsonl";  ///< empty: none
   std::uint64_t history_size = 1'000'000;  ///< bytes, for each of the two files that are kept

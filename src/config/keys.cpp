@@ -324,6 +324,34 @@ void store_on_change(const Value& value, ConfigDraft& draft) {
                 draft.config.on_change);
 }
 
+void store_listen(const Value& value, ConfigDraft& draft) {
+  const std::string_view expected =
+      "an address and port, or a unix socket, such as \"127.0.0.1:9853\" or "
+      "\"unix:/run/withdrawd/http.sock\"";
+  const auto elements =
+      value.is_string() ? std::optional(std::vector{value}) : value.elements(expected);
+  if (!elements) return;
+  auto& listen = draft.config.http.listen;
+  for (const auto& element : *elements) {
+    const auto address = element.parsed(HttpAddress::parse, expected);
+    if (address && std::ranges::count(listen, *address) > 0) {
+      element.complain(" twice");
+    } else if (address) {
+      listen.push_back(*address);
+    }
+  }
+}
+
+void store_hosts(const Value& value, ConfigDraft& draft) {
+  const auto elements =
+      value.elements("an array of names of this host, such as [\"edge1.example.net\"]");
+  if (!elements) return;
+  for (const auto& element : *elements) {
+    auto name = element.parsed(parse_host_name, "the name of a host");
+    if (name) draft.config.http.hosts.push_back(*std::move(name));
+  }
+}
+
 void store_control_group(const Value& value, ConfigDraft& draft) {
   const std::string_view expected = "the name of a group of this host, or \"\"";
   const auto name = value.string(expected);
@@ -403,6 +431,16 @@ const std::vector<Section<ConfigDraft>>& single_sections() {
            {"level", "\"debug\", \"info\", \"warning\", \"error\" or \"critical\"", "\"info\"",
             "the least important messages that are logged",
             [](const V& v, D& d) { put(d.config.log_level, v.one_of(levels)); }},
+       }},
+      {"http",
+       {
+           {"listen", "address with a port or unix:/path, or array of them", "none",
+            "where to answer HTTP: metrics, status and health for other programs", store_listen},
+           {"allow_remote", "boolean", "false",
+            "listen also where other hosts can ask; there is no log-in and no encryption",
+            [](const V& v, D& d) { put(d.config.http.allow_remote, v.boolean()); }},
+           {"hosts", "array of host names", "none",
+            "names by which a browser may ask, besides addresses and localhost", store_hosts},
        }},
       {"bgpd",
        {

@@ -106,7 +106,7 @@ struct Section {
   std::vector<Key<Draft>> keys;
 };
 
-/// "" (the top of the file), "log", "bgpd", "fallback".
+/// "" (the top of the file), "log", "http", "bgpd", "fallback".
 const std::vector<Section<ConfigDraft>>& single_sections();
 const Section<CheckDraft>& check_section();
 const Section<RuleDraft>& rule_section();

@@ -17,16 +17,19 @@
 #include <utility>
 #include <variant>
 
+#include "daemon/change_feed.hpp"
 #include "daemon/control_socket.hpp"
 #include "daemon/engine.hpp"
 #include "daemon/exit_status.hpp"
 #include "daemon/history.hpp"
+#include "daemon/http_server.hpp"
 #include "daemon/lock_file.hpp"
 #include "daemon/on_change.hpp"
 #include "daemon/report_json.hpp"
 #include "daemon/requests.hpp"
 #include "daemon/state_file.hpp"
 #include "daemon/supervisor.hpp"
+#include "daemon/web.hpp"
 #include "process/bgpd_process.hpp"
 #include "vty/socket_transport.hpp"
 
@@ -173,6 +176,7 @@ class Session {
     } else {
       tell(Severity::warning, control.error().text());
     }
+    open_http();
     share();
     if (plan_.until) {
       deadline_.expires_at(*plan_.until);
@@ -205,6 +209,20 @@ class Session {
     });
   }
 
+  /// Only a daemon: a run of cron ends in the middle of somebody's question.
+  void open_http() {
+    if (plan_.mode != "run") return;
+    const auto report = [this] {
+      return engine_->controller().report(std::chrono::steady_clock::now());
+    };
+    add_web_routes(routes_, {.report = report});
+    http_ = std::make_unique<HttpServer>(
+        io_.get_executor(), routes_,
+        [this](Severity severity, const std::string& text) { tell(severity, text); });
+    http_->use(config_.http);
+    changes_.emplace(io_.get_executor(), *http_, report);
+  }
+
   void keep_notes() {
     const auto say = [this](Severity severity, const std::string& text) { tell(severity, text); };
     history_.emplace(config_.history_file, config_.history_size, say);
@@ -215,6 +233,8 @@ class Session {
   /// The next run need not wait for it: it finds the lock free.
   void let_on_change_end() {
     control_.reset();
+    changes_.reset();
+    http_.reset();
     lock_.reset();
     // What is abandoned in the middle of a change of bgpd must not come to life again.
     if (!engine_->controller().busy() && !on_change_->idle()) {
@@ -250,6 +270,7 @@ class Session {
 
   core::Result<void> share_with(gid_t group) {
     if (history_) history_->give_to(group);
+    if (http_) http_->give_to(group);
     return control_ ? control_->give_to(group) : core::Result<void>{};
   }
 
@@ -306,6 +327,7 @@ class Session {
 
   void after_step() {
     save(false);
+    if (changes_) changes_->stepped();
     const core::Controller& controller = engine_->controller();
     if (plan_.single_round && (controller.at_rest() || controller.stuck())) end();
     if (ending_ && !controller.busy() &&
@@ -381,6 +403,7 @@ class Session {
     config_ = std::move(*next_config_);
     next_config_.reset();
     keep_notes();
+    if (http_) http_->use(config_.http);
     share();
     engine_->replace(config_);
     supervisor_.ready();
@@ -437,6 +460,9 @@ class Session {
   Supervisor supervisor_ = Supervisor::from_environment();
   Heartbeat heartbeat_{io_.get_executor(), supervisor_,
                        [this] { return engine_->controller().next_wake(); }};
+  HttpRoutes routes_;
+  std::unique_ptr<HttpServer> http_;
+  std::optional<ChangeFeed> changes_;
   core::Memory saved_;
   std::optional<core::Controller::Revision> saved_revision_;
   bool retires_ = false;  ///< prefixes are being withdrawn, because this run ends

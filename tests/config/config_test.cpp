@@ -63,6 +63,10 @@ on_change_timeout = "21ms"
 [log]
 file = "/log"
 level = "critical"
+[http]
+listen = ["[::1]:80", "unix:/h.sock"]
+allow_remote = true
+hosts = ["A."]
 [bgpd]
 transports = ["telnet", "vtysh"]
 as = 65001
@@ -211,6 +215,7 @@ vrf = "default"
       "17ms\n"
       "files /s /c /l\n"
       "log /log 4\n"
+      "listen [::1]:80\nlisten unix:/h.sock\nremote true hosts [\"a\"]\n"
       "control group noc\n"
       "history /h 50000\n"
       "on change [\"tell\", \"it\"] 21ms\n");

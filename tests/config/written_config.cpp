@@ -83,8 +83,8 @@ std::string line(const core::Rule& rule) {
 
 std::string everything_in(const config::Config& config) {
   const auto& [settings, access, process, state_file, control_socket, lock_file, log_file,
-               log_level, history_file, history_size, on_change, on_change_timeout, control_group] =
-      config;
+               log_level, http, history_file, history_size, on_change, on_change_timeout,
+               control_group] = config;
   std::string text;
   for (const auto& check : settings.checks) text += line(check);
   for (const auto& rule : settings.rules) text += line(rule);
@@ -108,6 +108,8 @@ std::string everything_in(const config::Config& config) {
                       written(process.settle));
   text += fmt::format("files {} {} {}\nlog {} {}\n", state_file.native(), control_socket.native(),
                       lock_file.native(), log_file.native(), static_cast<int>(log_level));
+  for (const auto& address : http.listen) text += "listen " + address.text() + "\n";
+  text += fmt::format("remote {} hosts {}\n", http.allow_remote, http.hosts);
   text += fmt::format("control group {}\nhistory {} {}\non change {} {}\n", control_group,
                       history_file.native(), history_size, on_change, written(on_change_timeout));
   return text;
