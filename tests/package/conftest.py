@@ -1,0 +1,50 @@
+"""What a host gets beside the program: packages, units, manual pages, completions, examples."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.dont_write_bytecode = True
+ROOT = Path(__file__).resolve().parents[2]
+# The lab's package: namespaces, a DNS server, a BGP peer, waiting.
+sys.path.insert(0, str(ROOT / "tests" / "lab"))
+sys.path.insert(0, str(Path(__file__).parent))
+
+_measurements = []
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--withdrawd",
+        default=os.environ.get("WITHDRAWD", "build/src/cli/withdrawd"),
+        help="the program to test (default: $WITHDRAWD or build/src/cli/withdrawd)",
+    )
+    parser.addoption(
+        "--compile-package",
+        action="store_true",
+        help="compile withdrawd for the package, instead of packaging the program to test",
+    )
+
+
+def pytest_configure(config):
+    # What the fixtures have built is taken down, also on SIGTERM.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_terminal_summary(terminalreporter):
+    for text in _measurements:
+        terminalreporter.write_line(text)
+
+
+@pytest.fixture(scope="session")
+def program(request):
+    return Path(request.config.getoption("--withdrawd")).absolute()
+
+
+@pytest.fixture(scope="session")
+def measured():
+    """Takes a line that is worth reading also when the test has passed."""
+    return _measurements.append
