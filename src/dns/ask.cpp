@@ -31,6 +31,7 @@
 #include <variant>
 #include <vector>
 
+#include "dns/id_filter.hpp"
 #include "dns/message.hpp"
 #include "dns/schedule.hpp"
 #include "dns/validation.hpp"
@@ -201,6 +202,7 @@ class Asking {
     if (over() || transport_ == DnsTransport::tcp) return;
     transport_ = DnsTransport::tcp;
     turned_to_tcp_ = true;
+    count_dropped();
     close(udp_sockets_);
     schedule_.start_over(Clock::now());
     wake_.cancel();
@@ -208,6 +210,7 @@ class Asking {
 
   void give_up() {
     if (schedule_.refused_last()) return fail("refused port");
+    if (!turned_to_tcp_) count_dropped();
     settle(OutcomeKind::timeout, fmt::format("no answer in {}{}{}", core::describe(timeout_),
                                              over_tcp_text(), ignored_text()));
   }
@@ -241,6 +244,13 @@ class Asking {
 
   std::string over_tcp_text() const {
     return turned_to_tcp_ ? " (over TCP, after a truncated answer)" : "";
+  }
+
+  /// Those that the kernel has dropped for us.
+  void count_dropped() {
+    for (auto& socket : udp_sockets_)
+      ignored_[static_cast<std::size_t>(Ignored::wrong_id)] +=
+          dropped_datagrams(socket.native_handle());
   }
 
   /// " (3 answers ignored: wrong ID)"
@@ -309,6 +319,8 @@ asio::awaitable<void> try_udp(std::shared_ptr<Asking> asking) {
   const auto server = asking->server<udp>();
   error_code failed;
   socket.open(server.protocol(), failed);
+  // Before it has a port that could be sent to.
+  if (!failed) pass_only_id(socket.native_handle(), query->id);
   if (!failed && !asking->bind(socket)) co_return;
   // Connected, so that the kernel drops what comes from elsewhere and tells of a refused port.
   if (!failed) socket.connect(server, failed);
@@ -319,8 +331,8 @@ asio::awaitable<void> try_udp(std::shared_ptr<Asking> asking) {
       co_await socket.async_send(asio::buffer(query->bytes), as_result);
   if (send_failed) co_return asking->fail(send_failed, udp_used);
 
-  // A flood of forged answers costs a turn of the event loop each, and the deadline stands: it is
-  // the asking coroutine's.
+  // Forged answers do not get here, unless their ID is right. Then each costs a turn of the event
+  // loop, and the deadline stands: it is the asking coroutine's.
   std::vector<std::uint8_t> answer(longest_datagram);
   while (!asking->over()) {
     const auto [failure, size] = co_await socket.async_receive(asio::buffer(answer), as_result);

@@ -1,6 +1,8 @@
 """DNS servers that lie: what the peer hears of it, and how soon."""
 
+import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -62,3 +64,37 @@ def test_a_good_answer_is_found_behind(lab, liar, withdrawd, odd):
     stays("what is announced", lambda: lab.peer.prefixes() == Prefixes.ALL, seconds=2)
     assert withdrawd.lines(containing=": down, was") == []
     assert withdrawd.lines("warning") == []
+
+
+def processor_seconds(pid):
+    """Of a process, by itself and in the kernel for it."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_six_hundred_forged_answers_in_front_of_each_good_one_cost_nothing(lab, liar, measured):
+    """More than a socket's receive buffer holds, before anything can be read."""
+    configuration = lab.write(
+        lab.configuration(check={"server": "127.0.0.3", "interval": "100ms", "timeout": "2s", "tries": 1})
+    )
+    with lab.withdrawd("run", "-c", configuration, "--log-level", "debug") as withdrawd:
+        withdrawd.wait_for_health("resolver", "up")
+        withdrawd.wait_for_health("other", "up")
+
+        def costs(seconds):
+            before = processor_seconds(withdrawd.process.pid)
+            stays("what is announced", lambda: lab.peer.prefixes() == Prefixes.ALL, seconds=seconds)
+            return processor_seconds(withdrawd.process.pid) - before
+
+        usual = costs(3)
+        liar.lie, liar.sent = "burst of forgeries", 0
+        flooded = costs(3)
+        measured(
+            f"{liar.sent / 3:.0f} forged answers a second: withdrawd takes {flooded / 3:.1%} of a core, "
+            f"{usual / 3:.1%} without"
+        )
+        assert liar.sent >= 3000
+        # Reading each would take ten times as much.
+        assert flooded < 3 * usual + 0.1
+        assert withdrawd.lines(containing=": down, was") == []
+        assert withdrawd.lines("warning") == []

@@ -19,6 +19,7 @@ class LyingDns:
 
     def __init__(self, namespace, address="127.0.0.3", port=53):
         self.lie = None
+        self.sent = 0  # answers, true or not
         self.closing = False
         self.udp = namespace.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.elsewhere = namespace.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -65,6 +66,9 @@ class LyingDns:
         if lie == "flood of forgeries":
             forged = bytes([good[0] ^ 1]) + good[1:]
             return [(self.udp, forged)] * 100 + [(self.udp, good)] + [(self.udp, forged)] * 200
+        if lie == "burst of forgeries":  # far more than a receive buffer holds
+            forged = bytes([good[0] ^ 1]) + good[1:]
+            return [(self.udp, forged)] * 600 + [(self.udp, good)]
         return [(self.udp, self.answer(query, b"", flags=0x8600, count=0))]  # truncated, then TCP
 
     def _send_quietly(self, message, asker):
@@ -81,6 +85,7 @@ class LyingDns:
             for sock, message in self._lies(query, asker):
                 try:
                     sock.sendto(message, asker)
+                    self.sent += 1
                 except OSError:
                     pass  # The asker has closed its port.
 

@@ -248,11 +248,12 @@ class Lab:
         return path
 
     @contextlib.contextmanager
-    def withdrawd(self, *arguments, env=None):
+    def withdrawd(self, *arguments, env=None, as_member=False):
         """Runs it at the edge; killed if it still runs when this is left."""
         self.runs += 1
+        argv = self._as_member() if as_member else [self.program]
         program = Withdrawd(
-            self.place.enter(self.program, *map(str, arguments)),
+            self.place.enter(*argv, *map(str, arguments)),
             self.directory / f"withdrawd-{self.runs}.log",
             env,
         )
@@ -261,16 +262,20 @@ class Lab:
         finally:
             program.close()
 
-    def start_as_member(self, *arguments, within=60):
-        """The same as a user who is a member of bgpd's vty group and nothing else."""
+    def _as_member(self):
+        """What starts it as a user who is a member of bgpd's vty group and nothing else."""
         copy = self.directory / "withdrawd"
         if not copy.exists():
             shutil.copy(self.program, copy)
+        return [
+            "setpriv", "--reuid=nobody", "--regid=nogroup", "--groups=frrvty", "--no-new-privs",
+            "--inh-caps=-all", "--bounding-set=-all", copy,
+        ]
+
+    def start_as_member(self, *arguments, within=60):
+        """The same as that user."""
         done = subprocess.run(
-            self.place.enter(
-                "setpriv", "--reuid=nobody", "--regid=nogroup", "--groups=frrvty", "--no-new-privs",
-                copy, *map(str, arguments),
-            ),
+            self.place.enter(*self._as_member(), *map(str, arguments)),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             timeout=within,
         )
