@@ -75,6 +75,12 @@ boost::asio::awaitable<core::Outcome> run_plugin(core::ExecCheck check, core::Ac
                    : took < limit                              ? OutcomeKind::error
                                                                : OutcomeKind::timeout;
     outcome.detail = finished.error().happened;
+    // It was to be killed long ago: this host was suspended, or its processes frozen.
+    if (took >= 2 * limit) {
+      outcome.kind = OutcomeKind::unable;
+      outcome.detail =
+          fmt::format("cannot ask (this host stood still for {})", core::describe(took - limit));
+    }
   }
   outcome.latency = took;
   if (account != nullptr) explain(check, outcome, finished, *account);

@@ -3,8 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace withdrawd::core {
+namespace {
+
+/// Whoever wanted to be woken and is so much late was not merely busy.
+constexpr Duration standstill = std::chrono::seconds(1);
+
+}  // namespace
 
 Controller::Controller(Settings settings, const Memory& memory, Time now)
     : settings_(std::make_unique<const Settings>(std::move(settings))),
@@ -12,7 +19,8 @@ Controller::Controller(Settings settings, const Memory& memory, Time now)
                                               now)),
       soft_(std::make_unique<SoftPath>(*settings_, *checks_, memory.options, memory.policy)),
       last_resort_(std::make_unique<LastResort>(settings_->fallback, memory.fallback, now)),
-      hard_(std::make_unique<HardPath>(*settings_, *checks_)) {
+      hard_(std::make_unique<HardPath>(*settings_, *checks_)),
+      last_now_(now) {
   for (std::size_t i = 0; i < checks_->size(); ++i) {
     if (auto it = memory.checks.find(checks_->check(i).name); it != memory.checks.end()) {
       const auto since = memory.health_since.find(it->first);
@@ -25,12 +33,14 @@ Controller::Controller(Settings settings, const Memory& memory, Time now)
 
 Effects Controller::wake(Time now) {
   Effects effects;
+  notice_standstill(now, effects);
   advance(now, effects);
   return effects;
 }
 
 Effects Controller::on(const Event& event, Time now) {
   Effects effects;
+  notice_standstill(now, effects);
   const bool hard = settings_->mode == Mode::hard;
   if (const auto* answer = std::get_if<CheckAnswered>(&event)) {
     const Health before = checks_->health(answer->check);
@@ -90,6 +100,21 @@ Effects Controller::on(const Event& event, Time now) {
   }
   advance(now, effects);
   return effects;
+}
+
+// A suspended host, a frozen container, a stopped process: in that time nothing could have been
+// withdrawn, so it is no proof that bgpd cannot be controlled, and worth no kill.
+void Controller::notice_standstill(Time now, Effects& effects) {
+  const auto due = next_wake();
+  const Time before = std::exchange(last_now_, now);
+  if (!due) return;
+  const Duration late = now - std::max(*due, before);
+  if (late < standstill) return;
+  soft_->stood_still(late);
+  effects.push_back(
+      Tell{Severity::warning,
+           fmt::format("withdrawd, or this host, stood still for {}; it goes on from there",
+                       describe(late))});
 }
 
 void Controller::unable(const CheckAnswered& answer, Time now, Effects& effects) {

@@ -87,6 +87,7 @@ class Controller {
   const Settings& settings() const { return *settings_; }
 
  private:
+  void notice_standstill(Time now, Effects& effects);
   void advance(Time now, Effects& effects);
   void unable(const CheckAnswered& answer, Time now, Effects& effects);
   void process_found(const BgpdFound& found, Time now, Effects& effects);
@@ -98,6 +99,7 @@ class Controller {
   std::unique_ptr<SoftPath> soft_;
   std::unique_ptr<LastResort> last_resort_;
   std::unique_ptr<HardPath> hard_;
+  Time last_now_;  ///< of the last event or wake
   bool finding_ = false;
   bool find_is_void_ = false;  ///< the look under way began before bgpd was killed or started
   RepeatedFailure told_;

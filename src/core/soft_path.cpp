@@ -203,6 +203,12 @@ void SoftPath::judge_exposure(Slot& slot, const View& view, Time now) {
   }
 }
 
+void SoftPath::stood_still(Duration lost) {
+  for (Slot& slot : slots_) {
+    if (slot.exposed_since) *slot.exposed_since += lost;
+  }
+}
+
 bool SoftPath::any_exposed() const {
   return std::ranges::any_of(slots_,
                              [](const Slot& slot) { return slot.exposed_since.has_value(); });

@@ -97,6 +97,8 @@ class SoftPath {
   bool reachable() const { return reached_; }
   bool process_gone() const { return gone_; }
   bool agrees() const;  ///< observed is desired everywhere, and it was read after the last verdict
+  /// So much time has passed in which nothing could be done: it does not count against bgpd.
+  void stood_still(Duration lost);
   /// Has the last operation failed, or is all that differs out of the soft path's hands?
   bool obstructed() const;
   /// How often bgpd has let go of every prefix that must not be announced, when told to: a bgpd

@@ -208,6 +208,15 @@ class Asking {
     wake_.cancel();
   }
 
+  /// The one who asks was to be woken at `due`. Where a whole timeout has gone by since, it is not
+  /// the server that was slow: this host was suspended, or its processes frozen, the server's
+  /// perhaps among them. What has arrived meanwhile was read first.
+  void woken(core::Time due) {
+    const auto late = Clock::now() - due;
+    if (late < timeout_) return;
+    unable(fmt::format("cannot ask (this host stood still for {})", core::describe(late)));
+  }
+
   void give_up() {
     if (schedule_.refused_last()) return fail("refused port");
     if (!turned_to_tcp_) count_dropped();
@@ -445,10 +454,12 @@ asio::awaitable<Reply> carry_out(std::shared_ptr<Asking> asking) {
     } else if (asking->schedule().due(now)) {
       start_try(asking);
     } else {
-      asking->wake().expires_at(asking->schedule().next());
+      const auto due = asking->schedule().next();
+      asking->wake().expires_at(due);
       co_await asking->wake().async_wait(as_result);
       if (cancellation.cancelled() != asio::cancellation_type::none)
         co_return Reply{{OutcomeKind::error, {}, "cancelled"}};
+      asking->woken(due);
     }
   }
 }

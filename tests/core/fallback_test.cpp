@@ -83,6 +83,31 @@ TEST_CASE("whatever keeps the prefix announced, bgpd is killed exactly fallback.
   }
 }
 
+TEST_CASE("an hour in which nothing could be done is no reason to kill bgpd") {
+  for (const bool for_good : {false, true}) {
+    CAPTURE(for_good);
+    auto world = two_rules();
+    world.manner = Manner::locked;
+    const auto since = verdict(world);
+    world.run_for(2s);
+    world.stand_still(1h);
+    world.run_for(1s);
+    CHECK(world.count_told(Severity::warning, "stood still for 1 h") == 1);
+    CHECK(world.stopped.empty());
+    if (for_good) {
+      world.run_until([&] { return !world.stopped.empty(); });
+      const auto after = world.stopped.front() - since - 1h;
+      CHECK(after > 4s);
+      CHECK(after <= 5s);
+      continue;
+    }
+    world.manner = Manner::obeys;
+    CHECK(world.run_until([&] { return !world.announced("192.0.2.0/24"); }) < 600ms);
+    world.run_for(1min);
+    CHECK(world.stopped.empty());
+  }
+}
+
 TEST_CASE("while an operation hangs the fallback does not wait for it") {
   auto world = two_rules();
   world.latency = 30s;
@@ -429,8 +454,7 @@ TEST_CASE("a look for the process that began before the kill says nothing about 
   auto effects = controller.on(BgpdRead{std::unexpected(nobody), ""}, now);
   REQUIRE(std::ranges::any_of(effects,
                               [](const Effect& e) { return std::holds_alternative<FindBgpd>(e); }));
-  now += 5s;
-  effects = controller.wake(now);
+  for (int i = 0; i < 50; ++i) effects = controller.wake(now += 100ms);
   REQUIRE(std::ranges::any_of(effects,
                               [](const Effect& e) { return std::holds_alternative<StopBgpd>(e); }));
   controller.on(BgpdStopped{std::vector<pid_t>{4711}}, now);

@@ -113,6 +113,9 @@ class SmallWorld {
     return now_ - begin;
   }
 
+  /// Time passes for everybody but the Controller, and nothing happens in it.
+  void stand_still(Duration span) { now_ += span; }
+
   void lose_connection() { feed(ConnectionLost{}); }
   void feed(const Event& event) {
     if (!awake_) wake();

@@ -417,6 +417,19 @@ TEST_CASE("an answer that came in time counts although the event loop was busy a
   CHECK_OUTCOME(ask_now(context, asked), OutcomeKind::ok, "192.0.2.1");
 }
 
+TEST_CASE("no answer after a time in which this host stood still says nothing of the server") {
+  boost::asio::io_context context;
+  FakeServer server(context);
+  auto asked = question(server.address());
+  asked.timeout = 100ms;
+  server.on_query = [&](const FakeServer::Query&) {
+    std::this_thread::sleep_for(3 * asked.timeout);  // the event loop, which is the asker's too
+  };
+  const auto outcome = ask_now(context, asked);
+  CHECK(core::name(outcome.kind) == core::name(OutcomeKind::unable));
+  CHECK(outcome.detail.starts_with("cannot ask (this host stood still for "));
+}
+
 TEST_CASE("a refused port is known within moments, after a second try") {
   boost::asio::io_context context;
   auto asked = question(free_port<udp>(context));

@@ -20,6 +20,8 @@ class LyingDns:
     def __init__(self, namespace, address="127.0.0.3", port=53):
         self.lie = None
         self.sent = 0  # answers, true or not
+        self.delay = 0.0  # seconds that an answer over UDP takes
+        self.frozen = threading.Event()  # while it is set, nothing is done
         self.closing = False
         self.udp = namespace.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.elsewhere = namespace.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -82,12 +84,24 @@ class LyingDns:
             if not select.select([self.udp], [], [], 0.1)[0]:
                 continue
             query, asker = self.udp.recvfrom(4096)
-            for sock, message in self._lies(query, asker):
-                try:
-                    sock.sendto(message, asker)
-                    self.sent += 1
-                except OSError:
-                    pass  # The asker has closed its port.
+            if self.delay:
+                threading.Thread(target=self._later, args=(query, asker), daemon=True).start()
+            else:
+                self._say(query, asker)
+
+    def _later(self, query, asker):
+        time.sleep(self.delay)
+        while self.frozen.is_set() and not self.closing:
+            time.sleep(0.001)
+        self._say(query, asker)
+
+    def _say(self, query, asker):
+        for sock, message in self._lies(query, asker):
+            try:
+                sock.sendto(message, asker)
+                self.sent += 1
+            except OSError:
+                pass  # The asker has closed its port.
 
     def _tcp(self):
         while not self.closing:
