@@ -13,6 +13,8 @@ import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+from beside import Beside
+
 ROOT = Path(__file__).resolve().parent.parent
 LAB = ROOT / "tests" / "lab"
 # It takes minutes, nearly all of them waiting for crond: runs beside everything else.
@@ -215,22 +217,25 @@ def run(options, tally, stack):
         return
 
     lab = everything or options.lab
-    beside = None
+    crond = gentle = None
     if lab:
-        beside = LabRun(main, "crond", [LAB / SLOW], options.k, output=main.folder / "lab-crond.log")
-        stack.callback(beside.end)
+        crond = LabRun(main, "crond", [LAB / SLOW], options.k, output=main.folder / "lab-crond.log")
+        stack.callback(crond.end)
     if everything or options.unit:
         unit_tests(main, options.k, tally)
     if options.all:
-        # One more build for both: what clang sees, and what its sanitizers see.
+        # One more build for all: what clang sees, what its sanitizers see, and the fuzzers.
         checked = Build(
             "clang++-19, ASan and UBSan", prefix.with_name(prefix.name + "-clang"),
             [*strict, "-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=address,undefined",
-             "-Db_lundef=false"],
+             "-Db_lundef=false", "-Dfuzz=true"],
             compiler="clang++-19", gentle=True,
         )
         if checked.run():
             unit_tests(checked, options.k, tally)
+            if not options.k:
+                gentle = Beside(checked)
+                stack.callback(gentle.end)
         else:
             tally.fail("build: " + checked.title)
     if lab:
@@ -238,9 +243,11 @@ def run(options, tally, stack):
         rest = LabRun(main, "all but crond", [f"--ignore={LAB / SLOW}", LAB], options.k)
         stack.callback(rest.end)
         rest.finish(tally)
-        if beside.process.poll() is None:
+        if crond.process.poll() is None:
             say("waiting for crond to have run long enough")
-        beside.finish(tally)
+        crond.finish(tally)
+    if gentle:
+        gentle.finish(tally, say)
 
 
 def main():

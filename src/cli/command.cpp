@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "core/visible.hpp"
+
 namespace withdrawd::cli {
 namespace {
 
@@ -20,7 +22,7 @@ core::Time process_start() {
 }
 
 void complain(const std::string& text) {
-  fmt::print(stderr, "withdrawd: {}\n", text);
+  fmt::print(stderr, "withdrawd: {}\n", core::visible(text));
 }
 
 void ConfigOption::add_to(CLI::App& command) {
@@ -57,6 +59,7 @@ void LogOptions::apply_to(config::Config& config) const {
 }
 
 Palette::Palette(int file_descriptor) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
   if (!::isatty(file_descriptor) || std::getenv("NO_COLOR") != nullptr) return;
   good = "\033[32m";
   bad = "\033[31m";

@@ -59,7 +59,7 @@ void add_doctor(CLI::App& app, int& status) {
       "be reached.");
   command->callback([file, as_json, &status] {
     // A vtysh or telnet that goes away must not take us along.
-    ::signal(SIGPIPE, SIG_IGN);
+    static_cast<void>(::signal(SIGPIPE, SIG_IGN));
     std::vector<Finding> findings;
     status = examine(file->file, findings);
     if (*as_json) {

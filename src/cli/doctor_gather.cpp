@@ -53,6 +53,7 @@ int access_problem(const fs::path& path, int mode) {
 // The user.
 
 std::string user_name() {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
   const auto* entry = ::getpwuid(::geteuid());
   return entry ? entry->pw_name : std::to_string(::geteuid());
 }
@@ -115,6 +116,7 @@ SocketFacts socket_facts(const config::Config& config) {
     usable_by_group = (status.st_mode & S_IXGRP) != 0;
   }
   if (usable_by_group && status.st_gid != 0) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
     if (const auto* group = ::getgrgid(status.st_gid)) {
       socket.group = group->gr_name;
       socket.listed_in_group = listed_in(*group, user_name());
@@ -387,7 +389,7 @@ std::optional<std::string> option_of(const std::vector<std::string>& words,
 
 bool in_path(const std::string& program) {
   if (program.find('/') != program.npos) return access_problem(program, X_OK) == 0;
-  const char* path = std::getenv("PATH");
+  const char* path = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): one thread
   std::istringstream folders(path ? path : "/usr/bin:/bin:/usr/sbin:/sbin");
   for (std::string folder; std::getline(folders, folder, ':');) {
     if (access_problem(fs::path(folder) / program, X_OK) == 0) return true;

@@ -101,7 +101,7 @@ void add_log(CLI::App& app, int& status) {
     action.sa_handler = interrupt;
     ::sigaction(SIGINT, &action, nullptr);
     ::sigaction(SIGTERM, &action, nullptr);
-    ::signal(SIGPIPE, SIG_IGN);
+    static_cast<void>(::signal(SIGPIPE, SIG_IGN));
     status = show(*request, *config);
   });
 }

@@ -1,7 +1,11 @@
 #include "cli/look.hpp"
 
 #include <boost/json.hpp>
+#include <exception>
 
+#include "cli/command.hpp"
+#include "cli/status_table.hpp"
+#include "core/visible.hpp"
 #include "daemon/control_socket.hpp"
 #include "daemon/exit_status.hpp"
 #include "daemon/observe.hpp"
@@ -13,19 +17,50 @@ namespace {
 
 constexpr core::Duration patience = std::chrono::seconds(20);
 
+void make_visible(json::value& value) {
+  if (auto* text = value.if_string()) *text = core::visible(*text);
+  if (auto* array = value.if_array())
+    for (json::value& item : *array) make_visible(item);
+  if (auto* object = value.if_object())
+    for (auto& member : *object) make_visible(member.value());
+}
+
+/// Has it all that is looked at? What is not there, or of another kind, throws.
+bool can_be_shown(const json::value& status) {
+  try {
+    static_cast<void>(exit_status_of(status));
+    static_cast<void>(status_table(status, Palette(-1)));
+    for (const json::value& check : status.at("checks").as_array())
+      static_cast<void>(check_lines(check, Palette(-1)));
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
 }  // namespace
+
+std::optional<json::value> status_in(std::string_view answer) {
+  boost::system::error_code error;
+  json::value value = json::parse(answer, error);
+  if (error || !value.is_object()) return std::nullopt;
+  make_visible(value);
+  if (!can_be_shown(value)) return std::nullopt;
+  return value;
+}
 
 json::value status_of(const config::Config& config, std::vector<std::string>& problems) {
   if (auto answer = daemon::ask_control(config.control_socket, "status")) {
-    boost::system::error_code error;
-    json::value value = json::parse(*answer, error);
-    if (!error && value.is_object() && !value.get_object().contains("error")) {
-      value.get_object()["source"] = "daemon";
-      return value;
+    if (auto value = status_in(*answer)) {
+      value->get_object()["source"] = "daemon";
+      return *std::move(value);
     }
+    problems.emplace_back(
+        "the running withdrawd answers something else than a status: the two may "
+        "be of different versions; restart it");
   }
   daemon::Observation seen = daemon::observe(config, patience);
-  problems = std::move(seen.problems);
+  for (std::string& problem : seen.problems) problems.push_back(std::move(problem));
   json::value value = daemon::to_json(seen.report);
   value.get_object()["source"] = "own look";
   return value;

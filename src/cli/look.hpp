@@ -1,7 +1,9 @@
 #pragma once
 
 #include <boost/json/value.hpp>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/config.hpp"
@@ -11,6 +13,10 @@ namespace withdrawd::cli {
 /// What `status --json` prints: of the daemon if it runs, else of a look of our own, which changes
 /// nothing. `problems`: what that look could not find out.
 boost::json::value status_of(const config::Config& config, std::vector<std::string>& problems);
+
+/// The status that the running withdrawd answered, its texts made visible. None: it is no status
+/// that this program could show; the two may be of different versions.
+std::optional<boost::json::value> status_in(std::string_view answer);
 
 /// 0 all is healthy and as it should be, 1 something is not, 3 bgpd cannot be reached.
 int exit_status_of(const boost::json::value& status);

@@ -22,8 +22,10 @@ using daemon::Request;
 
 /// Who asks, for those who read it later: through sudo, the one who typed.
 std::string who() {
+  // NOLINTBEGIN(concurrency-mt-unsafe): one thread
   if (const char* sudo = std::getenv("SUDO_USER"); sudo && *sudo && ::geteuid() == 0) return sudo;
   const passwd* entry = ::getpwuid(::geteuid());
+  // NOLINTEND(concurrency-mt-unsafe)
   return entry ? std::string(entry->pw_name) : fmt::format("uid {}", ::geteuid());
 }
 

@@ -158,26 +158,11 @@ json::value as_json(const Known& known) {
   return root;
 }
 
-std::string check_line(const json::value& check, const Palette& palette) {
-  const std::string health(check.at("health").as_string());
-  const std::string& colour = health == "up"     ? palette.good
-                              : health == "down" ? palette.bad
-                                                 : palette.dim;
-  std::string since;
-  if (!check.at("health_for_s").is_null()) {
-    since = " for " + core::describe(std::chrono::milliseconds(static_cast<std::int64_t>(
-                          check.at("health_for_s").to_number<double>() * 1000)));
-  }
-  return fmt::format("  {}: {}{}{}{}\n{}", std::string(check.at("name").as_string()), colour,
-                     health, palette.plain, since,
-                     wrapped(std::string(check.at("story").as_string()), 4));
-}
-
 std::string as_text(const Known& known, const Palette& palette) {
   std::string out = status_table(known.report, palette);
   out += fmt::format("\n{}checks{}\n", palette.bold, palette.plain);
   for (const json::value& check : known.report.at("checks").as_array()) {
-    out += check_line(check, palette);
+    out += check_lines(check, palette);
   }
   if (!known.bgpd) {
     out += fmt::format("\n{}bgpd{}\n{}", palette.bold, palette.plain,

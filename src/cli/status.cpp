@@ -40,7 +40,7 @@ std::string clock_time() {
   std::tm parts{};
   ::localtime_r(&now, &parts);
   char text[16];
-  std::strftime(text, sizeof text, "%H:%M:%S", &parts);
+  static_cast<void>(std::strftime(text, sizeof text, "%H:%M:%S", &parts));
   return text;
 }
 
@@ -58,7 +58,7 @@ void catch_signals() {
   struct sigaction action = {};
   action.sa_handler = [](int) { over = 1; };
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
+  static_cast<void>(::signal(SIGPIPE, SIG_IGN));
 }
 
 /// False: nobody reads any more.
@@ -93,7 +93,7 @@ int watch(const config::Config& config, const StatusOptions& options, core::Dura
       text = in_place(text, fmt::format("{}withdrawd status{}, every {}: {}", palette.bold,
                                         palette.plain, core::describe(interval), clock_time()));
     } else if (!options.as_json && !first) {
-      text = "\n" + text;
+      text.insert(text.begin(), '\n');
     }
     if (!print(text)) break;
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(

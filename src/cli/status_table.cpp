@@ -52,8 +52,10 @@ std::string short_span(const json::value& seconds) {
 }
 
 std::string span(const json::value& seconds) {
-  return core::describe(
-      std::chrono::milliseconds(static_cast<std::int64_t>(seconds.to_number<double>() * 1000)));
+  // Whoever says so: what does not fit a Duration is a century.
+  constexpr double longest = 100.0 * 365 * 24 * 3600;
+  const double span = std::clamp(seconds.to_number<double>(), 0.0, longest);
+  return core::describe(std::chrono::milliseconds(static_cast<std::int64_t>(span * 1000)));
 }
 
 std::string number(const json::value& value) {
@@ -196,6 +198,17 @@ std::string status_table(const json::value& report, const Palette& palette) {
   }
   flush_cause();
   return out;
+}
+
+std::string check_lines(const json::value& check, const Palette& palette) {
+  const std::string health = text(check.at("health"));
+  const std::string& colour = health == "up"     ? palette.good
+                              : health == "down" ? palette.bad
+                                                 : palette.dim;
+  const json::value& lasted = check.at("health_for_s");
+  const std::string since = lasted.is_null() ? "" : " for " + span(lasted);
+  return fmt::format("  {}: {}{}{}{}\n{}", text(check.at("name")), colour, health, palette.plain,
+                     since, wrapped(text(check.at("story")), 4));
 }
 
 }  // namespace withdrawd::cli

@@ -14,4 +14,7 @@ std::string wrapped(const std::string& line, std::size_t indent);
 /// names allow. Takes the value that `status --json` prints.
 std::string status_table(const boost::json::value& report, const Palette& palette);
 
+/// One of its checks in full, as `show` has it.
+std::string check_lines(const boost::json::value& check, const Palette& palette);
+
 }  // namespace withdrawd::cli

@@ -27,6 +27,7 @@ core::Result<std::int64_t> parse_byte_size(std::string_view text) {
   };
   std::int64_t count = 0;
   const auto* const end = text.data() + text.size();
+  // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): its end is the second argument
   const auto [behind, failed] = std::from_chars(text.data(), end, count);
   if (failed == std::errc::invalid_argument) return refused("it is not a number with a unit");
   const auto unit = std::ranges::find(units, std::string_view(behind, end), &Unit::name);

@@ -4,11 +4,15 @@
 
 #include <algorithm>
 
+#include "core/visible.hpp"
+
 namespace withdrawd::config {
 
 std::string Complaint::text() const {
   const auto place = line == 0 ? file : fmt::format("{}:{}:{}", file, line, column);
-  return fmt::format("{}: {}: {}", place, grade == Grade::error ? "error" : "warning", message);
+  // A pattern of `include` finds files of whatever name.
+  return core::visible(
+      fmt::format("{}: {}: {}", place, grade == Grade::error ? "error" : "warning", message));
 }
 
 unsigned Complaints::add_file(std::string file) {

@@ -13,7 +13,7 @@ namespace withdrawd::config {
 namespace {
 
 /// Far more than any configuration; keeps a wrong path (/dev/zero) from filling the memory.
-constexpr std::size_t longest_file = 16 * 1024 * 1024;
+constexpr std::size_t longest_file = std::size_t{16} * 1024 * 1024;
 
 constexpr std::string_view wildcards = "*?[";
 
@@ -50,6 +50,7 @@ std::expected<std::vector<std::filesystem::path>, std::string> matching_files(
   const auto whole = absolute ? pattern : escaped(directory.native()) + "/" + pattern;
   Found found;
   errno = 0;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
   const int failed = glob(whole.c_str(), 0, is_fault, &found.paths);
   if (failed != 0 && failed != GLOB_NOMATCH) {
     return std::unexpected(fmt::format("cannot be looked for: {}",

@@ -67,6 +67,7 @@ constexpr ByteLimits history_sizes{.least = 10'000, .most = 1'000'000'000};
 /// Stores what was read, if anything was.
 template <class To, class From>
 void put(To& to, std::optional<From> value) {
+  // NOLINTNEXTLINE(bugprone-optional-value-conversion): nothing read changes nothing
   if (value) to = static_cast<To>(*std::move(value));
 }
 
@@ -159,7 +160,7 @@ void store_check_command(const Value& value, CheckDraft& draft) {
 std::optional<std::string> interface_name(const Value& value) {
   const std::string_view expected =
       "the name of an interface: 1 to 15 printable characters without a blank, slash or colon";
-  const auto name = value.string(expected);
+  auto name = value.string(expected);
   if (!name) return {};
   const bool fine = !name->empty() && name->size() <= 15 && std::ranges::all_of(*name, [](char c) {
     return c > 0x20 && c < 0x7f && c != '/' && c != ':' && c != '\\';

@@ -144,7 +144,7 @@ std::optional<std::filesystem::path> Value::file() const {
     complain("; a path must be absolute");
     return {};
   }
-  const auto file = path("the absolute path of a file");
+  auto file = path("the absolute path of a file");
   if (!file || file->is_absolute()) return file;
   complain("; a path must be absolute");
   return {};
@@ -155,7 +155,7 @@ std::optional<std::filesystem::path> Value::file_or_none() const {
 }
 
 std::optional<std::filesystem::path> Value::socket_path() const {
-  const auto path = file();
+  auto path = file();
   // The terminating NUL needs a byte, too.
   constexpr auto longest = sizeof(sockaddr_un::sun_path) - 1;
   if (!path || path->native().size() <= longest) return path;

@@ -246,8 +246,8 @@ Wish Policy::wish_of(const Rule& rule, const Item& item, Time now) const {
   if (retired_ && rule.withdraw_on_exit) return {Desired::withdrawn, Reason::exit};
   const Health now_health = health(rule);
   const bool down = now_health == Health::down;
-  const Wish when_down = rule.on_down ? Wish{Desired::degraded, Reason::health, rule.on_down}
-                                      : Wish{Desired::withdrawn, Reason::health};
+  Wish when_down = rule.on_down ? Wish{Desired::degraded, Reason::health, rule.on_down}
+                                : Wish{Desired::withdrawn, Reason::health};
   if (drained_since(item)) {
     const auto end = grace_ends(rule, item);
     const bool gently = rule.on_drain && (!end || now < *end);

@@ -37,9 +37,9 @@ std::string describe(Duration span) {
   if (tenths_of_s < 100) return fmt::format("{}.{} s", tenths_of_s / 10, tenths_of_s % 10);
   const auto s = rounded(span, seconds(1));
   if (s < 60) return fmt::format("{} s", s);
-  if (s < 60 * 60) return in_two_units(s, 60, "min", "s");
+  if (s < 3600) return in_two_units(s, 60, "min", "s");
   const auto min = rounded(span, minutes(1));
-  if (min < 24 * 60) return in_two_units(min, 60, "h", "min");
+  if (min < 1440) return in_two_units(min, 60, "h", "min");
   return in_two_units(rounded(span, hours(1)), 24, "d", "h");
 }
 

@@ -15,7 +15,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
-#include <cstring>
 #include <system_error>
 #include <utility>
 
@@ -25,7 +24,7 @@ using Local = asio::local::stream_protocol;
 namespace {
 
 constexpr std::size_t longest_request = 4096;
-constexpr std::size_t longest_answer = 64 * 1024 * 1024;
+constexpr std::size_t longest_answer = std::size_t{64} * 1024 * 1024;
 constexpr std::string_view asking = "ask the running withdrawd at ";
 constexpr auto patience = std::chrono::seconds(5);  // with a client that says or takes nothing
 
@@ -97,7 +96,7 @@ ControlServer::~ControlServer() {
 core::Result<void> ControlServer::give_to(gid_t group) const {
   if (::chown(path_.c_str(), static_cast<uid_t>(-1), group) == 0) return {};
   return std::unexpected(core::Error{"give the control socket " + path_.string() + " to its group",
-                                     std::strerror(errno),
+                                     std::generic_category().message(errno),
                                      "withdrawd must be a member of that group, or root"});
 }
 

@@ -9,7 +9,6 @@
 #include <array>
 #include <boost/json.hpp>
 #include <cerrno>
-#include <cstring>
 #include <system_error>
 #include <utility>
 
@@ -21,10 +20,11 @@ using process::FileDescriptor;
 namespace {
 
 /// Longer lines are no entries of ours.
-constexpr std::size_t longest_line = 64 * 1024;
+constexpr std::size_t longest_line = std::size_t{64} * 1024;
 
 std::unexpected<core::Error> failure(std::string attempted, int error) {
-  return std::unexpected(core::Error{std::move(attempted), std::strerror(error), ""});
+  return std::unexpected(
+      core::Error{std::move(attempted), std::generic_category().message(error), ""});
 }
 
 json::value or_null(const std::string& text) {

@@ -8,7 +8,6 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <string_view>
 #include <system_error>
 
@@ -37,15 +36,16 @@ core::Result<std::variant<LockFile, LockFile::Holder>> LockFile::take(
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
   if (fd < 0) {
     const int error = errno;
-    return std::unexpected(core::Error{"open the lock file " + path.string(), std::strerror(error),
-                                       error == EACCES
-                                           ? "run as a user that may write there, or set lock_file"
-                                           : "set lock_file"});
+    return std::unexpected(
+        core::Error{"open the lock file " + path.string(), std::generic_category().message(error),
+                    error == EACCES ? "run as a user that may write there, or set lock_file"
+                                    : "set lock_file"});
   }
   LockFile lock(fd);
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) return read_holder(fd);
-    return std::unexpected(core::Error{"lock " + path.string(), std::strerror(errno), ""});
+    return std::unexpected(
+        core::Error{"lock " + path.string(), std::generic_category().message(errno), ""});
   }
   const std::string note = fmt::format("{} {}\n", mode, ::getpid());
   // For the message of who finds it locked, no more: a failure here costs only that.

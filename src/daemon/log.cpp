@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
+
+#include "core/visible.hpp"
 
 namespace withdrawd::daemon {
 namespace {
@@ -38,7 +40,8 @@ core::Result<Log> Log::open(const std::filesystem::path& file, core::Severity le
     // Tried by hand first: what spdlog throws does not say why.
     const int probe = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
     if (probe < 0) {
-      return std::unexpected(core::Error{"open the log file " + file.string(), std::strerror(errno),
+      return std::unexpected(core::Error{"open the log file " + file.string(),
+                                         std::generic_category().message(errno),
                                          "create its directory, or name another file"});
     }
     ::close(probe);
@@ -59,7 +62,10 @@ core::Result<Log> Log::open(const std::filesystem::path& file, core::Severity le
 }
 
 void Log::tell(core::Severity severity, std::string_view text) {
-  logger_->log(level_of(severity), spdlog::string_view_t(text.data(), text.size()));
+  // Whoever made the text has escaped what came from outside. Should one have forgotten: no line
+  // is two, and none of them acts on a terminal.
+  const std::string line = core::visible(text);
+  logger_->log(level_of(severity), spdlog::string_view_t(line.data(), line.size()));
 }
 
 }  // namespace withdrawd::daemon

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "core/outcome.hpp"
+#include "core/visible.hpp"
 #include "process/command.hpp"
 
 namespace withdrawd::daemon {
@@ -45,10 +46,14 @@ std::string subject_of(const HistoryEntry& entry) {
 }  // namespace
 
 std::vector<std::string> environment_for(const HistoryEntry& entry) {
-  return {"WITHDRAWD_KIND=" + entry.kind,     "WITHDRAWD_RULE=" + entry.rule,
-          "WITHDRAWD_PREFIX=" + entry.prefix, "WITHDRAWD_OLD=" + entry.was,
-          "WITHDRAWD_NEW=" + entry.is,        "WITHDRAWD_CAUSE=" + entry.cause,
-          "WITHDRAWD_BY=" + entry.by,         "WITHDRAWD_TIME=" + entry.time};
+  std::vector<std::string> environment{
+      "WITHDRAWD_KIND=" + entry.kind,     "WITHDRAWD_RULE=" + entry.rule,
+      "WITHDRAWD_PREFIX=" + entry.prefix, "WITHDRAWD_OLD=" + entry.was,
+      "WITHDRAWD_NEW=" + entry.is,        "WITHDRAWD_CAUSE=" + entry.cause,
+      "WITHDRAWD_BY=" + entry.by,         "WITHDRAWD_TIME=" + entry.time};
+  // The command may well be a shell script.
+  for (std::string& variable : environment) variable = core::visible(variable);
+  return environment;
 }
 
 OnChange::OnChange(asio::any_io_executor executor, TellFunction tell)

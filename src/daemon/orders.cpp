@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <boost/json.hpp>
 #include <thread>
 #include <variant>
 
@@ -11,7 +10,6 @@
 #include "daemon/state_file.hpp"
 
 namespace withdrawd::daemon {
-namespace json = boost::json;
 namespace {
 
 /// Between two runs of cron there is nobody to ask, and while one starts or ends there is one who
@@ -19,7 +17,11 @@ namespace {
 constexpr auto patience = std::chrono::seconds(3);
 constexpr auto pause = std::chrono::milliseconds(50);
 
-core::Result<std::string> write_down(const config::Config& config, const Request& request) {
+core::Result<std::string> write_down(const config::Config& config, const Request& asked) {
+  // The same as one who runs would keep of it.
+  const auto understood = Request::parse(asked.line());
+  if (!understood) return std::unexpected(understood.error());
+  const Request& request = *understood;
   auto prefixes = core::find_prefixes(config.settings, request.target);
   if (!prefixes) return std::unexpected(prefixes.error());
   const StateFile file(config.state_file);
@@ -49,20 +51,7 @@ core::Result<std::string> write_down(const config::Config& config, const Request
 core::Result<std::string> send_request(const config::Config& config, const Request& request) {
   const auto answer = ask_control(config.control_socket, request.line());
   if (!answer) return std::unexpected(answer.error());
-  boost::system::error_code error;
-  const json::value value = json::parse(*answer, error);
-  const json::object* object = value.if_object();
-  if (!error && object) {
-    if (const auto* said = object->if_contains("said"); said && said->is_string()) {
-      return std::string(said->get_string());
-    }
-    if (const auto* wrong = object->if_contains("error"); wrong && wrong->is_string()) {
-      return std::unexpected(core::Error{std::string(wrong->get_string()), "", ""});
-    }
-  }
-  return std::unexpected(core::Error{"understand the running withdrawd",
-                                     "it answered something else",
-                                     "the two may be of different versions: restart it"});
+  return read_said(*answer);
 }
 
 core::Result<std::string> carry_out_drain(const config::Config& config, const Request& request) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/outcome.hpp"
+#include "core/visible.hpp"
 #include "daemon/json_fields.hpp"
 
 namespace withdrawd::daemon {
@@ -22,8 +23,11 @@ constexpr std::array<std::pair<std::string_view, Verb>, 5> verbs{{{"status", Ver
                                                                   {"now", Verb::now}}};
 constexpr std::int64_t longest_drain = std::int64_t{366} * 24 * 3600 * 1000;
 
+/// The same whether or not it was made visible before.
 std::string text_of(const json::object& object, std::string_view key, std::size_t longest) {
-  return core::printable(text_in(object, key), longest);
+  std::string text = core::visible(text_in(object, key));
+  if (text.size() > longest) text.replace(longest, text.npos, "...");
+  return text;
 }
 
 std::unexpected<core::Error> wrong(const std::string& what) {
@@ -36,7 +40,9 @@ std::unexpected<core::Error> wrong(const std::string& what) {
 
 std::string Request::line() const {
   const auto word = std::ranges::find(verbs, verb, &std::pair<std::string_view, Verb>::second);
-  json::object object{{"target", target}, {"who", who}, {"why", why}};
+  // What was typed need not be UTF-8, and JSON must be.
+  json::object object{
+      {"target", core::visible(target)}, {"who", core::visible(who)}, {"why", core::visible(why)}};
   if (length) {
     object["for_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(*length).count();
   }
@@ -71,6 +77,23 @@ core::Result<Request> Request::parse(std::string_view line) {
     request.length = std::chrono::milliseconds(length->get_int64());
   }
   return request;
+}
+
+core::Result<std::string> read_said(std::string_view answer) {
+  boost::system::error_code error;
+  const json::value value = json::parse(answer, error);
+  const json::object* object = error ? nullptr : value.if_object();
+  if (object) {
+    if (const auto* said = object->if_contains("said"); said && said->is_string()) {
+      return core::visible(said->get_string());
+    }
+    if (const auto* refused = object->if_contains("error"); refused && refused->is_string()) {
+      return std::unexpected(core::Error{core::visible(refused->get_string()), "", ""});
+    }
+  }
+  return std::unexpected(core::Error{"understand the running withdrawd",
+                                     "it answered something else",
+                                     "the two may be of different versions: restart it"});
 }
 
 std::optional<core::Drain> drain_of(const Request& request, core::Time now) {

@@ -27,6 +27,10 @@ struct Request {
   static core::Result<Request> parse(std::string_view line);
 };
 
+/// What an answer of the running withdrawd says: its text, or its error. Made visible, whoever
+/// answers.
+core::Result<std::string> read_said(std::string_view answer);
+
 /// The drain that is asked for; none: it is to end.
 std::optional<core::Drain> drain_of(const Request& request, core::Time now);
 

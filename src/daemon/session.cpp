@@ -251,6 +251,7 @@ class Session {
   /// Whoever may type into bgpd may also ask withdrawd and read its history.
   void share() {
     if (!config_.control_group.empty()) {
+      // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
       const group* named = ::getgrnam(config_.control_group.c_str());
       const auto given = named ? share_with(named->gr_gid)
                                : std::unexpected(core::Error{
@@ -477,7 +478,7 @@ class Session {
 
 int run_session(config::Config config, Log log, SessionPlan plan) {
   // A vtysh or a peer of the control socket that goes away must not take us along.
-  ::signal(SIGPIPE, SIG_IGN);
+  static_cast<void>(::signal(SIGPIPE, SIG_IGN));
   return Session(std::move(config), std::move(log), std::move(plan)).run();
 }
 

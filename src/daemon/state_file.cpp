@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <sstream>
 #include <system_error>
@@ -18,7 +17,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr int version = 1;
-constexpr std::size_t largest = 16 * 1024 * 1024;
+constexpr std::size_t largest = std::size_t{16} * 1024 * 1024;
 
 core::Error damaged(std::string what) {
   return {"read the saved state", std::move(what), ""};
@@ -313,7 +312,7 @@ core::Result<void> StateFile::save(const core::Memory& memory, const Moment& now
     file << text;
     file.flush();
     if (!file) {
-      const std::string why = errno ? std::strerror(errno) : "write failed";
+      const std::string why = errno ? std::generic_category().message(errno) : "write failed";
       std::filesystem::remove(fresh, error);
       return failed("write", why);
     }

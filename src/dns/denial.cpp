@@ -209,7 +209,7 @@ class Nsec3Proof {
     auto& known = hashes_[name];
     if (!known.empty()) return known;
     known = sha1(name + salt_);
-    for (unsigned i = 0; i < iterations_; ++i) known = sha1(known + salt_);
+    for (unsigned i = 0; i < iterations_; ++i) known = sha1(known.append(salt_));
     return known;
   }
 

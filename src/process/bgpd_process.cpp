@@ -240,7 +240,7 @@ asio::awaitable<core::Result<std::string>> restart(core::BgpdProcess bgpd) {
   Command command;
   command.argv = bgpd.restart;
   command.limit = bgpd.restart_timeout;
-  command.longest_output = 64 * 1024;
+  command.longest_output = std::size_t{64} * 1024;
   if (command.argv.empty()) {
     auto usual = default_restart();
     if (!usual) co_return std::unexpected(usual.error());

@@ -366,7 +366,7 @@ void keep_children_for_reaping() {
   if (::sigaction(SIGCHLD, nullptr, &now) != 0) return;
   const bool reaped_by_kernel =
       now.sa_handler == SIG_IGN || (now.sa_flags & SA_NOCLDWAIT) != 0;  // NOLINT: a C union
-  if (reaped_by_kernel) ::signal(SIGCHLD, SIG_DFL);
+  if (reaped_by_kernel) static_cast<void>(::signal(SIGCHLD, SIG_DFL));
 }
 
 }  // namespace

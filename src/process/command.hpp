@@ -21,8 +21,8 @@ struct Finished {
 struct Command {
   std::vector<std::string> argv;  ///< argv[0] is looked up in PATH when it has no slash
   core::Duration limit;           ///< then its whole process group is killed
-  std::size_t longest_output = 16 * 1024 * 1024;  ///< what is over is read and dropped
-  std::vector<std::string> environment{};         ///< "NAME=value": goes before what we have of it
+  std::size_t longest_output = std::size_t{16} * 1024 * 1024;  ///< what is over is read and dropped
+  std::vector<std::string> environment{};  ///< "NAME=value": goes before what we have of it
 
   /// For people: the words, escaped and cut to a line's length.
   std::string text() const;

@@ -36,7 +36,7 @@ constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
 // So many bytes of commands may be waiting for their answers. It is less than a Unix socket's
 // buffer, so that a write never waits for a bgpd that itself waits for us to read.
-constexpr std::size_t written_ahead = 16 * 1024;
+constexpr std::size_t written_ahead = std::size_t{16} * 1024;
 
 constexpr std::array run_directories{"/run/frr", "/var/run/frr", "/run/quagga", "/var/run/quagga"};
 

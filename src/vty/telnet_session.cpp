@@ -19,11 +19,11 @@ constexpr std::string_view no_password_set = "Vty password is not set.";
 
 /// So much is typed ahead of the answers: more than enough to keep bgpd busy between two of our
 /// turns, and so little that it always fits into the socket's buffers.
-constexpr std::size_t type_ahead_bytes = 16 * 1024;
+constexpr std::size_t type_ahead_bytes = std::size_t{16} * 1024;
 
 /// No honest answer is longer; the running configuration of 100,000 networks is 3 MB.
-constexpr std::size_t longest_answer = 64 * 1024 * 1024;
-constexpr std::size_t longest_log_in = 1024 * 1024;
+constexpr std::size_t longest_answer = std::size_t{64} * 1024 * 1024;
+constexpr std::size_t longest_log_in = std::size_t{1024} * 1024;
 
 /// The status that vtysh's socket would have given for this answer (lib/command.h).
 int status_of(std::string_view text) {

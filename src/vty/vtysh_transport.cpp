@@ -22,11 +22,11 @@ namespace {
 namespace asio = boost::asio;
 
 // Linux refuses a single argument of 128 KiB and more (MAX_ARG_STRLEN).
-constexpr std::size_t longest_argument = 64 * 1024;
+constexpr std::size_t longest_argument = std::size_t{64} * 1024;
 // What a run may take for each command on top of the time limit for a run: measured at 0.1 to 0.3
 // ms on Quagga and FRR; thousands of statements on a slow host must not look like a frozen bgpd.
 constexpr auto time_per_command = std::chrono::milliseconds(1);
-constexpr std::size_t longest_output = std::size_t{64} * 1024 * 1024;
+constexpr std::size_t longest_output = std::size_t{64} * std::size_t{1024} * 1024;
 
 /// How many bytes of commands one command line may carry.
 std::size_t longest_command_line() {
@@ -76,7 +76,8 @@ VtyshTransport::VtyshTransport(asio::any_io_executor, const core::BgpdAccess& ac
     : program_(access.vtysh), socket_dir_(access.vtysh_socket_dir), timeout_(access.vtysh_timeout) {
   // FRR's vtysh adds every command to the user's history file: ours would push out the operator's
   // own. Our children inherit this; nothing else reads it.
-  ::setenv("VTYSH_HISTFILE", "", 0);
+  static_cast<void>(
+      ::setenv("VTYSH_HISTFILE", "", 0));  // NOLINT(concurrency-mt-unsafe): one thread
 }
 
 std::string VtyshTransport::text() const {
@@ -89,7 +90,7 @@ std::expected<std::string, Failure> VtyshTransport::find_program() const {
     why = why_not_runnable(program_);
     if (why == 0) return program_.string();
   } else {
-    const char* path = ::getenv("PATH");
+    const char* path = ::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): one thread
     const std::string places = std::string(path ? path : "") + ":/usr/bin:/usr/local/bin";
     for (std::size_t start = 0; start <= places.size();) {
       const auto end = std::min(places.find(':', start), places.size());

@@ -1,10 +1,10 @@
 // The judge, and validation behind it. Input: two bytes, the length of an answer; the answer; the
 // rest is what every question for keys is answered with.
 #include <algorithm>
-#include <cstdlib>
 
 #include "dns/message.hpp"
 #include "dns/validation.hpp"
+#include "must.hpp"
 
 using namespace withdrawd;
 
@@ -14,10 +14,6 @@ namespace {
 constexpr std::string_view anchor =
     "test.com. IN DS 6330 13 2 2e05e8c6d47a8c2c28977bd76905d31e802b97f3ed6568c2c3f3ec1e78d6fd6b";
 constexpr std::time_t moment = 1795483578;
-
-void must_be_printable(std::string_view text) {
-  if (!std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; })) std::abort();
-}
 
 void judge_and_validate(std::span<const std::uint8_t> answer, std::span<const std::uint8_t> keys) {
   dns::Reader reader(answer);
@@ -29,7 +25,7 @@ void judge_and_validate(std::span<const std::uint8_t> answer, std::span<const st
   core::DnsExpectations expect{.min_answers = 0, .any = {"192.0.2.1"}, .all = {"x"}};
   core::Account account;
   const auto told = dns::judge(answer, header->id, question, expect, &account);
-  if (told != dns::judge(answer, header->id, question, expect)) std::abort();
+  must(told == dns::judge(answer, header->id, question, expect));
   for (const auto& step : account.expectations) must_be_printable(step.what + step.seen);
   for (const auto& fact : account.facts) must_be_printable(fact.value);
   for (const auto& record : account.answers) must_be_printable(record);
@@ -41,7 +37,7 @@ void judge_and_validate(std::span<const std::uint8_t> answer, std::span<const st
   for (std::size_t questions = 0;; ++questions) {
     const auto needed = validation.next();
     if (!needed) break;
-    if (questions == dns::Validation::most_questions) std::abort();
+    must(questions < dns::Validation::most_questions);
     validation.take(*needed, keys);
   }
   must_be_printable(validation.wrong());

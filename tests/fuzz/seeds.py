@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Writes first inputs for the fuzzers from what the tests have: seeds.py DIRECTORY.
 
-Makes a folder for each fuzzer, with the recorded conversations and the example configuration.
+Makes a folder for each fuzzer, with the recorded conversations, the example configuration, and what
+withdrawd itself writes and says.
 """
 
 import json
@@ -10,28 +11,99 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
+TARGETS = sorted(file.name.removesuffix("_fuzz.cpp") for file in HERE.glob("*_fuzz.cpp"))
+
+NOW = 490_000 * 3_600_000  # in state_file_fuzz.cpp, in ms
+
+STATE = {
+    "version": 1,
+    "saved": NOW // 1000,
+    "checks": {"resolver": {"health": "down", "run": 2, "good": True, "since": NOW - 9000}},
+    "withdrawn": [
+        {"rule": "anycast", "prefix": "2001:db8:53::/48", "route_map": "TAG", "label_index": 7},
+        {"rule": "anycast", "prefix": "192.0.2.0/24", "backdoor": True, "untypable": True},
+    ],
+    "fallback": {"killed": True, "kills": 3},
+    "drains": [
+        {"rule": "anycast", "prefix": "192.0.2.0/24", "who": "root", "why": "new kernel \\x1b[31m",
+         "since": NOW - 180000, "until": NOW + 1800000},
+    ],
+    "switched": [{"rule": "anycast", "prefix": "2001:db8:53::/48", "since": NOW - 1}],
+    "flaps": [{"rule": "anycast", "prefix": "192.0.2.0/24", "penalty": 2345.5, "at": NOW - 60000,
+               "suppressed": True}],
+    "desired": [{"rule": "anycast", "prefix": "192.0.2.0/24", "desired": "withdrawn",
+                 "since": NOW - 180000}],
+}
+
+REQUESTS = [
+    "status", "now", "reload",
+    'drain {"target":"anycast","who":"root","why":"new kernel","for_ms":1800000}',
+    'undrain {"target":"192.0.2.0/24","who":"root","why":""}',
+]
+
+STATUS = {
+    "version": 1, "mode": "soft", "failing": False, "source": "daemon",
+    "bgpd": {"reachable": True, "running": True, "killed_by_fallback": False,
+             "transport": "socket /run/frr/bgpd.vty"},
+    "groups": [{"name": "edge", "min_announced": 1, "prefixes": 2, "wanted": 1, "held": 1}],
+    "checks": [{"name": "resolver", "question": "127.0.0.1:53, A www.test.com", "health": "down",
+                "health_for_s": 180.5, "story": "timed out 1 of 1", "last": None}],
+    "prefixes": [
+        {"rule": "anycast", "prefix": "192.0.2.0/24", "instance": "router bgp 65001",
+         "health": "down", "desired": "withdrawn", "desired_for_s": 180.2, "reason": "drain",
+         "why": "check \"resolver\" timed out", "configured": False, "in_table": True,
+         "agrees": False, "route_map": "TAG", "backdoor": False, "advertised_to": 2,
+         "drain": {"who": "root", "why": "new kernel", "lasted_s": 3.0, "left_s": None,
+                   "grace_left_s": 60.0},
+         "damping": {"penalty": 2345, "suppressed": True, "left_s": 42.0},
+         "trouble": "is in the table without a statement"},
+    ],
+}
+
+HISTORY = [
+    {"time": "2026-11-23T03:31:21.123Z", "kind": "changed", "rule": "anycast",
+     "prefix": "192.0.2.0/24", "was": "announced", "is": "withdrawn",
+     "cause": "check \"resolver\" refused port", "by": ""},
+    {"time": "2026-11-23T03:31:22.123Z", "kind": "killed", "rule": None, "prefix": None,
+     "cause": "192.0.2.0/24 was announced for 5.0 s", "by": ""},
+]
 
 
 def main(directory):
-    folders = {
-        name: directory / name
-        for name in ("answer", "config", "socket_reader", "telnet_session", "vty_text")
-    }
-    for folder in folders.values():
-        folder.mkdir(parents=True, exist_ok=True)
+    for target in TARGETS:
+        (directory / target).mkdir(parents=True, exist_ok=True)
+
+    def seed(target, name, content):
+        if isinstance(content, str):
+            content = content.encode("latin-1", "replace")
+        (directory / target / name).write_bytes(content)
+
     for answer in (HERE / "corpus" / "answer").iterdir():
-        shutil.copy(answer, folders["answer"])
-    shutil.copy(HERE.parent.parent / "etc" / "withdrawd.toml", folders["config"])
+        shutil.copy(answer, directory / "answer")
+    shutil.copy(HERE.parent.parent / "etc" / "withdrawd.toml", directory / "config")
+    seed("state_file", "full", json.dumps(STATE))
+    for number, request in enumerate(REQUESTS):
+        seed("control", f"request-{number}", "0" + request)
+    for number, answer in enumerate(({"said": "2 prefixes drained"}, {"error": "find \"x\""})):
+        seed("control", f"answer-{number}", "1" + json.dumps(answer))
+    seed("control", "status", "2" + json.dumps(STATUS))
+    for number, entry in enumerate(HISTORY):
+        seed("history", str(number), json.dumps(entry))
+
     for transcript in sorted((HERE.parent / "transcripts").glob("*.json")):
         story = json.loads(transcript.read_text())
         received = [turn.get("recv") or "" for turn in story["turns"]]
         for number, text in enumerate(received):
             name = f"{transcript.stem}-{number}"
-            (folders["vty_text"] / name).write_bytes(text.encode("latin-1", "replace"))
-        whole = "".join(received).encode("latin-1", "replace")
+            if "BGP routing table entry" in text or "not in table" in text:
+                seed("table", name, text)
+            if "router bgp" in text:
+                seed("running_config", name, text)
+            if story.get("over") == "vtysh":
+                seed("vtysh_output", name, "1" + text)
         over = {"socket": "socket_reader", "telnet": "telnet_session"}.get(story.get("over"))
         if over:
-            (folders[over] / transcript.stem).write_bytes(whole)
+            seed(over, transcript.stem, "".join(received))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """What the lab's tests share. They need root and namespaces, and are skipped without."""
 
 import os
+import shutil
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from lab import Lab, missing_requirements, sweep
 
 _measurements = []
+_reports = pytest.StashKey()
 
 
 def pytest_addoption(parser):
@@ -21,12 +24,29 @@ def pytest_addoption(parser):
         default=os.environ.get("WITHDRAWD", "build/src/cli/withdrawd"),
         help="the program to test (default: $WITHDRAWD or build/src/cli/withdrawd)",
     )
+    parser.addoption(
+        "--sanitized", action="store_true",
+        help="the program is built with sanitizers: what they report fails the test",
+    )
 
 
 def pytest_configure(config):
     # What the fixtures have built is taken down, also on SIGTERM, and where SIGINT was ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if config.getoption("--sanitized"):
+        directory = Path(tempfile.mkdtemp(prefix="wd-sanitizer-"))
+        # Some runs are another user's.
+        directory.chmod(0o1777)
+        config.stash[_reports] = directory
+        log_path = f"log_path={directory}/report"
+        os.environ["ASAN_OPTIONS"] = f"{log_path}:detect_leaks=1"
+        os.environ["UBSAN_OPTIONS"] = f"{log_path}:halt_on_error=1:print_stacktrace=1"
+
+
+def pytest_unconfigure(config):
+    if _reports in config.stash:
+        shutil.rmtree(config.stash[_reports], ignore_errors=True)
 
 
 def pytest_collection_modifyitems(config, items):
@@ -49,6 +69,27 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture(scope="session")
 def program(request):
     return Path(request.config.getoption("--withdrawd")).absolute()
+
+
+@pytest.fixture(autouse=True)
+def no_report(request):
+    """With --sanitized: of any run of withdrawd that has ended by now."""
+    yield
+    directory = request.config.stash.get(_reports, None)
+    if directory is None:
+        return
+    found = []
+    for report in sorted(directory.iterdir()):
+        found.append(report.read_text(errors="replace"))
+        report.unlink()
+    assert not found, "".join(found)
+
+
+@pytest.fixture
+def sizes_count(request):
+    """For tests of memory: a sanitized program has several times as much."""
+    if request.config.getoption("--sanitized"):
+        pytest.skip("measures memory, of which a sanitized program has more")
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ def test_without_descriptors_for_ten_seconds_what_nobody_can_ask_is_down(lab, me
         lab.wait_for_announcements(Prefixes.ALL, within=10)
 
 
-def test_32_megabytes_of_resident_memory_are_enough(lab):
+def test_32_megabytes_of_resident_memory_are_enough(lab, sizes_count):
     with started(lab) as withdrawd:
         withdraws_and_announces(lab, withdrawd)
         status = Path(f"/proc/{withdrawd.pids()[0]}/status").read_text()
