@@ -430,7 +430,9 @@ Config agree(ReadFile file, Complaints& complaints) {
   config.settings.groups = std::move(groups);
   for (auto& check : file.checks) {
     const auto policy = check.draft.policy;
-    config.settings.checks.push_back({check.name, probe_of(std::move(check.draft)), policy});
+    auto watch = std::move(check.draft.watch);
+    config.settings.checks.push_back(
+        {check.name, probe_of(std::move(check.draft)), policy, std::move(watch)});
   }
   for (auto& rule : file.rules) {
     rule.draft.rule.name = rule.name;

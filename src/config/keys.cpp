@@ -109,16 +109,18 @@ void store_transports(const Value& value, ConfigDraft& draft) {
   }
 }
 
+/// The kernel cuts a process name to 15 bytes.
+bool is_process_name(std::string_view name) {
+  return !name.empty() && name.size() <= 15 && name.find('/') == name.npos &&
+         std::ranges::all_of(name, [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
 void store_process_name(const Value& value, ConfigDraft& draft) {
-  // The kernel cuts a process name to 15 bytes.
   const std::string_view expected =
       "a process name of 1 to 15 printable characters without a slash";
   const auto name = value.string(expected);
   if (!name) return;
-  const bool fine = !name->empty() && name->size() <= 15 &&
-                    std::ranges::all_of(*name, [](char c) { return c > 0x20 && c < 0x7f; }) &&
-                    name->find('/') == std::string::npos;
-  if (fine) {
+  if (is_process_name(*name)) {
     draft.config.process.name = *name;
   } else {
     value.refuse(expected);
@@ -168,6 +170,20 @@ std::optional<std::string> interface_name(const Value& value) {
   if (fine) return name;
   value.refuse(expected);
   return {};
+}
+
+void store_watch(const Value& value, CheckDraft& draft) {
+  const std::string_view expected =
+      "the name of a process (1 to 15 printable characters), or the absolute path of a pid file";
+  const auto text = value.string(expected);
+  if (!text) return;
+  if (is_process_name(*text)) {
+    draft.watch = core::WatchedProcess{*text, {}};
+  } else if (text->starts_with('/') && text->size() > 1 && text->find('\0') == std::string::npos) {
+    draft.watch = core::WatchedProcess{{}, *text};
+  } else {
+    value.refuse(expected);
+  }
 }
 
 void store_expected(const Value& value, std::vector<std::string>& expected) {
@@ -593,7 +609,7 @@ const Section<CheckDraft>& check_section() {
            "the same while health is about to change; never longer than the interval (hard mode: "
            "the interval)",
            [](const V& v, D& d) { put(d.policy.fast_interval, v.duration(intervals)); }},
-          {"timeout", "duration, at most 1h", "\"1s\"",
+          {"timeout", "duration, at most 1h", "\"800ms\"",
            "for all tries together; or for the command, which is killed then",
            [](const V& v, D& d) {
              const auto timeout = v.duration(timeouts);
@@ -609,6 +625,11 @@ const Section<CheckDraft>& check_section() {
            [](const V& v, D& d) { put(d.policy.rise, v.integer(1, many)); }},
           {"fall", "integer, 1 to 1000", "1", "bad answers in a row that make it down",
            [](const V& v, D& d) { put(d.policy.fall, v.integer(1, many)); }},
+          {"watch", "process name, or file", "none",
+           "when a process of that name dies, or the one whose pid stands in the file, the check "
+           "is "
+           "asked at once",
+           store_watch},
           {"serial_from", "address, perhaps with a port", "none",
            "with qtype SOA: the server whose serial this one must have; one out of reach is no "
            "fault of this one",

@@ -63,6 +63,7 @@ struct CheckDraft {
   core::AddressCheck address{.address = core::Address(core::Family::ipv4, {}), .interface = ""};
   core::FileCheck file;
   core::HealthPolicy policy;
+  std::optional<core::WatchedProcess> watch;
 };
 
 struct RuleDraft {

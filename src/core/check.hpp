@@ -80,7 +80,7 @@ struct DnsQuestion {
   Endpoint server;
   std::string name;  ///< what is asked for: a valid domain name, trailing dot or not
   DnsTransport transport = DnsTransport::udp;
-  Duration timeout = std::chrono::seconds(1);  ///< for all tries together
+  Duration timeout = std::chrono::milliseconds(800);  ///< for all tries together
   unsigned tries = 2;  ///< spread evenly over `timeout`, each with its own ID and source port
   RecordType type;
   DnsClass klass = DnsClass::in;
@@ -97,8 +97,8 @@ struct DnsQuestion {
 
 /// A command whose exit status is the answer, as a monitoring plugin's is: 0 is ok. No shell.
 struct ExecCheck {
-  std::vector<std::string> command;            ///< the program and its arguments; never empty
-  Duration timeout = std::chrono::seconds(1);  ///< then it is killed with all that it started
+  std::vector<std::string> command;  ///< the program and its arguments; never empty
+  Duration timeout = std::chrono::milliseconds(800);  ///< then it is killed with its children
 
   /// "/usr/lib/nagios/plugins/check_dns -H www.test.com"
   std::string text() const;
@@ -141,10 +141,18 @@ struct HealthPolicy {
   Duration fast_interval = std::chrono::milliseconds(200);  ///< the same while a change is near
 };
 
+/// Processes without which a check has no answer: when one dies the check is asked at once.
+struct WatchedProcess {
+  std::string name;                ///< all that bear it (/proc/PID/comm); empty: by the file
+  std::filesystem::path pid_file;  ///< the one whose pid stands there
+  auto operator<=>(const WatchedProcess&) const = default;
+};
+
 struct Check {
   std::string name;
   Probe probe;
   HealthPolicy policy;
+  std::optional<WatchedProcess> watch{};
 
   /// What is asked, for people.
   std::string text() const;

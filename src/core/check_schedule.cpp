@@ -3,16 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <utility>
 
 namespace withdrawd::core {
 
 CheckSchedule::CheckSchedule(const std::vector<Check>& checks, bool first_outcome_decides, Time now)
-    : first_outcome_decides_(first_outcome_decides) {
+    : origin_(now), first_outcome_decides_(first_outcome_decides) {
+  const auto share = [&checks](Duration of, std::size_t index) {
+    return of * static_cast<std::int64_t>(index) / static_cast<std::int64_t>(checks.size());
+  };
   entries_.reserve(checks.size());
   for (std::size_t i = 0; i < checks.size(); ++i) {
-    const Duration phase = checks[i].policy.fast_interval * static_cast<std::int64_t>(i) /
-                           static_cast<std::int64_t>(checks.size());
-    entries_.push_back({&checks[i], HealthTracker(checks[i].policy), now + phase});
+    const HealthPolicy& policy = checks[i].policy;
+    entries_.push_back({&checks[i], HealthTracker(policy), share(policy.interval, i), Time::max()});
+    set_due(i, now + share(policy.fast_interval, i));
   }
 }
 
@@ -21,25 +26,57 @@ void CheckSchedule::resume(std::size_t index, HealthCount count, std::optional<T
   entries_[index].since = since;
 }
 
-Time CheckSchedule::when_due(const Entry& entry) const {
-  return held_until_ ? std::max(entry.due, *held_until_) : entry.due;
+void CheckSchedule::set_due(std::size_t index, Time due) {
+  entries_[index].due = due;
+  if (entries_[index].asking) return;
+  heap_.push_back({due, index});
+  std::ranges::push_heap(heap_, std::greater<>());
+}
+
+void CheckSchedule::drop_void() {
+  while (!heap_.empty()) {
+    const Due& first = heap_.front();
+    const Entry& entry = entries_[first.index];
+    if (!entry.asking && entry.due == first.at) return;
+    std::ranges::pop_heap(heap_, std::greater<>());
+    heap_.pop_back();
+  }
 }
 
 void CheckSchedule::ask_due(Time now, Effects& effects) {
-  for (std::size_t i = 0; i < entries_.size(); ++i) {
-    Entry& entry = entries_[i];
-    if (entry.asking || when_due(entry) > now) continue;
+  if (held_until_ && now < *held_until_) return;
+  while (!heap_.empty() && heap_.front().at <= now) {
+    const std::size_t index = heap_.front().index;
+    Entry& entry = entries_[index];
     entry.asking = true;
     // Whoever missed whole intervals (held, busy, asleep) does not ask twice to catch up.
     if (now - entry.due >= entry.tracker.pause()) entry.due = now;
-    effects.push_back(AskCheck{i});
+    if (!entry.again) entry.asking_since = now;
+    entry.again = false;
+    effects.push_back(AskCheck{index, entry.asked});
+    drop_void();
   }
 }
 
 void CheckSchedule::ask_now(Time now) {
-  for (Entry& entry : entries_) {
-    if (!entry.asking) entry.due = std::min(entry.due, now);
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    if (!entries_[i].asking && entries_[i].due > now) set_due(i, now);
   }
+  drop_void();
+}
+
+void CheckSchedule::process_died(std::size_t index, Time now) {
+  Entry& entry = entries_[index];
+  if (entry.asking) {
+    entry.again = true;
+    if (now - entry.asking_since >= overtaking) return;
+    entry.asking = false;
+    ++entry.asked;
+    set_due(index, now);
+  } else if (entry.due > now) {
+    set_due(index, now);
+  }
+  drop_void();
 }
 
 void CheckSchedule::hold(Time until) {
@@ -60,13 +97,29 @@ bool CheckSchedule::answered(const CheckAnswered& answer, Time now) {
   entry.asking = false;
   entry.last = answer.outcome;
   entry.passed_over = is_passed_over(entry, now);
-  if (entry.passed_over) {
-    const HealthPolicy& policy = entry.check->policy;
-    entry.due = std::max(entry.due + std::min(policy.interval, policy.fast_interval), now);
-    return false;
+  const bool changed = !entry.passed_over && counts(entry, answer.outcome.healthy(), now);
+  // From asking to asking, so that a slow answer does not stretch the interval; an answer that took
+  // longer than the interval is followed by the next question at once.
+  const HealthPolicy& policy = entry.check->policy;
+  Time due = entry.due + std::min(policy.interval, policy.fast_interval);
+  if (!entry.passed_over) {
+    const Duration pause = entry.tracker.pause();
+    due = pause == policy.interval ? next_place(entry) : entry.due + pause;
   }
+  set_due(answer.check, std::exchange(entry.again, false) ? now : std::max(due, now));
+  drop_void();
+  return changed;
+}
+
+// It comes round after an interval, or sooner if the check has been asked out of its turn.
+Time CheckSchedule::next_place(const Entry& entry) const {
+  const Duration interval = entry.check->policy.interval;
+  const Duration into = (entry.due - origin_ - entry.phase) % interval;
+  return entry.due + (into < Duration::zero() ? -into : interval - into);
+}
+
+bool CheckSchedule::counts(Entry& entry, bool good, Time now) {
   entry.counted = true;
-  const bool good = answer.outcome.healthy();
   const HealthCount before = entry.tracker.count();
   bool changed = entry.tracker.record(good);
   if (first_outcome_decides_ && entry.tracker.health() == Health::unknown) {
@@ -81,9 +134,6 @@ bool CheckSchedule::answered(const CheckAnswered& answer, Time now) {
   if (after.health != before.health || after.good != before.good || before.run < enough) {
     ++revision_;
   }
-  // From asking to asking, so that a slow answer does not stretch the interval; an answer that took
-  // longer than the interval is followed by the next question at once.
-  entry.due = std::max(entry.due + entry.tracker.pause(), now);
   return changed;
 }
 
@@ -131,11 +181,8 @@ std::string CheckSchedule::story(std::size_t index) const {
 }
 
 std::optional<Time> CheckSchedule::next_due() const {
-  std::optional<Time> next;
-  for (const Entry& entry : entries_) {
-    if (!entry.asking && (!next || when_due(entry) < *next)) next = when_due(entry);
-  }
-  return next;
+  if (heap_.empty()) return std::nullopt;
+  return held_until_ ? std::max(heap_.front().at, *held_until_) : heap_.front().at;
 }
 
 }  // namespace withdrawd::core

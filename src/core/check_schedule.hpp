@@ -14,8 +14,9 @@ namespace withdrawd::core {
 /// When to ask which check, and what its answers amount to. Passive: the Controller drives it.
 class CheckSchedule {
  public:
-  /// The first askings are spread over a fast interval, so that a thousand checks do not fire
-  /// together; each keeps its phase from then on.
+  /// A thousand checks do not fire together: the first askings are spread over a fast interval, so
+  /// that the first verdicts are not late; and what then goes by its interval has a place of its
+  /// own in it.
   CheckSchedule(const std::vector<Check>& checks, bool first_outcome_decides, Time now);
 
   std::size_t size() const { return entries_.size(); }
@@ -29,6 +30,16 @@ class CheckSchedule {
   void ask_due(Time now, Effects& effects);
   /// Every check is due, whatever its interval.
   void ask_now(Time now);
+  /// What the check asks has just died: it is due. What is being asked was perhaps answered before
+  /// that, or never will be: it is asked anew, and the earlier asking is no longer awaited.
+  void process_died(std::size_t index, Time now);
+  /// For so long after the first asking: a server's processes die one after the other, but deaths
+  /// without end must not keep a check from its outcome. After that it is asked again when it has
+  /// been answered.
+  static constexpr Duration overtaking = std::chrono::milliseconds(50);
+  bool awaits(const CheckAnswered& answer) const {
+    return entries_[answer.check].asked == answer.asking;
+  }
   /// Nothing is asked before `until`.
   void hold(Time until);
 
@@ -68,18 +79,33 @@ class CheckSchedule {
   struct Entry {
     const Check* check;
     HealthTracker tracker;
+    Duration phase;  ///< its place in its interval, counted from `origin_`
     Time due;
     bool asking = false;
+    bool again = false;       ///< at once, when it has been answered
+    std::uint64_t asked = 0;  ///< the asking that counts
+    Time asking_since{};      ///< and those that it has overtaken
     std::optional<Outcome> last{};
     std::optional<Time> since{};  ///< health is what it is; none: it is unknown
     bool counted = false;         ///< at least one outcome was, in this run
     bool passed_over = false;
     std::optional<Time> unable_since{};
   };
-  Time when_due(const Entry& entry) const;
+  /// When a check is due. Void if the check is being asked, or is due at another time by now.
+  struct Due {
+    Time at;
+    std::size_t index;
+    auto operator<=>(const Due&) const = default;
+  };
+  void set_due(std::size_t index, Time due);
+  void drop_void();
+  Time next_place(const Entry& entry) const;
   static bool is_passed_over(Entry& entry, Time now);
+  bool counts(Entry& entry, bool good, Time now);
 
   std::vector<Entry> entries_;
+  Time origin_;
+  std::vector<Due> heap_;  ///< the earliest first; that one is not void
   bool first_outcome_decides_;
   std::uint64_t revision_ = 0;
   std::optional<Time> held_until_;

@@ -43,6 +43,7 @@ Effects Controller::on(const Event& event, Time now) {
   notice_standstill(now, effects);
   const bool hard = settings_->mode == Mode::hard;
   if (const auto* answer = std::get_if<CheckAnswered>(&event)) {
+    if (!checks_->awaits(*answer)) return effects;
     const Health before = checks_->health(answer->check);
     const bool changed = checks_->answered(*answer, now);
     const Health health = checks_->health(answer->check);
@@ -62,6 +63,8 @@ Effects Controller::on(const Event& event, Time now) {
       // Also without a change: a run that continues an earlier one starts with its verdicts.
       soft_->answered(answer->check, now, effects);
     }
+  } else if (const auto* died = std::get_if<ProcessDied>(&event)) {
+    checks_->process_died(died->check, now);
   } else if (const auto* read = std::get_if<BgpdRead>(&event)) {
     soft_->on(*read, now, effects);
   } else if (const auto* applied = std::get_if<PlanApplied>(&event)) {

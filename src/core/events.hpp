@@ -25,6 +25,12 @@ namespace withdrawd::core {
 struct CheckAnswered {
   std::size_t check;
   Outcome outcome;
+  std::uint64_t asking = 0;  ///< as in AskCheck
+};
+
+/// A process that a check watches has died. That is no outcome: the check is asked.
+struct ProcessDied {
+  std::size_t check;
 };
 
 /// The answer to ReadBgpd.
@@ -79,14 +85,16 @@ struct AskNow {};
 /// This run ends, and no other follows: rules with `withdraw_on_exit` are withdrawn.
 struct Retire {};
 
-using Event = std::variant<CheckAnswered, BgpdRead, PlanApplied, ConnectionLost, BgpdFound,
-                           BgpdStopped, BgpdRestarted, DrainChanged, AskNow, Retire>;
+using Event = std::variant<CheckAnswered, ProcessDied, BgpdRead, PlanApplied, ConnectionLost,
+                           BgpdFound, BgpdStopped, BgpdRestarted, DrainChanged, AskNow, Retire>;
 
 // What the Controller wants done. Each but Tell and Note is answered by exactly one event, some
 // time later.
 
 struct AskCheck {
   std::size_t check;
+  /// What is answered about an earlier one no longer matters: it was overtaken.
+  std::uint64_t asking = 0;
 };
 
 struct ReadBgpd {

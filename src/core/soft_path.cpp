@@ -179,6 +179,7 @@ void SoftPath::decide(Time now, Effects& effects) {
     }
     last_verdict_ = now;
     dirty_ = true;
+    calm_ = false;
     confirm_pause_ = first_confirm_pause;
     // News is not kept waiting for old failures.
     failure_pause_ = Duration::zero();
@@ -196,22 +197,18 @@ bool SoftPath::must_go(const Slot& slot) const {
 void SoftPath::judge_exposure(Slot& slot, const View& view, Time now) {
   // A statement may have reached the table since; who can read bgpd would see it there.
   const bool may_be_announced = view.presence != Presence::absent || (view.configured && !reached_);
-  if (!must_go(slot) || !may_be_announced) {
-    slot.exposed_since.reset();
-  } else if (!slot.exposed_since) {
-    slot.exposed_since = now;
-  }
+  const bool exposed = must_go(slot) && may_be_announced;
+  if (exposed == slot.exposed_since.has_value()) return;
+  slot.exposed_since = exposed ? std::optional(now) : std::nullopt;
+  exposed ? ++exposed_ : --exposed_;
+  longest_.reset();
 }
 
 void SoftPath::stood_still(Duration lost) {
   for (Slot& slot : slots_) {
     if (slot.exposed_since) *slot.exposed_since += lost;
   }
-}
-
-bool SoftPath::any_exposed() const {
-  return std::ranges::any_of(slots_,
-                             [](const Slot& slot) { return slot.exposed_since.has_value(); });
+  longest_.reset();
 }
 
 void SoftPath::learn(Slot& slot, const View& view, Effects& effects) {
@@ -253,7 +250,41 @@ void SoftPath::learn(Slot& slot, const View& view, Effects& effects) {
   effects.push_back(std::move(note));
 }
 
+// Read again, with nothing new in it, while all is as it should be: the ordinary case, ten thousand
+// times a day, and with ten thousand prefixes the only one that has to be cheap.
+bool SoftPath::changes_nothing(const Observed& observed) const {
+  if (!calm_ || !seen_ || stale_ || dirty_ || gone_ || !reached_ || withdrew_at_ ||
+      !unanswered_.empty() || !refusal_.empty() || !unsure_.empty()) {
+    return false;
+  }
+  const auto same = [this](const auto& now_seen, const auto& before) {
+    if (looks_up_all_) return now_seen == before;
+    return std::ranges::all_of(busy_lookups_, [&](const Lookup& lookup) {
+      const auto one = now_seen.find(lookup), other = before.find(lookup);
+      if (one == now_seen.end() || other == before.end()) {
+        return one == now_seen.end() && other == before.end();
+      }
+      return one->second == other->second;
+    });
+  };
+  return same(observed.in_table, seen_->in_table) &&
+         same(observed.advertised_to, seen_->advertised_to) &&
+         observed.config.route_maps == seen_->config.route_maps &&
+         std::ranges::equal(observed.config.instances, seen_->config.instances,
+                            [](const Instance& one, const Instance& other) {
+                              return one.asn == other.asn && one.key == other.key &&
+                                     one.networks == other.networks;
+                            });
+}
+
 void SoftPath::observe(const Observed& observed, Time now, Effects& effects) {
+  if (looks_up_all_) all_due_ = now + settings_.reconcile_interval;
+  if (changes_nothing(observed)) {
+    if (looks_up_all_) seen_from_ = busy_since_;
+    next_read_ = now + reading_interval();
+    return;
+  }
+  calm_ = false;
   if (seen_) {
     seen_->config = observed.config;
     // What bgpd was asked and did not answer is not known any longer.
@@ -266,7 +297,7 @@ void SoftPath::observe(const Observed& observed, Time now, Effects& effects) {
   } else {
     seen_ = observed;
   }
-  seen_from_ = busy_since_;
+  if (looks_up_all_) seen_from_ = busy_since_;
   if (!unanswered_.empty()) {
     if (told_unanswered_) effects.push_back(Tell{Severity::info, "bgpd answers again"});
     unanswered_.clear();
@@ -310,6 +341,9 @@ void SoftPath::observe(const Observed& observed, Time now, Effects& effects) {
         return agrees(slot, view(slot)) || (is_wanted(slot.desired) && slot.trouble);
       });
   if (nothing_to_await && seen_from_ >= last_verdict_) {
+    calm_ = plan_.empty() && std::ranges::all_of(slots_, [this](const Slot& slot) {
+              return agrees(slot, view(slot));
+            });
     confirm_pause_ = first_confirm_pause;
     next_read_ = now + reading_interval();
   } else {
@@ -420,6 +454,9 @@ void SoftPath::on(const BgpdRead& event, Time now, Effects& effects) {
   if (!ended()) return;
   if (event.observed) {
     via_ = event.via;
+    effects.push_back(Tell{Severity::debug, fmt::format("bgpd read in {} through {}, {} look-ups",
+                                                        describe(now - busy_since_), event.via,
+                                                        busy_lookups_.size())});
     observe(*event.observed, now, effects);
   } else {
     failed(event.observed.error(), now, effects);
@@ -457,9 +494,12 @@ void SoftPath::on(const PlanApplied& event, Time now, Effects& effects) {
   Observed observed = *event.observed;
   // Peers hear of a change a moment later than it is made.
   observed.advertised_to.clear();
+  // What was looked up is all that can have changed.
+  looks_up_all_ = true;
   observe(observed, now, effects);
   applied_.clear();
   next_read_ = std::min(next_read_, now + peers_pause);
+  all_due_ = next_read_;
 }
 
 std::string SoftPath::tell_change(std::size_t index, std::string_view via, Time now) const {
@@ -584,6 +624,21 @@ std::vector<Lookup> SoftPath::all_lookups() const {
   return lookups;
 }
 
+// What is put back by hand shows in the configuration. That a sick prefix has come into the table
+// by another way is found out here: at the next read, where there are not more of them than this.
+std::vector<Lookup> SoftPath::some_sick_lookups() {
+  constexpr std::size_t enough = 64;
+  std::vector<Lookup> lookups;
+  for (std::size_t i = 0; i < slots_.size() && lookups.size() < enough; ++i) {
+    const Slot& slot = slots_[next_sick_];
+    next_sick_ = (next_sick_ + 1) % slots_.size();
+    if (slot.desired == Desired::withdrawn || slot.desired == Desired::degraded) {
+      lookups.push_back(slot.lookup);
+    }
+  }
+  return lookups;
+}
+
 void SoftPath::begin(Time now, std::vector<Lookup> lookups) {
   busy_ = true;
   busy_since_ = now;
@@ -608,8 +663,10 @@ void SoftPath::advance(Time now, Effects& effects) {
     }
   }
   if (now < next_read_) return;
-  effects.push_back(ReadBgpd{all_lookups()});
-  begin(now, all_lookups());
+  looks_up_all_ = !calm_ || stale_ || !seen_ || now >= all_due_;
+  auto lookups = looks_up_all_ ? all_lookups() : some_sick_lookups();
+  effects.push_back(ReadBgpd{lookups});
+  begin(now, std::move(lookups));
 }
 
 std::optional<Time> SoftPath::next_wake() const {
@@ -622,14 +679,20 @@ std::optional<Time> SoftPath::next_wake() const {
 }
 
 std::optional<SoftPath::Exposed> SoftPath::longest_exposed(bool may_fall_back) const {
-  const Slot* longest = nullptr;
-  const auto at_stake = policy_.minimum_at_stake();
-  for (const Slot& slot : slots_) {
-    const bool may = slot.rule->may_fall_back && !at_stake;
-    if (!slot.exposed_since || may != may_fall_back) continue;
-    if (!longest || *slot.exposed_since < *longest->exposed_since) longest = &slot;
+  if (!any_exposed()) return std::nullopt;
+  if (!longest_ || longest_->policy != policy_.revision()) {
+    longest_ = Longest{.policy = policy_.revision(), .at_stake = policy_.minimum_at_stake()};
+    for (const Slot& slot : slots_) {
+      if (!slot.exposed_since) continue;
+      const bool may = slot.rule->may_fall_back && !longest_->at_stake;
+      auto& longest = may ? longest_->may_fall_back : longest_->may_not;
+      if (!longest || *slot.exposed_since < *slots_[*longest].exposed_since) longest = slot.index;
+    }
   }
-  if (!longest) return std::nullopt;
+  const auto& index = may_fall_back ? longest_->may_fall_back : longest_->may_not;
+  if (!index) return std::nullopt;
+  const Slot* longest = &slots_[*index];
+  const auto& at_stake = longest_->at_stake;
   std::string obstacle = !unanswered_.empty() ? unanswered_
                          : !refusal_.empty()  ? refusal_
                          : longest->trouble   ? "it " + *longest->trouble

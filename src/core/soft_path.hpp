@@ -151,12 +151,14 @@ class SoftPath {
   void watch_unsure(Time now);
   void failed(const Failure& failure, Time now, Effects& effects);
   void judge_exposure(Slot& slot, const View& view, Time now);
-  bool any_exposed() const;
+  bool any_exposed() const { return exposed_ > 0; }
+  bool changes_nothing(const Observed& observed) const;
   Duration reading_interval() const;
   std::optional<Change> change_for(Slot& slot, const View& view, Effects& effects);
   void await_table(Slot& slot, const View& view, Time now, Effects& effects);
   std::optional<DrainReport> drain_report(const Slot& slot, Time now) const;
   void make_plan(Time now, Effects& effects);
+  std::vector<Lookup> some_sick_lookups();
   void begin(Time now, std::vector<Lookup> lookups);
   bool ended();
   void trouble(Slot& slot, std::string text, Effects& effects);
@@ -168,12 +170,26 @@ class SoftPath {
   std::vector<Slot> slots_;  ///< as the policy counts them
 
   std::optional<Observed> seen_;  ///< none: bgpd was not read, or has been away since
-  Time seen_from_{};              ///< when the operation that saw it began
-  bool stale_ = true;             ///< to be read before the next plan is made
-  bool dirty_ = true;             ///< desired or observed changed since the plan was made
-  bool gone_ = false;             ///< there is no bgpd process
-  bool reached_ = false;          ///< the last operation got through
+  Time seen_from_{};              ///< when the operation that saw all of it began
+  /// All is as desired, as far as it was read last: what is read again and is the same needs no
+  /// look.
+  bool calm_ = false;
+  Time all_due_{};             ///< then a read looks up every prefix; until then it need not
+  bool looks_up_all_ = true;   ///< the read that is under way
+  std::size_t next_sick_ = 0;  ///< the slot from which on the next read looks up
+  bool stale_ = true;          ///< to be read before the next plan is made
+  bool dirty_ = true;          ///< desired or observed changed since the plan was made
+  bool gone_ = false;          ///< there is no bgpd process
+  bool reached_ = false;       ///< the last operation got through
   Time last_verdict_{};
+  std::size_t exposed_ = 0;  ///< slots
+  /// The slots that have been exposed for longest, as long as nothing about that has changed.
+  struct Longest {
+    std::uint64_t policy;  ///< its revision then
+    std::optional<std::string> at_stake{};
+    std::optional<std::size_t> may_fall_back{}, may_not{};
+  };
+  mutable std::optional<Longest> longest_;
   unsigned obeyed_ = 0;
   std::optional<Time> withdrew_at_;  ///< by statement, and not yet known whether that was all
 

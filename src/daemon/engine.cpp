@@ -4,12 +4,18 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+#include <map>
 
 #include "checks/ask.hpp"
 #include "process/bgpd_process.hpp"
 
 namespace withdrawd::daemon {
 namespace asio = boost::asio;
+namespace {
+
+constexpr std::size_t said_at_once = 64;
+
+}  // namespace
 
 Engine::Engine(asio::io_context& io, config::Config config, const core::Memory& memory,
                Manner manner, TellFunction tell, std::function<void()> after_step)
@@ -21,7 +27,9 @@ Engine::Engine(asio::io_context& io, config::Config config, const core::Memory& 
       timer_(io),
       controller_(std::make_unique<core::Controller>(config_.settings, memory,
                                                      std::chrono::steady_clock::now())),
-      bgpd_(make_bgpd()) {}
+      bgpd_(make_bgpd()) {
+  watch_processes();
+}
 
 Engine::~Engine() {
   stop();
@@ -38,6 +46,25 @@ std::shared_ptr<vty::Bgpd> Engine::make_bgpd() {
   });
 }
 
+// Checks that watch the same share one watch: looking for processes is what costs.
+void Engine::watch_processes() {
+  std::map<core::WatchedProcess, std::vector<std::size_t>> watched;
+  const auto& checks = config_.settings.checks;
+  for (std::size_t i = 0; i < checks.size(); ++i) {
+    if (checks[i].watch) watched[*checks[i].watch].push_back(i);
+  }
+  watches_.assign(checks.size(), nullptr);
+  for (auto& [what, dependents] : watched) {
+    const auto watch = std::make_shared<process::DeathWatch>(
+        io_.get_executor(), what, [this, alive = std::weak_ptr(generation_), dependents] {
+          for (const std::size_t check : dependents) {
+            if (alive.lock()) feed(core::ProcessDied{check});
+          }
+        });
+    for (const std::size_t check : dependents) watches_[check] = watch;
+  }
+}
+
 void Engine::start() {
   asio::post(io_, [this, alive = std::weak_ptr(generation_)] {
     if (!alive.lock()) return;
@@ -47,16 +74,19 @@ void Engine::start() {
 }
 
 void Engine::stop() {
+  say(unsaid_.size());
   generation_.reset();
   timer_.cancel();
 }
 
 void Engine::replace(config::Config config) {
+  say(unsaid_.size());
   generation_ = std::make_shared<const int>(0);
   config_ = std::move(config);
   controller_ = std::make_unique<core::Controller>(config_.settings, controller_->memory(),
                                                    std::chrono::steady_clock::now());
   bgpd_ = make_bgpd();
+  watch_processes();
   talking_ = false;
   start();
 }
@@ -87,8 +117,26 @@ void Engine::arm_timer() {
 
 void Engine::carry_out(const core::Effects& effects) {
   for (const core::Effect& effect : effects) {
+    if (std::holds_alternative<core::Tell>(effect) || std::holds_alternative<core::Note>(effect)) {
+      unsaid_.push_back(effect);
+    } else {
+      std::visit([this](const auto& one) { carry_out(one); }, effect);
+    }
+  }
+  if (!saying_) say(said_at_once);
+}
+
+void Engine::say(std::size_t most) {
+  for (; most > 0 && !unsaid_.empty(); --most) {
+    const core::Effect effect = std::move(unsaid_.front());
+    unsaid_.pop_front();
     std::visit([this](const auto& one) { carry_out(one); }, effect);
   }
+  saying_ = !unsaid_.empty();
+  if (!saying_) return;
+  asio::post(io_, [this, alive = std::weak_ptr(generation_)] {
+    if (alive.lock()) say(said_at_once);
+  });
 }
 
 template <class MakeEvent>
@@ -103,11 +151,13 @@ void Engine::spawn(MakeEvent make_event) {
 }
 
 void Engine::carry_out(const core::AskCheck& effect) {
-  spawn([check = effect.check,
+  spawn([effect,
          probe = config_.settings.checks[effect.check].probe]() -> asio::awaitable<core::Event> {
     core::Outcome outcome = co_await checks::ask(probe);
-    co_return core::CheckAnswered{check, std::move(outcome)};
+    co_return core::CheckAnswered{effect.check, std::move(outcome), effect.asking};
   });
+  // Behind the question, which it must not delay.
+  if (const auto& watch = watches_[effect.check]) watch->look(std::chrono::steady_clock::now());
 }
 
 void Engine::carry_out(const core::ReadBgpd& effect) {

@@ -2,6 +2,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "config/config.hpp"
 #include "core/controller.hpp"
+#include "process/death_watch.hpp"
 #include "vty/bgpd.hpp"
 
 namespace withdrawd::daemon {
@@ -67,8 +69,10 @@ class Engine {
   void carry_out(const core::RestartBgpd& effect);
   void carry_out(const core::Tell& effect);
   void carry_out(const core::Note& effect);
+  void say(std::size_t most);
 
   std::shared_ptr<vty::Bgpd> make_bgpd();
+  void watch_processes();
 
   boost::asio::io_context& io_;
   config::Config config_;
@@ -83,6 +87,11 @@ class Engine {
   std::shared_ptr<vty::Bgpd> bgpd_;
   bool talking_ = false;  ///< an operation of bgpd_ is under way
   std::vector<std::string> withheld_;
+  /// What there is to say and to note. Ten thousand prefixes that go together have twice as many
+  /// lines, which must not keep other checks from being asked: a few are written at a time.
+  std::deque<core::Effect> unsaid_;
+  bool saying_ = false;
+  std::vector<std::shared_ptr<process::DeathWatch>> watches_;  ///< by check; none: nothing to watch
 };
 
 }  // namespace withdrawd::daemon

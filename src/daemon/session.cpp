@@ -77,7 +77,8 @@ class Session {
         deadline_(io_),
         turn_(io_),
         force_(io_),
-        status_timer_(io_) {}
+        status_timer_(io_),
+        save_(io_) {}
 
   int run() {
     if (!complete(config_)) return exit_usage;
@@ -338,8 +339,26 @@ class Session {
     if (next_config_ && !controller.busy()) adopt();
   }
 
+  /// With thousands of prefixes the state takes a while to be written, and thousands of checks
+  /// change it in as many steps. So it is written when twenty times as long has passed; for few of
+  /// them that is at once.
   void save(bool last) {
     if (!last && engine_->controller().revision() == saved_revision_) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (!last && now < save_not_before_) {
+      if (std::exchange(save_waits_, true)) return;
+      save_.expires_at(save_not_before_);
+      save_.async_wait([this](boost::system::error_code error) {
+        save_waits_ = false;
+        if (!error && engine_ && !ending_) save(false);
+      });
+      return;
+    }
+    write_state(last);
+    save_not_before_ = now + 21 * (std::chrono::steady_clock::now() - now);
+  }
+
+  void write_state(bool last) {
     saved_revision_ = engine_->controller().revision();
     core::Memory memory = worth_saving(engine_->controller().memory(), engine_->config().settings);
     // At the end in any case: the counts' age is that of the file.
@@ -453,6 +472,9 @@ class Session {
   asio::steady_timer force_;
   asio::steady_timer status_timer_;
   bool status_is_old_ = true;
+  asio::steady_timer save_;
+  bool save_waits_ = false;
+  std::chrono::steady_clock::time_point save_not_before_{};
   std::optional<LockFile> lock_;
   std::optional<History> history_;
   std::optional<OnChange> on_change_;

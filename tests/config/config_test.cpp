@@ -31,7 +31,8 @@ TEST_CASE("what is not said has the documented default") {
   const auto& question = std::get<core::DnsQuestion>(check.probe);
   CHECK(question.text() == "127.0.0.1:53, A www.test.com");
   CHECK(question.transport == core::DnsTransport::udp);
-  CHECK(question.timeout == 1s);
+  CHECK(question.timeout == 800ms);
+  CHECK_FALSE(check.watch);
   CHECK(question.tries == 2);
   CHECK(check.policy.rise == policy.rise);
   CHECK(check.policy.fall == policy.fall);
@@ -101,6 +102,7 @@ timeout = "50ms"
 tries = 5
 rise = 6
 fall = 7
+watch = "nsd"
 [check.another]
 server = "127.0.0.2:54"
 name = "another.example"
@@ -137,6 +139,7 @@ type = "exec"
 command = ["check_dns", "-H", ""]
 timeout = "60ms"
 rise = 8
+watch = "/run/nsd.pid"
 [check.here]
 type = "address"
 address = "2001:DB8::53"
@@ -181,18 +184,20 @@ vrf = "default"
   CHECK(
       everything_in(config) ==
       "check one: [::1]:5353, A one.example. tcp 50ms tries 5 rise 6 fall 7 interval 40ms fast "
-      "30ms\n"
-      "check another: 127.0.0.2:54, A another.example udp 1s tries 2 rise 1 fall 1 interval 800ms "
+      "30ms watch nsd\n"
+      "check another: 127.0.0.2:54, A another.example udp 800ms tries 2 rise 1 fall 1 interval "
+      "800ms "
       "fast 800ms\n"
-      "check records: 127.0.0.1:53, CH TXT hostname.bind both 1s tries 2 answers 2 any [\"a\", "
+      "check records: 127.0.0.1:53, CH TXT hostname.bind both 800ms tries 2 answers 2 any [\"a\", "
       "\"b\"] all [\"c\"] aa ad within 70ms edns 1400 do nsid source 127.0.0.9 interface eth0 "
       "rise 1 fall 1 interval 800ms fast 800ms\n"
-      "check gone: 127.0.0.1:53, AAAA gone.example udp 1s tries 2 rcode 3 edns 1232 nsid rise 1 "
+      "check gone: 127.0.0.1:53, AAAA gone.example udp 800ms tries 2 rcode 3 edns 1232 nsid rise 1 "
       "fall 1 interval 800ms fast 800ms\n"
-      "check fresh: 127.0.0.1:53, SOA example udp 1s tries 2 serial from 192.0.2.53:53 lag 3 rise "
+      "check fresh: 127.0.0.1:53, SOA example udp 800ms tries 2 serial from 192.0.2.53:53 lag 3 "
+      "rise "
       "1 fall 1 interval 800ms fast 800ms\n"
       "check plugin: check_dns -H  [\"check_dns\", \"-H\", \"\"] 60ms rise 8 fall 1 interval 800ms "
-      "fast 800ms\n"
+      "fast 800ms watch /run/nsd.pid\n"
       "check here: address 2001:db8::53 on lo rise 1 fall 1 interval 800ms fast 800ms\n"
       "check switch: file /on up rise 1 fall 1 interval 800ms fast 800ms\n"
       "check drain: file /drain drain rise 1 fall 1 interval 800ms fast 800ms\n"
@@ -524,13 +529,14 @@ TEST_CASE("an interval shorter than the usual fast one takes that along") {
 }
 
 TEST_CASE("each try has time to be answered") {
-  CHECK(complaint(in_check("tries = 101")) ==
-        "f:4:1: error: [check.resolver] has 101 tries in a timeout of \"1s\"; expected \"10ms\" or "
-        "more for each");
+  CHECK(
+      complaint(in_check("tries = 81")) ==
+      "f:4:1: error: [check.resolver] has 81 tries in a timeout of \"800ms\"; expected \"10ms\" or "
+      "more for each");
   CHECK(complaint(in_check("timeout = \"19ms\"")) ==
         "f:4:1: error: [check.resolver] has 2 tries in a timeout of \"19ms\"; expected \"10ms\" or "
         "more for each");
-  CHECK(complaints(in_check("tries = 100")) == Lines{});
+  CHECK(complaints(in_check("tries = 80")) == Lines{});
 }
 
 TEST_CASE("a restart delay is at most its maximum") {

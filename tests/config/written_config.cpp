@@ -50,10 +50,13 @@ std::string rest_of(const core::FileCheck& check) {
 }
 
 std::string line(const core::Check& check) {
-  return fmt::format(
-      "check {}: {} {}rise {} fall {} interval {} fast {}\n", check.name, check.text(),
+  auto text = fmt::format(
+      "check {}: {} {}rise {} fall {} interval {} fast {}", check.name, check.text(),
       std::visit([](const auto& one) { return rest_of(one); }, check.probe), check.policy.rise,
       check.policy.fall, written(check.policy.interval), written(check.policy.fast_interval));
+  if (check.watch)
+    text += fmt::format(" watch {}{}", check.watch->name, check.watch->pid_file.native());
+  return text + "\n";
 }
 
 std::string line(const core::Rule& rule) {

@@ -190,9 +190,9 @@ class SmallWorld {
 
   void carry_out(const AskCheck& effect) {
     if (effect.check == 0) asked.push_back(now());
-    const std::size_t check = effect.check;
-    later(dns_latency,
-          [check](SmallWorld& world) -> Event { return CheckAnswered{check, world.dns[check]}; });
+    later(dns_latency, [effect](SmallWorld& world) -> Event {
+      return CheckAnswered{effect.check, world.dns[effect.check], effect.asking};
+    });
   }
   void carry_out(const Tell& effect) { told.push_back({now(), effect.severity, effect.text}); }
   void carry_out(const Note& effect) { notes.push_back(effect); }

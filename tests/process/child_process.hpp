@@ -5,8 +5,10 @@
 #include <sys/wait.h>
 
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 
 namespace withdrawd::test {
@@ -26,6 +28,8 @@ class ChildProcess {
     if (::posix_spawn(&pid_, program.c_str(), nullptr, nullptr, argv, environment) != 0) {
       throw std::runtime_error("posix_spawn failed");
     }
+    // exec gives the caller its turn a moment before it changes the name.
+    while (comm() != name.substr(0, 15)) std::this_thread::yield();
   }
   ~ChildProcess() {
     if (pid_ == 0) return;
@@ -66,6 +70,13 @@ class ChildProcess {
   }
 
  private:
+  std::string comm() const {
+    std::ifstream file("/proc/" + std::to_string(pid_) + "/comm");
+    std::string name;
+    std::getline(file, name);
+    return name;
+  }
+
   pid_t pid_ = 0;
 };
 

@@ -38,6 +38,8 @@ class Referee {
   void missed_something() { may_have_missed_ = true; }
 
   // What it does.
+  /// The check is asked although it has not been answered, which counts no longer.
+  void overtakes(std::size_t check) { checks_[check].being_asked = false; }
   void asks(std::size_t check, core::Time now);
   void sends(const core::Plan& plan, core::Time now);
   void stops(core::Time now);

@@ -37,6 +37,7 @@ constexpr std::array kinds{
     Kind{What::dns_nxdomain, 5, seconds(1), seconds(40)},
     Kind{What::dns_servfail, 4, seconds(1), seconds(40)},
     Kind{What::dns_dead, 8, seconds(1), seconds(60)},
+    Kind{What::dns_killed, 6, milliseconds(300), seconds(60)},
     Kind{What::dns_loses, 4, seconds(2), seconds(20)},
     Kind{What::dns_slow, 3, seconds(2), seconds(20)},
     Kind{What::dns_flaps, 4, seconds(5), seconds(30)},
@@ -303,6 +304,9 @@ std::string in_words(const Happening& happening, const Setting& setting) {
       return fmt::format("{}'s DNS server says NXDOMAIN {}", check(), lasts);
     case What::dns_servfail:
       return fmt::format("{}'s DNS server says SERVFAIL {}", check(), lasts);
+    case What::dns_killed:
+      return fmt::format("{}'s DNS server is killed, and its processes are watched, {}", check(),
+                         lasts);
     case What::dns_dead:
       return fmt::format("{}'s DNS server does not answer {}", check(), lasts);
     case What::dns_loses:

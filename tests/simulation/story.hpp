@@ -16,6 +16,7 @@ enum class What : std::uint8_t {
   dns_nxdomain,
   dns_servfail,
   dns_dead,
+  dns_killed,
   dns_loses,
   dns_slow,
   dns_flaps,

@@ -94,6 +94,7 @@ class World {
   bool cannot_read() const;
   void watch_pressure();
   void begin(const Happening& happening);
+  void kernel_tells(const Happening& happening);
   void operator_speaks(const Happening& happening);
   void end(const Happening& happening);
   void apply_spells();
@@ -162,6 +163,7 @@ class World {
     What manner = What::dns_answers;
     std::uint64_t version = 0;
     std::optional<OutcomeKind> last{};  ///< for the log
+    std::uint64_t asking = 0;           ///< the one that counts
   };
   std::vector<Dns> dns_;
   /// What was typed at a frozen bgpd, and waits in its socket.
@@ -236,6 +238,7 @@ void World::begin(const Happening& happening) {
     case What::dns_nxdomain:
     case What::dns_servfail:
     case What::dns_dead:
+    case What::dns_killed:
     case What::dns_loses:
     case What::dns_slow:
     case What::dns_flaps: {
@@ -247,6 +250,7 @@ void World::begin(const Happening& happening) {
           if (dns_[whom].version == version) dns_[whom].manner = What::dns_answers;
         });
       }
+      if (what == What::dns_killed) kernel_tells(happening);
       break;
     }
     case What::bgpd_frozen:
@@ -301,6 +305,15 @@ void World::begin(const Happening& happening) {
   referee_.disturbed(now_);
   // By copy: the story outlives the world, a shrunk one as well.
   later(happening.length, [this, happening] { end(happening); });
+}
+
+// The server's processes die one after the other; or one of them has died long before, or for
+// another reason.
+void World::kernel_tells(const Happening& happening) {
+  for (std::size_t deaths = happening.detail % 4; deaths > 0; --deaths) {
+    later(random_.between({}, happening.detail % 5 == 0 ? seconds(1) : milliseconds(5)),
+          [this, life = life_, whom = happening.whom] { deliver(ProcessDied{whom}, life); });
+  }
 }
 
 void World::operator_speaks(const Happening& happening) {
@@ -429,6 +442,7 @@ void World::be_born(bool first) {
     orphaned_ = true;
   }
   between_.pass(memory);
+  for (Dns& dns : dns_) dns.asking = 0;
   if (!first) note("withdrawd starts");
   controller_ = std::make_unique<Controller>(setting_.settings, memory, now_);
   referee_.born(knowledge, now_);
@@ -457,7 +471,8 @@ void World::deliver(Event event, std::uint64_t life) {
     at(starved_until_, [this, life, event = std::move(event)] { deliver(event, life); });
     return;
   }
-  if (const auto* answer = std::get_if<CheckAnswered>(&event)) {
+  const auto* answer = std::get_if<CheckAnswered>(&event);
+  if (answer && answer->asking == dns_[answer->check].asking) {
     referee_.answered(answer->check, answer->outcome, now_);
     if (dns_[answer->check].last != answer->outcome.kind) {
       dns_[answer->check].last = answer->outcome.kind;
@@ -552,6 +567,9 @@ Outcome World::dns_outcome(std::size_t check, Duration& latency) {
       return {OutcomeKind::nxdomain, latency, ""};
     case What::dns_servfail:
       return {OutcomeKind::error, latency, "SERVFAIL"};
+    case What::dns_killed:
+      latency = milliseconds(20);
+      return {OutcomeKind::error, latency, "refused port"};
     case What::dns_dead:
       latency = timeout;
       return {OutcomeKind::timeout, latency, ""};
@@ -561,11 +579,14 @@ Outcome World::dns_outcome(std::size_t check, Duration& latency) {
 }
 
 void World::carry_out(const AskCheck& effect) {
+  if (effect.asking != std::exchange(dns_[effect.check].asking, effect.asking)) {
+    referee_.overtakes(effect.check);
+  }
   referee_.asks(effect.check, now_);
   Duration latency{};
   const Outcome outcome = dns_outcome(effect.check, latency);
-  later(latency, [this, life = life_, check = effect.check, outcome] {
-    deliver(CheckAnswered{check, outcome}, life);
+  later(latency, [this, life = life_, effect, outcome] {
+    deliver(CheckAnswered{effect.check, outcome, effect.asking}, life);
   });
 }
 
