@@ -1,6 +1,7 @@
 """Ways into bgpd that fail in every manner: the next one does the work, and nothing piles up."""
 
 import os
+import shutil
 import socket
 import threading
 import time
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import Prefixes, stays, wait_until
+from lab import Prefixes, Withdrawd, stays, wait_until
+from lab.network import ENABLE_PASSWORD, VTY_PASSWORD
 
 
 class FakeVty:
@@ -183,6 +185,59 @@ def test_a_socket_file_that_nobody_listens_on(lab, measured):
         falls_through(lab, measured, "stale", ["socket", "telnet"], {"socket": path}, within=1)
     finally:
         path.unlink()
+
+
+@pytest.fixture
+def nobody(lab):
+    """A folder of a user who is no member of the vty group, who may read its passwords."""
+    home = lab.directory / "nobody"
+    home.mkdir(exist_ok=True)
+    program = home / "withdrawd"
+    shutil.copy(lab.program, program)
+    shutil.chown(home, "nobody", "nogroup")
+    return home, program
+
+
+def test_a_socket_that_may_not_be_opened(lab, nobody, measured):
+    home, program = nobody
+    pids, sessions = lab.bgpd.pids(), lab.peer.sessions()
+    secrets = {}
+    for key, text in (("password_file", VTY_PASSWORD), ("enable_password_file", ENABLE_PASSWORD)):
+        secrets[key] = lab.secret(f"nobody/{key}", text)
+        shutil.chown(secrets[key], "nobody")
+    files = ("state_file", "history_file", "control_socket", "lock_file")
+    configuration = lab.write(
+        lab.configuration(
+            transports=["socket", "vtysh", "telnet"], bgpd={**secrets, "retry_transport": "10ms"},
+            top={name: home / name for name in files},
+        )
+    )
+    as_nobody = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--no-new-privs")
+    withdrawd = Withdrawd(
+        lab.place.enter(*as_nobody, program, "run", "-c", configuration), lab.directory / "nobody.log"
+    )
+    try:
+        withdrawd.wait_for_health("resolver", "up", within=10)
+        withdrawd.wait_for_health("other", "up", within=10)
+        killed_at = lab.dns.kill()
+        lab.wait_for_announcements(Prefixes.STAYING, within=3)
+        heard = lab.peer.events(since=killed_at)
+        measured(
+            f"socket and vtysh not permitted: withdrawn by telnet after "
+            f"{max(at for at, _, _ in heard) - killed_at:.2f} s"
+        )
+        assert {(v, p) for _, v, p in heard} == {("withdrawn", p) for p in Prefixes.ANYCAST}
+        line = withdrawd.wait_for_line(f"{Prefixes.PLAIN} withdrawn", level="warning")
+        assert "through telnet" in line.message
+        assert "permission denied (run withdrawd in the socket's group: frrvty or" in line.message
+        assert "vtysh: run vtysh: it failed to connect to bgpd" in line.message
+        lab.dns.repair()
+        lab.wait_for_announcements(Prefixes.ALL, within=5)
+        assert withdrawd.lines("critical") == []
+    finally:
+        withdrawd.close()
+    assert lab.bgpd.pids() == pids
+    assert lab.peer.changes_since(sessions) == []
 
 
 @pytest.mark.parametrize("fault", TELNET_FAULTS)
