@@ -12,7 +12,7 @@ from lab import Prefixes, wait_until
 from lab.lying_dns import LyingDns
 from lab.vty_proxy import END, LOCKED, VtyProxy
 
-FAULTS = 240
+FAULTS = 200
 WARM_UP = 65  # faults, after which memory has what it is going to need
 GROWTH_KIB = 1024
 
