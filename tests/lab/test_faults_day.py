@@ -12,8 +12,8 @@ from lab import Prefixes, wait_until
 from lab.lying_dns import LyingDns
 from lab.vty_proxy import END, LOCKED, VtyProxy
 
-FAULTS = 300
-WARM_UP = 75  # faults, after which memory has what it is going to need
+FAULTS = 240
+WARM_UP = 65  # faults, after which memory has what it is going to need
 GROWTH_KIB = 1024
 
 VTYSH = {
@@ -41,7 +41,7 @@ class Day:
                 bgpd={
                     "socket": self.proxy.path, "socket_timeout": "150ms",
                     "vtysh": self.vtysh, "vtysh_timeout": "200ms",
-                    "retry_after": "100ms", "reconcile_interval": "150ms",
+                    "retry_transport": "100ms", "reconcile_interval": "150ms",
                 },
                 check={**quick, "timeout": "80ms"}, rule={"damping": False},
                 top={"on_change": ["/bin/true"]},
