@@ -2,8 +2,8 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+#include <exception>
 #include <map>
 
 #include "checks/ask.hpp"
@@ -147,7 +147,11 @@ void Engine::spawn(MakeEvent make_event) {
         core::Event event = co_await make();
         if (alive.lock()) self->feed(event);
       }(this, generation_, std::move(make_event)),
-      asio::detached);
+      // The Controller waits for the event; without it, it would wait for ever. So whoever runs the
+      // loop hears of it, and ends.
+      [](const std::exception_ptr& thrown) {
+        if (thrown) std::rethrow_exception(thrown);
+      });
 }
 
 void Engine::carry_out(const core::AskCheck& effect) {

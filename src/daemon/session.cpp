@@ -12,7 +12,9 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json.hpp>
+#include <exception>
 #include <memory>
+#include <new>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -79,6 +81,24 @@ class Session {
         force_(io_),
         status_timer_(io_),
         save_(io_) {}
+
+  /// Something has gone wrong in the middle of a step, and what the Controller knows may be half a
+  /// truth. The next start reads bgpd and knows the whole.
+  int give_up(std::string_view why) noexcept {
+    try {
+      const bool busy = engine_ && engine_->controller().busy();
+      tell(Severity::critical,
+           fmt::format(
+               "{}: this run ends{}; announcements stay as they are, the next start reads "
+               "bgpd and goes on from there",
+               why,
+               busy ? " in the middle of something, and what has come of it is not known" : ""));
+    } catch (...) {
+      constexpr std::string_view bare = "withdrawd: out of memory, ends\n";
+      static_cast<void>(::write(STDERR_FILENO, bare.data(), bare.size()));
+    }
+    return exit_unhealthy;
+  }
 
   int run() {
     if (!complete(config_)) return exit_usage;
@@ -501,7 +521,14 @@ class Session {
 int run_session(config::Config config, Log log, SessionPlan plan) {
   // A vtysh or a peer of the control socket that goes away must not take us along.
   static_cast<void>(::signal(SIGPIPE, SIG_IGN));
-  return Session(std::move(config), std::move(log), std::move(plan)).run();
+  Session session(std::move(config), std::move(log), std::move(plan));
+  try {
+    return session.run();
+  } catch (const std::bad_alloc&) {
+    return session.give_up("out of memory");
+  } catch (const std::exception& problem) {
+    return session.give_up(core::printable(problem.what()));
+  }
 }
 
 }  // namespace withdrawd::daemon

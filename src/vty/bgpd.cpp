@@ -8,6 +8,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <new>
 #include <span>
 #include <utility>
 
@@ -76,6 +77,14 @@ std::string describe(const Reply& reply) {
   return reply.command.empty() ? said : fmt::format("{}: {}", core::printable(reply.command), said);
 }
 
+/// Another transport may get by with less: its answers are as long, its buffers are not. What this
+/// one was about to hear is lost.
+Failure out_of_memory(Transport& transport, std::string tried) {
+  transport.close();
+  return {Trouble::silent,
+          {std::move(tried), "out of memory", "what bgpd has done by then is read again"}};
+}
+
 std::string named(const Transport& transport, const core::Error& error) {
   return fmt::format("{}: {}", transport.text(), error.text());
 }
@@ -103,6 +112,8 @@ struct Bgpd::Impl {
 
   asio::awaitable<Observed> observe(Transport& transport, std::vector<core::Lookup> lookups);
   asio::awaitable<Replies> configure(Transport& transport, core::Plan plan);
+  asio::awaitable<Observed> read_through(Transport& transport, std::vector<core::Lookup> lookups);
+  asio::awaitable<Replies> type_through(Transport& transport, core::Plan plan);
 
   std::vector<Way> ways;
   core::Duration retry_after;
@@ -154,6 +165,25 @@ Failure Bgpd::Impl::all_failed(std::string tried, const std::vector<Attempt>& fa
 
 asio::awaitable<Bgpd::Impl::Observed> Bgpd::Impl::observe(Transport& transport,
                                                           std::vector<core::Lookup> lookups) {
+  try {
+    auto reading = read_through(transport, std::move(lookups));
+    co_return co_await std::move(reading);
+  } catch (const std::bad_alloc&) {
+    co_return std::unexpected(out_of_memory(transport, "read bgpd"));
+  }
+}
+
+asio::awaitable<Bgpd::Impl::Replies> Bgpd::Impl::configure(Transport& transport, core::Plan plan) {
+  try {
+    auto typing = type_through(transport, std::move(plan));
+    co_return co_await std::move(typing);
+  } catch (const std::bad_alloc&) {
+    co_return std::unexpected(out_of_memory(transport, "send statements"));
+  }
+}
+
+asio::awaitable<Bgpd::Impl::Observed> Bgpd::Impl::read_through(Transport& transport,
+                                                               std::vector<core::Lookup> lookups) {
   using Asked = std::pair<core::Lookup, core::InstanceKey>;
   core::Observed observed;
   const auto note = [&observed](std::span<const Asked> asked, const Reply* replies) {
@@ -229,7 +259,8 @@ asio::awaitable<Bgpd::Impl::Observed> Bgpd::Impl::observe(Transport& transport,
   co_return observed;
 }
 
-asio::awaitable<Bgpd::Impl::Replies> Bgpd::Impl::configure(Transport& transport, core::Plan plan) {
+asio::awaitable<Bgpd::Impl::Replies> Bgpd::Impl::type_through(Transport& transport,
+                                                              core::Plan plan) {
   std::vector<Reply> answered;
   for (const auto& part : by_instance(plan)) {
     auto lines = part.vty_lines();
