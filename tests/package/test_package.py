@@ -380,7 +380,8 @@ def test_purging_leaves_nothing_but_the_user(world):
 def old_world(base, packages, tmp_path_factory):
     """A host whose init is none of Debian's; FRR is started by hand."""
     with World(base, tmp_path_factory.mktemp("plain") / "world", packages, systemd=False) as world:
-        # dpkg asks this before it starts anything; sysvinit's runlevel says 2.
+        # What the init of such a host would say to those who ask before they start something.
+        world.host.do("rm -f /sbin/runlevel; printf '#!/bin/sh\\necho N 2\\n' >/sbin/runlevel; chmod 755 /sbin/runlevel")
         world.host.do("/usr/lib/frr/frrinit.sh start", within=60)
         world.wait_for(ALL)
         yield world
@@ -424,6 +425,7 @@ def test_the_init_script_starts_reloads_and_stops(old_world):
     assert host.sh(f"{service} status")[0] == 3
 
     configure(old_world, CHECK + RULE.replace("CHECKS", '"resolver"'))
+    host.do("update-rc.d withdrawd enable")
     host.do(f"{service} start")
     host.do(f"{service} start")
     host.do(f"{service} status")
