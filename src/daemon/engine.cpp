@@ -62,6 +62,7 @@ void Engine::replace(config::Config config) {
 }
 
 void Engine::feed(const core::Event& event) {
+  if (witness_.event) witness_.event(event);
   carry_out(controller_->on(event, std::chrono::steady_clock::now()));
   step_done();
 }
@@ -87,6 +88,7 @@ void Engine::arm_timer() {
 
 void Engine::carry_out(const core::Effects& effects) {
   for (const core::Effect& effect : effects) {
+    if (witness_.effect) witness_.effect(effect);
     std::visit([this](const auto& one) { carry_out(one); }, effect);
   }
 }
@@ -116,7 +118,8 @@ void Engine::carry_out(const core::ReadBgpd& effect) {
          lookups = effect.lookups]() -> asio::awaitable<core::Event> {
     vty::ReadReport report = co_await bgpd->read(lookups);
     if (alive.lock()) talking_ = false;
-    co_return core::BgpdRead{std::move(report.observed), std::move(report.via)};
+    co_return core::BgpdRead{std::move(report.observed), std::move(report.via),
+                             std::move(report.attempts)};
   });
 }
 
@@ -131,7 +134,7 @@ void Engine::carry_out(const core::ApplyPlan& effect) {
     vty::ApplyReport report = co_await bgpd->apply(plan, lookups);
     if (alive.lock()) talking_ = false;
     co_return core::PlanApplied{std::move(report.observed), std::move(report.via),
-                                std::move(report.answered)};
+                                std::move(report.answered), std::move(report.attempts)};
   });
 }
 
@@ -168,7 +171,7 @@ void Engine::carry_out(const core::RestartBgpd&) {
 }
 
 void Engine::carry_out(const core::Tell& effect) {
-  tell_(effect.severity, effect.text);
+  tell_(effect);
 }
 
 // Observing, nothing has changed that would have to be kept.
