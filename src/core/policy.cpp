@@ -10,6 +10,10 @@
 namespace withdrawd::core {
 namespace {
 
+About about(const Rule& rule, const Prefix& prefix, std::string topic) {
+  return {.rule = rule.name, .prefix = prefix.text(), .topic = std::move(topic)};
+}
+
 using Reason = Wish::Reason;
 
 /// The penalty stops growing where it takes two half-lives to decay.
@@ -172,8 +176,9 @@ void Policy::look_at_switches(const Rule& rule, Item& item, Time now, Effects& e
     item.switched = now;
     const std::string& name = checks_.check(*on).name;
     if (first) {
-      effects.push_back(Tell{Severity::warning, fmt::format("rule \"{}\": drained: {}", rule.name,
-                                                            checks_.story(*on))});
+      effects.push_back(Tell{Severity::warning,
+                             fmt::format("rule \"{}\": drained: {}", rule.name, checks_.story(*on)),
+                             {.rule = rule.name, .check = name, .topic = "drained"}});
     }
     effects.push_back(note(Note::Kind::drained, rule, item.prefix, checks_.story(*on),
                            fmt::format("check \"{}\"", name)));
@@ -183,7 +188,8 @@ void Policy::look_at_switches(const Rule& rule, Item& item, Time now, Effects& e
     if (first) {
       effects.push_back(
           Tell{Severity::warning,
-               fmt::format("rule \"{}\": no longer drained, says check \"{}\"", rule.name, name)});
+               fmt::format("rule \"{}\": no longer drained, says check \"{}\"", rule.name, name),
+               {.rule = rule.name, .check = name, .topic = "undrained"}});
     }
     effects.push_back(
         note(Note::Kind::undrained, rule, item.prefix, "", fmt::format("check \"{}\"", name)));
@@ -194,8 +200,10 @@ void Policy::look_at_drain(const Rule& rule, Item& item, Time now, Effects& effe
   if (!item.drain || !item.drain->until || now < *item.drain->until) return;
   const std::string text = fmt::format("the drain by {} was for {}", item.drain->who,
                                        describe(*item.drain->until - item.drain->since));
-  effects.push_back(Tell{Severity::warning, fmt::format("rule \"{}\": {} no longer drained: {}",
-                                                        rule.name, item.prefix.text(), text)});
+  effects.push_back(Tell{
+      Severity::warning,
+      fmt::format("rule \"{}\": {} no longer drained: {}", rule.name, item.prefix.text(), text),
+      about(rule, item.prefix, "undrained")});
   effects.push_back(note(Note::Kind::undrained, rule, item.prefix, text, "time"));
   item.drain.reset();
 }
@@ -205,8 +213,10 @@ void Policy::look_at_flaps(const Rule& rule, Item& item, Time now, Effects& effe
   if (item.flaps->suppressed && now >= reuse_time(*item.flaps, rule.damping)) {
     item.flaps->suppressed = false;
     const std::string text = "it has not flapped for long enough";
-    effects.push_back(Tell{Severity::info, fmt::format("rule \"{}\": {} is no longer damped: {}",
-                                                       rule.name, item.prefix.text(), text)});
+    effects.push_back(Tell{
+        Severity::info,
+        fmt::format("rule \"{}\": {} is no longer damped: {}", rule.name, item.prefix.text(), text),
+        about(rule, item.prefix, "undamped")});
     effects.push_back(note(Note::Kind::undamped, rule, item.prefix, text, "withdrawd"));
   }
   if (!item.flaps->suppressed && decayed(*item.flaps, rule.damping, now) < negligible) {
@@ -227,7 +237,8 @@ void Policy::count_flap(const Rule& rule, Item& item, Time now, Effects& effects
       "up",
       describe(reuse_time(*item.flaps, damping) - now));
   effects.push_back(Tell{Severity::warning,
-                         fmt::format("rule \"{}\": {}: {}", rule.name, item.prefix.text(), text)});
+                         fmt::format("rule \"{}\": {}: {}", rule.name, item.prefix.text(), text),
+                         about(rule, item.prefix, "damped")});
   effects.push_back(note(Note::Kind::damped, rule, item.prefix, text, "withdrawd"));
 }
 
@@ -340,14 +351,17 @@ void Policy::tell_minimum(std::size_t index, const Wish& before, Effects& effect
   const Rule& rule = settings_.rules[item.rule];
   const std::string why = cause(index);
   if (is_held(item.wish)) {
-    effects.push_back(Tell{Severity::critical, fmt::format("rule \"{}\": {} stays announced: {}",
-                                                           rule.name, item.prefix.text(), why)});
+    effects.push_back(
+        Tell{Severity::critical,
+             fmt::format("rule \"{}\": {} stays announced: {}", rule.name, item.prefix.text(), why),
+             about(rule, item.prefix, "held")});
     effects.push_back(note(Note::Kind::held, rule, item.prefix, why, "withdrawd"));
   } else {
     effects.push_back(
         Tell{Severity::warning,
              fmt::format("rule \"{}\": {} is no longer kept by min_announced: {} now: {}",
-                         rule.name, item.prefix.text(), name(item.wish.desired), why)});
+                         rule.name, item.prefix.text(), name(item.wish.desired), why),
+             about(rule, item.prefix, "released")});
     effects.push_back(note(Note::Kind::released, rule, item.prefix, why, "withdrawd"));
   }
 }

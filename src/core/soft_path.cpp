@@ -175,7 +175,8 @@ void SoftPath::decide(Time now, Effects& effects) {
       effects.push_back(
           Tell{Severity::info,
                fmt::format("rule \"{}\": {} is {} already: {}", slot.rule->name, slot.prefix.text(),
-                           name(slot.desired), policy_.cause(index))});
+                           name(slot.desired), policy_.cause(index)),
+               {.rule = slot.rule->name, .prefix = slot.prefix.text(), .topic = "already"}});
     }
     last_verdict_ = now;
     dirty_ = true;
@@ -366,8 +367,9 @@ void SoftPath::watch_unsure(Time now) {
 
 void SoftPath::failed(const Failure& failure, Time now, Effects& effects) {
   std::string text = failure.error.text();
-  const bool first = told_.is_news(text, now);
-  if (first) effects.push_back(Tell{Severity::error, text});
+  const auto news = told_.news(text, now);
+  const bool first = news.has_value();
+  if (news) effects.push_back(Tell{Severity::error, *news});
 
   // Whether it had an effect is not known. Somebody else may put things right as well: the one who
   // sits in configuration mode, for instance. So bgpd is read before anything is sent again.
@@ -482,7 +484,7 @@ void SoftPath::on(const PlanApplied& event, Time now, Effects& effects) {
     if (i == 0 && !event.answered.empty()) {
       line += fmt::format("; bgpd answered \"{}\"", fmt::join(event.answered, "; "));
     }
-    effects.push_back(Tell{Severity::warning, std::move(line)});
+    effects.push_back(Tell{Severity::warning, std::move(line), about_change(i)});
   }
   refusal_.clear();
   confirm_pause_ = first_confirm_pause;
@@ -502,13 +504,24 @@ void SoftPath::on(const PlanApplied& event, Time now, Effects& effects) {
   all_due_ = next_read_;
 }
 
+std::string_view SoftPath::what_becomes(std::size_t index) const {
+  const Change& change = plan_.changes[index];
+  if (change.verb == Change::Verb::withdraw) return "withdrawn";
+  return degrades(*slots_[plan_slots_[index]].rule, change.options) ? "degraded" : "announced";
+}
+
+About SoftPath::about_change(std::size_t index) const {
+  const Slot& slot = slots_[plan_slots_[index]];
+  return {.rule = slot.rule->name,
+          .prefix = slot.prefix.text(),
+          .topic = std::string(what_becomes(index))};
+}
+
 std::string SoftPath::tell_change(std::size_t index, std::string_view via, Time now) const {
   const Change& change = plan_.changes[index];
   const Slot& slot = slots_[plan_slots_[index]];
   const bool withdrawn = change.verb == Change::Verb::withdraw;
-  const std::string_view what = withdrawn                              ? "withdrawn"
-                                : degrades(*slot.rule, change.options) ? "degraded"
-                                                                       : "announced";
+  const std::string_view what = what_becomes(index);
   // The verdict is old: somebody else, or a restart of bgpd, changed what had been put right.
   const std::string_view again =
       slot.reached ? (withdrawn ? " again (it had come back)" : " again (it had gone or changed)")
@@ -520,8 +533,10 @@ std::string SoftPath::tell_change(std::size_t index, std::string_view via, Time 
 
 void SoftPath::trouble(Slot& slot, std::string text, Effects& effects) {
   if (slot.trouble == text) return;
-  effects.push_back(Tell{Severity::error, fmt::format("rule \"{}\": {} {}", slot.rule->name,
-                                                      slot.prefix.text(), text)});
+  effects.push_back(
+      Tell{Severity::error,
+           fmt::format("rule \"{}\": {} {}", slot.rule->name, slot.prefix.text(), text),
+           {.rule = slot.rule->name, .prefix = slot.prefix.text(), .topic = "trouble"}});
   slot.trouble = std::move(text);
 }
 

@@ -163,6 +163,8 @@ class SoftPath {
   bool ended();
   void trouble(Slot& slot, std::string text, Effects& effects);
   std::vector<Lookup> all_lookups() const;
+  std::string_view what_becomes(std::size_t index) const;
+  About about_change(std::size_t index) const;
   std::string tell_change(std::size_t index, std::string_view via, Time now) const;
 
   const Settings& settings_;
