@@ -17,7 +17,8 @@ Controller::Controller(Settings settings, const Memory& memory, Time now)
     : settings_(std::make_unique<const Settings>(std::move(settings))),
       checks_(std::make_unique<CheckSchedule>(settings_->checks, settings_->first_outcome_decides,
                                               now)),
-      soft_(std::make_unique<SoftPath>(*settings_, *checks_, memory.options, memory.policy)),
+      soft_(std::make_unique<SoftPath>(*settings_, *checks_, memory.options, memory.stand_ins,
+                                       memory.policy)),
       last_resort_(std::make_unique<LastResort>(settings_->fallback, memory.fallback, now)),
       hard_(std::make_unique<HardPath>(*settings_, *checks_)),
       last_now_(now) {
@@ -220,6 +221,7 @@ Memory Controller::memory() const {
     }
   }
   memory.options = soft_->options();
+  memory.stand_ins = soft_->stand_ins();
   memory.policy = soft_->policy().memory();
   memory.fallback = last_resort_->memory();
   return memory;

@@ -298,46 +298,50 @@ void Policy::keep_minimum(std::size_t group, std::vector<Wish>& wishes,
     Wish* wish;
     Standing standing;
   };
-  // In the order in which they are kept: the healthy, those that are kept already, the others.
-  std::vector<Candidate> damped, held, others;
+  const auto in_table = [](Standing standing) {
+    return standing == Standing::announced || standing == Standing::unstated;
+  };
+  // In the order in which they are kept: the healthy, those that are kept already, the others,
+  // those that were to go and have not gone yet.
+  std::vector<Candidate> damped, held, others, going;
   auto wish = wishes.begin();
   for (std::size_t rule : members_[group]) {
     for (std::size_t i = first_item_[rule]; i < first_item_[rule + 1]; ++i, ++wish) {
-      if (wish->reason == Reason::drain || wish->reason == Reason::exit) {
-        kept += wish->desired == Desired::degraded;
-        continue;
-      }
+      const bool by_operator = wish->reason == Reason::drain || wish->reason == Reason::exit;
+      if (by_operator && wish->desired == Desired::withdrawn) continue;
       const Wish& before = items_[i].wish;
       const Candidate candidate{i, &*wish, standings(i)};
       if (candidate.standing == Standing::unknown) all_known = false;
       if (wish->desired != Desired::withdrawn) {
-        kept += candidate.standing == Standing::announced;
+        kept += in_table(candidate.standing);
       } else if (wish->reason == Reason::damping) {
         damped.push_back(candidate);
       } else if (before.reason == Reason::minimum && before.desired == Desired::announced) {
         held.push_back(candidate);
       } else if (before.desired != Desired::withdrawn) {
         others.push_back(candidate);
+      } else {
+        going.push_back(candidate);
       }
     }
   }
-  for (const auto* candidates : {&damped, &held, &others}) {
+  for (const auto* candidates : {&damped, &held, &others, &going}) {
     for (const Candidate& candidate : *candidates) {
       if (kept >= minimum) return;
       const Wish& before = items_[candidate.item].wish;
       if (!all_known) {
-        // Bgpd is read first; until then nobody moves.
-        *candidate.wish = before;
-        if (before.reason != Reason::minimum && before.desired != Desired::withdrawn) {
-          *candidate.wish = {Desired::as_it_is, Reason::minimum};
-        }
+        // Bgpd is read first; until then nobody moves, also not by a kill.
+        *candidate.wish =
+            before.reason == Reason::minimum ? before : Wish{Desired::as_it_is, Reason::minimum};
         continue;
       }
       // What is sick and not announced is not announced for the minimum's sake.
       const bool healthy = candidate.wish->reason == Reason::damping;
-      if (candidate.standing == Standing::absent && !healthy) continue;
+      const bool stated =
+          candidate.standing == Standing::announced || candidate.standing == Standing::stated;
+      if (!stated && !healthy) continue;
       *candidate.wish = {Desired::announced, Reason::minimum};
-      kept += candidate.standing != Standing::absent;
+      kept += in_table(candidate.standing);
     }
   }
 }
@@ -420,11 +424,16 @@ std::vector<std::size_t> Policy::decide(Time now, const Standings& standings, Ef
       if (item.wish.reason == Reason::health && goes_down(earlier, item.wish.desired)) {
         count_flap(rule, item, now, effects);
       }
-      item.since = now;
+      const Time since = std::exchange(item.since, now);
       if (item.earlier && item.earlier->desired == item.wish.desired) {
         item.since = std::min(now, item.earlier->since);
       }
-      if (item.wish.desired != Desired::as_it_is) item.earlier.reset();
+      if (item.wish.desired != Desired::as_it_is) {
+        item.earlier.reset();
+      } else if (!item.earlier) {
+        // Until bgpd has been read, for a minimum: what it was before still counts.
+        item.earlier = Memory::Since{before.desired, since};
+      }
     }
     tell_minimum(index, before, effects);
     changed.push_back(index);
@@ -487,12 +496,21 @@ std::string Policy::cause(std::size_t index) const {
   return story;
 }
 
-std::optional<std::string> Policy::minimum_at_stake() const {
+std::optional<std::string> Policy::minimum_at_stake(const Standings& standings) const {
   for (std::size_t group = 0; group < members_.size(); ++group) {
     if (settings_.groups[group].min_announced == 0) continue;
     for (std::size_t rule : members_[group]) {
       for (std::size_t i = first_item_[rule]; i < first_item_[rule + 1]; ++i) {
-        if (items_[i].wish.desired != Desired::withdrawn) return settings_.groups[group].name;
+        const Wish& wish = items_[i].wish;
+        const bool by_operator = wish.reason == Reason::drain || wish.reason == Reason::exit;
+        if (wish.desired != Desired::withdrawn) return settings_.groups[group].name;
+        if (by_operator) continue;
+        // What is redistributed cannot be kept, but is announced as long as bgpd runs; and one that
+        // was started again, and does not answer, announces what its file has.
+        const Standing standing = standings(i);
+        if (standing == Standing::unstated || standing == Standing::unknown) {
+          return settings_.groups[group].name;
+        }
       }
     }
   }

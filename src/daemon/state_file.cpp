@@ -225,6 +225,13 @@ std::string state_text(const core::Memory& memory, const StateFile::Moment& now,
       {"fallback", json::object{{"killed", memory.fallback.killed},
                                 {"kills", static_cast<std::int64_t>(memory.fallback.kills)}}},
   };
+  json::array degraded;
+  for (const auto& [key, route_map] : memory.stand_ins) {
+    json::object entry = entry_of(key);
+    entry["route_map"] = route_map.text();
+    degraded.push_back(std::move(entry));
+  }
+  state["degraded"] = std::move(degraded);
   write_policy(memory.policy, now, state);
   if (!counters.empty()) state["counters"] = counters;
   return json::serialize(state) + "\n";
@@ -268,6 +275,11 @@ core::Result<core::Memory> parse_state(std::string_view text, const StateFile::M
   }
   each_in(*state, "withdrawn", [&memory](core::PrefixKey key, const json::object& entry) {
     memory.options.emplace(std::move(key), options_of(entry));
+  });
+  each_in(*state, "degraded", [&memory](core::PrefixKey key, const json::object& entry) {
+    if (auto name = core::RouteMapName::parse(text_in(entry, "route_map"))) {
+      memory.stand_ins.emplace(std::move(key), std::move(*name));
+    }
   });
   memory.policy = read_policy(*state, now);
   if (const json::object* fallback = object_in(*state, "fallback")) {

@@ -34,6 +34,8 @@ core::Memory full_memory() {
   backdoor.untypable = true;
   memory.options.emplace(core::PrefixKey{"anycast", core::Prefix::parse("192.0.2.0/24").value()},
                          backdoor);
+  memory.stand_ins.emplace(core::PrefixKey{"b", core::Prefix::parse("2001:db8::/32").value()},
+                           core::RouteMapName::parse("SICK").value());
   memory.fallback = {true, 3};
   using std::chrono::minutes;
   memory.health_since["resolver"] = noon.steady - minutes(7);
