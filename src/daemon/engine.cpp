@@ -92,6 +92,7 @@ void Engine::replace(config::Config config) {
 }
 
 void Engine::feed(const core::Event& event) {
+  if (witness_.event) witness_.event(event);
   carry_out(controller_->on(event, std::chrono::steady_clock::now()));
   step_done();
 }
@@ -117,6 +118,7 @@ void Engine::arm_timer() {
 
 void Engine::carry_out(const core::Effects& effects) {
   for (const core::Effect& effect : effects) {
+    if (witness_.effect) witness_.effect(effect);
     if (std::holds_alternative<core::Tell>(effect) || std::holds_alternative<core::Note>(effect)) {
       unsaid_.push_back(effect);
     } else {
@@ -170,7 +172,8 @@ void Engine::carry_out(const core::ReadBgpd& effect) {
          lookups = effect.lookups]() -> asio::awaitable<core::Event> {
     vty::ReadReport report = co_await bgpd->read(lookups);
     if (alive.lock()) talking_ = false;
-    co_return core::BgpdRead{std::move(report.observed), std::move(report.via)};
+    co_return core::BgpdRead{std::move(report.observed), std::move(report.via),
+                             std::move(report.attempts)};
   });
 }
 
@@ -185,7 +188,7 @@ void Engine::carry_out(const core::ApplyPlan& effect) {
     vty::ApplyReport report = co_await bgpd->apply(plan, lookups);
     if (alive.lock()) talking_ = false;
     co_return core::PlanApplied{std::move(report.observed), std::move(report.via),
-                                std::move(report.answered)};
+                                std::move(report.answered), std::move(report.attempts)};
   });
 }
 
@@ -222,7 +225,7 @@ void Engine::carry_out(const core::RestartBgpd&) {
 }
 
 void Engine::carry_out(const core::Tell& effect) {
-  tell_(effect.severity, effect.text);
+  tell_(effect);
 }
 
 // Observing, nothing has changed that would have to be kept.

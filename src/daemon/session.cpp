@@ -26,6 +26,8 @@
 #include "daemon/history.hpp"
 #include "daemon/http_server.hpp"
 #include "daemon/lock_file.hpp"
+#include "daemon/log_summary.hpp"
+#include "daemon/measurements.hpp"
 #include "daemon/on_change.hpp"
 #include "daemon/report_json.hpp"
 #include "daemon/requests.hpp"
@@ -80,6 +82,7 @@ class Session {
         turn_(io_),
         force_(io_),
         status_timer_(io_),
+        summary_timer_(io_),
         save_(io_) {}
 
   /// Something has gone wrong in the middle of a step, and what the Controller knows may be half a
@@ -108,12 +111,14 @@ class Session {
     // Here nothing of the engine runs any more, but its Controller still knows how it ended.
     if (engine_) {
       save(true);
+      measurements_->write_file();
       if (plan_.single_round) {
         status_ = exit_status(engine_->controller().report(std::chrono::steady_clock::now()),
                               engine_->controller().at_rest());
       }
       let_on_change_end();
     }
+    for (const core::Tell& line : log_summary_.rest()) log_.tell(line);
     return status_;
   }
 
@@ -121,6 +126,29 @@ class Session {
   void tell(Severity severity, std::string_view text) {
     log_.tell(severity, text);
     if (severity > Severity::debug) status_is_old_ = true;
+  }
+
+  void tell(const core::Tell& line) {
+    if (log_summary_.is_shown(line, std::chrono::steady_clock::now())) {
+      log_.tell(line);
+    } else if (!std::exchange(summary_awaited_, true)) {
+      await_summary();
+    }
+    if (line.severity > Severity::debug) status_is_old_ = true;
+  }
+
+  void await_summary() {
+    const auto due = log_summary_.next_due();
+    summary_awaited_ = due.has_value();
+    if (!due) return;
+    summary_timer_.expires_at(*due);
+    summary_timer_.async_wait([this](boost::system::error_code error) {
+      if (error) return;
+      for (const core::Tell& line : log_summary_.due(std::chrono::steady_clock::now())) {
+        log_.tell(line);
+      }
+      await_summary();
+    });
   }
 
   /// Fills in what the configuration leaves to the host.
@@ -181,9 +209,9 @@ class Session {
     saved_ = loaded.memory;
     engine_ = std::make_unique<Engine>(
         io_, config_, loaded.memory, Engine::Manner::act,
-        [this](Severity severity, const std::string& text) { tell(severity, text); },
-        [this] { after_step(); });
+        [this](const core::Tell& line) { tell(line); }, [this] { after_step(); });
     keep_notes();
+    measure(loaded.counters);
     engine_->on_note([this](const core::Note& note) {
       const auto entry = entry_of(note, std::chrono::system_clock::now());
       history_->add(entry);
@@ -230,18 +258,32 @@ class Session {
     });
   }
 
+  core::Report report() const {
+    return engine_->controller().report(std::chrono::steady_clock::now());
+  }
+
+  void measure(const boost::json::object& earlier) {
+    measurements_ = std::make_unique<Measurements>(
+        io_.get_executor(), plan_.mode,
+        Measurements::Sources{.report = [this] { return report(); },
+                              .changes_waiting = [this] { return on_change_->left(); }},
+        [this](Severity severity, const std::string& text) { tell(severity, text); });
+    measurements_->use(config_);
+    // A daemon's counters begin with it, as those of daemons do.
+    if (plan_.mode != "run") measurements_->resume(earlier);
+    engine_->watch(measurements_->witness());
+  }
+
   /// Only a daemon: a run of cron ends in the middle of somebody's question.
   void open_http() {
     if (plan_.mode != "run") return;
-    const auto report = [this] {
-      return engine_->controller().report(std::chrono::steady_clock::now());
-    };
-    add_web_routes(routes_, {.report = report});
+    add_web_routes(routes_, {.report = [this] { return report(); },
+                             .metrics = [this] { return measurements_->text(); }});
     http_ = std::make_unique<HttpServer>(
         io_.get_executor(), routes_,
         [this](Severity severity, const std::string& text) { tell(severity, text); });
     http_->use(config_.http);
-    changes_.emplace(io_.get_executor(), *http_, report);
+    changes_.emplace(io_.get_executor(), *http_, [this] { return report(); });
   }
 
   void keep_notes() {
@@ -351,6 +393,7 @@ class Session {
     save(false);
     if (changes_) changes_->stepped();
     const core::Controller& controller = engine_->controller();
+    measurements_->stepped(controller);
     if (plan_.single_round && (controller.at_rest() || controller.stuck())) end();
     if (ending_ && !controller.busy() &&
         (!retires_ || controller.at_rest() || controller.stuck())) {
@@ -383,13 +426,19 @@ class Session {
     core::Memory memory = worth_saving(engine_->controller().memory(), engine_->config().settings);
     // At the end in any case: the counts' age is that of the file.
     if (memory == saved_ && !last) return;
-    const auto done = state_.save(memory, StateFile::Moment::now());
+    const auto done = state_.save(memory, StateFile::Moment::now(), counters());
     saved_ = std::move(memory);
     if (done) {
       save_failed_ = false;
     } else if (!std::exchange(save_failed_, true)) {
       tell(Severity::warning, done.error().text());
     }
+  }
+
+  /// For the next run, where runs follow each other and somebody reads them.
+  boost::json::object counters() const {
+    const bool goes_on = plan_.mode != "run" && measurements_->has_file();
+    return goes_on ? measurements_->counters() : boost::json::object();
   }
 
   void wait_for_signal() {
@@ -418,10 +467,13 @@ class Session {
                                          "file anyway",
                                          ""});
     }
+    // Also if there is something wrong with the configuration: the file may have been renamed.
+    open_log_again();
     supervisor_.reloading();
     auto config = plan_.reload();
     if (!config) {
       supervisor_.ready();
+      if (measurements_) measurements_->reload_failed();
       tell(Severity::error, fmt::format("{}: nothing changes: {}", by, config.error().text()));
       return std::unexpected(config.error());
     }
@@ -442,13 +494,22 @@ class Session {
   void adopt() {
     config_ = std::move(*next_config_);
     next_config_.reset();
+    open_log_again();
     keep_notes();
+    measurements_->use(config_);
     if (http_) http_->use(config_.http);
     share();
     engine_->replace(config_);
     supervisor_.ready();
     tell(Severity::info,
          fmt::format("{}: goes on with the new configuration: {}", reloaded_by_, summary()));
+  }
+
+  void open_log_again() {
+    const auto opened = log_.reopen(LogPlan::of(config_));
+    if (!opened) {
+      tell(Severity::error, opened.error().text() + "; the log goes on where it was");
+    }
   }
 
   bool withdraws_on_exit() const {
@@ -491,6 +552,7 @@ class Session {
   asio::steady_timer turn_;
   asio::steady_timer force_;
   asio::steady_timer status_timer_;
+  asio::steady_timer summary_timer_;
   bool status_is_old_ = true;
   asio::steady_timer save_;
   bool save_waits_ = false;
@@ -499,6 +561,7 @@ class Session {
   std::optional<History> history_;
   std::optional<OnChange> on_change_;
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Measurements> measurements_;
   std::unique_ptr<ControlServer> control_;
   Supervisor supervisor_ = Supervisor::from_environment();
   Heartbeat heartbeat_{io_.get_executor(), supervisor_,
@@ -506,6 +569,8 @@ class Session {
   HttpRoutes routes_;
   std::unique_ptr<HttpServer> http_;
   std::optional<ChangeFeed> changes_;
+  LogSummary log_summary_;
+  bool summary_awaited_ = false;
   core::Memory saved_;
   std::optional<core::Controller::Revision> saved_revision_;
   bool retires_ = false;  ///< prefixes are being withdrawn, because this run ends

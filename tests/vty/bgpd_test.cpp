@@ -276,6 +276,9 @@ TEST_CASE("a transport that fails is passed over for a while, and the next one d
   auto report = bench.apply({withdraw("192.0.2.0/24")});
   REQUIRE(report.observed);
   CHECK(report.via == "vtysh (socket: permission denied)");
+  using End = core::Attempt::End;
+  CHECK(report.attempts ==
+        std::vector<core::Attempt>{{"socket", End::failed}, {"vtysh", End::done}});
   CHECK(bench.ways[0]->configures == 1);
 
   CHECK(bench.apply({announce("192.0.2.0/24")}).via == "vtysh");
@@ -318,6 +321,9 @@ TEST_CASE("a transport that claims success while the statement is still there is
   const auto report = bench.apply({withdraw("192.0.2.0/24")});
   REQUIRE(report.observed);
   CHECK(report.via == "socket (vtysh: read back, \"no network 192.0.2.0/24\" has had no effect)");
+  using End = core::Attempt::End;
+  CHECK(report.attempts ==
+        std::vector<core::Attempt>{{"vtysh", End::disobeyed}, {"socket", End::done}});
   CHECK(bench.read().via == "socket");
   CHECK(bench.ways[0]->closes == 1);
 }
