@@ -49,7 +49,7 @@ constexpr int backlog = 64;
 /// What comes behind a request is read for a moment: closing at once would reset the connection
 /// under an answer that is still on its way.
 constexpr auto farewell = std::chrono::seconds(1);
-constexpr std::size_t longest_farewell = 64 * 1024;
+constexpr std::size_t longest_farewell = std::size_t{64} * 1024;
 
 struct Connection {
   explicit Connection(Socket accepted)
