@@ -202,8 +202,9 @@ void SoftPath::decide(Time now, Effects& effects) {
     // News is not kept waiting for old failures.
     failure_pause_ = Duration::zero();
     next_try_ = now;
-    // What was read last may be as old as the reconcile interval.
-    next_read_ = stale_ ? now : std::min(next_read_, now + confirm_pause_);
+    // What was read last may be as old as the reconcile interval. If there is something to be typed
+    // that goes first.
+    next_read_ = now;
   }
 }
 
