@@ -41,8 +41,9 @@ def archives():
          "Created-By: Packages", "Origin: Debian"],
         capture_output=True, text=True,
     )
-    rows = sorted({tuple(line.split()) for line in done.stdout.splitlines()}, key=lambda x: len(x[1]))
-    return [row for row in rows if len(row) == 3 and row[2] == "main"]
+    rows = {tuple(line.split()) for line in done.stdout.splitlines()}
+    main = [row for row in rows if len(row) == 3 and row[2] == "main"]
+    return sorted(main, key=lambda row: (len(row[1]), row))
 
 
 def run(*argv, within=600, **options):
@@ -51,7 +52,8 @@ def run(*argv, within=600, **options):
         stderr=subprocess.STDOUT, text=True, errors="replace", timeout=within, **options,
     )
     if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(map(str, argv))}: exit {done.returncode}: {done.stdout[-4000:]}")
+        what = " ".join(map(str, argv))
+        raise RuntimeError(f"{what}: exit {done.returncode}: {done.stdout[-4000:]}")
     return done.stdout
 
 
@@ -80,7 +82,8 @@ def base(depends):
         script = f"""
 set -e
 mount -t proc proc {making}/proc
-exec chroot {making} /usr/bin/env -i PATH={PATH} LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive sh -ec '
+exec chroot {making} /usr/bin/env -i PATH={PATH} LC_ALL=C.UTF-8 \\
+  DEBIAN_FRONTEND=noninteractive sh -ec '
 apt-get -qq update
 apt-get -qqy --no-install-recommends install {" ".join(HAS)}
 apt-get -qqy --no-install-recommends satisfy "{depends}"
@@ -90,7 +93,9 @@ cd /var/cache/later
 apt-get -qq download frr
 rm -rf /var/lib/apt/lists/*'
 """
-        run("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", script, within=900)
+        run(
+            "unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", script, within=900
+        )
         policy.unlink()
         making.rename(kept)
     except BaseException:
@@ -137,8 +142,8 @@ rmdir /old
 SYSTEMD = """
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 touch dev/console
-for unit in console-getty.service systemd-udevd.service systemd-logind.service systemd-networkd.service \
-  apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service man-db.timer; do
+for unit in console-getty.service systemd-udevd.service systemd-logind.service \
+  systemd-networkd.service apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service man-db.timer; do
   ln -sf /dev/null etc/systemd/system/$unit
 done
 """
@@ -155,8 +160,8 @@ exec /usr/bin/perl -e '$SIG{CHLD} = "IGNORE"; sleep 3600 while 1'
 class Host:
     """A root that runs, in a network namespace of the lab. A context manager.
 
-    `shared` is a folder of the host that it sees as /mnt. `prepare` is shell text that is run in the
-    root's folder before it begins.
+    `shared` is a folder of the host that it sees as /mnt. `prepare` is shell text that is run in
+    the root's folder before it begins.
     """
 
     def __init__(self, base_folder, network, shared, systemd, prepare=""):
@@ -197,7 +202,8 @@ class Host:
 
     def _init(self):
         assert self.holder.poll() is None, self.said.read_text()
-        children = Path(f"/proc/{self.holder.pid}/task/{self.holder.pid}/children").read_text().split()
+        pid = self.holder.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return int(children[0]) if children else None
 
     def _booted(self):
@@ -209,8 +215,8 @@ class Host:
         it begins."""
         inside = f'test -e /{MARK} || exit 125; exec "$@"'
         return [
-            "nsenter", "-t", str(self.init), "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup",
-            "--", "env", "-i", f"PATH={PATH}", "HOME=/root", "LC_ALL=C.UTF-8",
+            "nsenter", "-t", str(self.init), "--mount", "--pid", "--net", "--ipc", "--uts",
+            "--cgroup", "--", "env", "-i", f"PATH={PATH}", "HOME=/root", "LC_ALL=C.UTF-8",
             "DEBIAN_FRONTEND=noninteractive", "sh", "-c", inside, "sh", *map(str, argv),
         ]
 
@@ -235,7 +241,7 @@ class Host:
         assert status == 0, f"{script}\nexit {status}: {said}"
         return said
 
-    def until(self, what, script, within=20):
+    def until(self, what, script, within=60):
         """Waits until it succeeds."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             wait_until(what, lambda: self.sh(script)[0] == 0, within, every=0.1)
