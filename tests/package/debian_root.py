@@ -20,6 +20,10 @@ MOST_DAYS = 14
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+class Unavailable(Exception):
+    """What is needed for it cannot be had here."""
+
+
 def missing():
     """Why there can be none here, or None."""
     if os.geteuid() != 0:
@@ -72,7 +76,10 @@ def base(depends):
     try:
         making.chmod(0o755)
         site, suite, _ = archives()[0]
-        run("debootstrap", "--variant=minbase", suite, making, site)
+        try:
+            run("debootstrap", "--variant=minbase", suite, making, site)
+        except RuntimeError as problem:
+            raise Unavailable(f"debootstrap: {str(problem).splitlines()[-1]}") from problem
         (making / "etc/apt/sources.list").write_text(sources)
         (making / "etc/dpkg/dpkg.cfg.d/fast").write_text("force-unsafe-io\n")
         shutil.copy("/etc/resolv.conf", making / "etc/resolv.conf")
@@ -188,7 +195,7 @@ class Host:
             self.init = wait_until("an init", self._init, within=20)
             wait_until("its root", lambda: self.sh("test ! -e /old")[0] == 0, within=20)
             if self.systemd:
-                wait_until("systemd to have booted", self._booted, within=60, every=0.2)
+                self._wait_for_systemd()
         except BaseException:
             self.__exit__()
             raise
@@ -205,6 +212,12 @@ class Host:
         pid = self.holder.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return int(children[0]) if children else None
+
+    def _wait_for_systemd(self):
+        try:
+            wait_until("systemd to have booted", self._booted, within=90, every=0.2)
+        except (AssertionError, subprocess.TimeoutExpired) as problem:
+            raise Unavailable(f"no systemd can run here: {problem}") from problem
 
     def _booted(self):
         assert self.holder.poll() is None, self.said.read_text()
