@@ -68,7 +68,7 @@ def test_the_page_has_no_command_and_option_that_there_is_not(program):
 def test_the_page_has_an_example_of_every_command_and_option(program):
     examples = PAGE[PAGE.index(".Sh EXAMPLES"):]
     # What several commands have is shown once.
-    shared = {"-c", "--config", "--json", "--log", "--log-level", "--all"}
+    shared = {"-c", "--config", "--json", "--log", "--log-format", "--log-level", "--all"}
     for command, options in all_options(program).items():
         if command is None:
             continue
