@@ -92,8 +92,10 @@ Histogram Histogram::from_json(const json::object& object) {
 
 void Meter::use(const core::Settings& settings) {
   check_names_.clear();
+  check_names_.reserve(settings.checks.size());
   for (const auto& check : settings.checks) check_names_.push_back(check.name);
   std::vector<std::string> rules;
+  rules.reserve(settings.rules.size());
   for (const auto& rule : settings.rules) rules.push_back(rule.name);
   keep_named(counts_.checks, check_names_);
   keep_named(counts_.rules, rules);
