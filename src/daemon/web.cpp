@@ -35,7 +35,7 @@ HttpResponse health(const core::Report& report) {
 
 HttpResponse index(const std::vector<std::string>& paths) {
   std::string text = "withdrawd\n\n";
-  for (const auto& path : paths) text += path + "\n";
+  for (const auto& path : paths) text.append(path).append("\n");
   return {.body = text + "/events\n"};
 }
 
