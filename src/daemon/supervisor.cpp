@@ -26,7 +26,8 @@ std::string taken_out(const char* variable) {
   // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
   const char* value = std::getenv(variable);
   std::string text = value ? value : "";
-  ::unsetenv(variable);
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
+  static_cast<void>(::unsetenv(variable));
   return text;
 }
 
