@@ -111,7 +111,7 @@ std::string head_of(const HttpResponse& response, std::optional<std::size_t> len
        {"Referrer-Policy", "no-referrer"},
        {"X-Content-Type-Options", "nosniff"},
        {"X-Frame-Options", "DENY"}}};
-  for (const auto& [name, value] : response.headers) head += name + ": " + value + "\r\n";
+  for (const auto& [name, value] : response.headers) head += fmt::format("{}: {}\r\n", name, value);
   for (const auto& [name, value] : defaults) {
     const bool given =
         std::ranges::any_of(response.headers, [&name](const auto& h) { return h.first == name; });
