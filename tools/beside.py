@@ -19,7 +19,9 @@ LIMIT = 1800
 def gentle(argv, **more):
     return subprocess.Popen(
         ["nice", "-n", "19", *map(str, argv)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True, **more,
+        stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
+        # Else undefined behaviour would be printed, and gone on with.
+        env={**os.environ, "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}, **more,
     )
 
 

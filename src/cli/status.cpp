@@ -38,7 +38,7 @@ std::string as_text(const json::value& report, const Palette& palette, bool as_j
 std::string clock_time() {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
-  ::localtime_r(&now, &parts);
+  static_cast<void>(::localtime_r(&now, &parts));
   char text[16];
   static_cast<void>(std::strftime(text, sizeof text, "%H:%M:%S", &parts));
   return text;

@@ -100,7 +100,7 @@ class Datagrams : public Log::Sink {
  private:
   enum class Sent { yes, full, nobody_there };
   /// Longer ones are cut; what withdrawd says is far shorter.
-  static constexpr std::size_t longest = 32768;
+  static constexpr std::size_t longest = std::size_t{32} * 1024;
 
   Sent send(const core::Tell& line) {
     core::Tell cut = line;

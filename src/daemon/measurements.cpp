@@ -19,7 +19,7 @@ core::Time now() {
 
 Measurements::Measurements(boost::asio::any_io_executor executor, std::string run, Sources sources,
                            TellFunction tell)
-    : timer_(std::move(executor)),
+    : timer_(executor),
       run_(std::move(run)),
       sources_(std::move(sources)),
       tell_(std::move(tell)) {}

@@ -257,8 +257,11 @@ core::Result<core::Memory> parse_state(std::string_view text, const StateFile::M
         damaged(fmt::format("its version is {}, this program writes {}", found, version)));
   }
   core::Memory memory;
-  const StateFile::WallTime saved{std::chrono::seconds(number_in(*state, "saved"))};
-  if (saved <= now.wall && now.wall - saved <= StateFile::counts_last) {
+  // In seconds: whoever wrote it may have meant a moment that has no number of nanoseconds.
+  using std::chrono::seconds;
+  const seconds saved(number_in(*state, "saved"));
+  const auto today = std::chrono::floor<seconds>(now.wall.time_since_epoch());
+  if (saved <= today && today - saved <= std::chrono::floor<seconds>(StateFile::counts_last)) {
     if (const json::object* checks = object_in(*state, "checks")) {
       for (const auto& member : *checks) {
         const json::object* count = member.value().if_object();

@@ -26,7 +26,8 @@ std::string taken_out(const char* variable) {
   // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
   const char* value = std::getenv(variable);
   std::string text = value ? value : "";
-  ::unsetenv(variable);
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
+  static_cast<void>(::unsetenv(variable));
   return text;
 }
 
@@ -59,7 +60,7 @@ Supervisor::Supervisor(std::string socket, std::optional<core::Duration> patienc
 
 void Supervisor::reloading() {
   timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  static_cast<void>(::clock_gettime(CLOCK_MONOTONIC, &now));
   say(fmt::format("RELOADING=1\nMONOTONIC_USEC={}",
                   now.tv_sec * 1'000'000LL + now.tv_nsec / 1'000));
 }
@@ -84,7 +85,7 @@ void Supervisor::say(const std::string& text) const {
 
 Heartbeat::Heartbeat(boost::asio::any_io_executor executor, Supervisor& supervisor,
                      std::function<std::optional<core::Time>()> next_wake)
-    : timer_(std::move(executor)), supervisor_(supervisor), next_wake_(std::move(next_wake)) {}
+    : timer_(executor), supervisor_(supervisor), next_wake_(std::move(next_wake)) {}
 
 void Heartbeat::start() {
   if (supervisor_.patience()) beat();

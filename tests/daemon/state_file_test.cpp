@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
+#include <limits>
+#include <string>
+
 #include <boost/json.hpp>
 
 #include "scratch.hpp"
@@ -73,6 +77,22 @@ TEST_CASE("counts from a clock that went back are forgotten") {
       daemon::parse_state(daemon::state_text(full_memory(), noon), after(-std::chrono::hours(1)));
   REQUIRE(back);
   CHECK(back->checks.empty());
+}
+
+TEST_CASE("a moment that has no number of nanoseconds is not taken for a minute ago") {
+  // 2^55 seconds are a multiple of 2^64 nanoseconds: what overflows is the same number again.
+  const auto now =
+      std::chrono::duration_cast<std::chrono::seconds>(noon.wall.time_since_epoch()).count();
+  for (const std::int64_t saved : {now + (std::int64_t{1} << 55), std::int64_t{17'604'000'000},
+                                   std::numeric_limits<std::int64_t>::max()}) {
+    CAPTURE(saved);
+    const auto back = daemon::parse_state(
+        "{\"version\":1,\"saved\":" + std::to_string(saved) +
+            ",\"checks\":{\"resolver\":{\"health\":\"down\",\"run\":2,\"good\":true}}}",
+        noon);
+    REQUIRE(back);
+    CHECK(back->checks.empty());
+  }
 }
 
 TEST_CASE("what a wall clock that was put back makes of the past is not the future") {
