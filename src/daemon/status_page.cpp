@@ -336,7 +336,7 @@ std::string StatusPage::html(const core::Report& report) {
   constexpr std::string_view place = "@verdict@";
   std::string html(page::html);
   const auto at = html.find(place);
-  if (at != html.npos) html.replace(at, place.size(), escaped(verdict_on(report).text));
+  if (at != html.npos) html.replace(at, place.size(), escaped(verdict_on(report).in_full()));
   return html;
 }
 
@@ -375,7 +375,7 @@ json::object StatusPage::to_json(const core::Report& report, const Moment& now) 
       {"now_ms", in_ms(now.wall)},
       {"host", host_},
       {"mode", report.mode == core::Mode::soft ? "soft" : "hard"},
-      {"verdict", json::object{{"grade", name(verdict.grade)}, {"text", verdict.text}}},
+      {"verdict", json::object{{"grade", name(verdict.grade)}, {"text", verdict.text}, {"more", verdict.more}}},
       {"bgpd", bgpd_json(report)},
       {"failing", report.failing},
       {"prefixes", report.prefixes.size()},

@@ -33,7 +33,7 @@ std::string down_checks(const core::Report& report) {
   if (down == 0) return "";
   std::string list = fmt::format("{}", fmt::join(names, ", "));
   if (down > most) list += fmt::format(" and {} more", down - most);
-  return fmt::format(" Check{} {} {} down.", down == 1 ? "" : "s", list, are(down));
+  return fmt::format("Check{} {} {} down.", down == 1 ? "" : "s", list, are(down));
 }
 
 Verdict hard_verdict(const core::Report& report) {
@@ -41,32 +41,35 @@ Verdict hard_verdict(const core::Report& report) {
     return static_cast<std::size_t>(
         std::ranges::count(report.checks, health, &core::CheckReport::health));
   };
-  const std::string looks = report.bgpd_reachable ? "" : " bgpd's process cannot be looked for.";
+  Verdict verdict;
   if (with(Health::down) > 0) {
-    return {Grade::bad, "Hard mode: bgpd is to be stopped." + down_checks(report) + looks};
+    verdict = {Grade::bad, "Hard mode: bgpd is to be stopped.", down_checks(report)};
+  } else if (const auto unknown = with(Health::unknown); unknown > 0) {
+    verdict = {Grade::notable,
+               fmt::format("Hard mode: {} of {} checks {} not known yet.", unknown,
+                           report.checks.size(), are(unknown)),
+               ""};
+  } else {
+    verdict = {Grade::fine, "Hard mode: bgpd is to run.",
+               report.checks.size() == 1 ? "The check is up." : "All checks are up."};
   }
-  if (const auto unknown = with(Health::unknown); unknown > 0) {
-    return {Grade::notable, fmt::format("Hard mode: {} of {} checks {} not known yet.", unknown,
-                                        report.checks.size(), are(unknown)) +
-                                looks};
+  if (!report.bgpd_reachable) {
+    verdict.grade = Grade::bad;
+    verdict.say("bgpd's process cannot be looked for.");
   }
-  return {looks.empty() ? Grade::fine : Grade::bad,
-          fmt::format("Hard mode: bgpd is to run. {}",
-                      report.checks.size() == 1 ? "The check is up." : "All checks are up.") +
-              looks};
+  return verdict;
 }
 
 /// What is wrong with bgpd as a whole; no text: nothing.
 Verdict bgpd_verdict(const core::Report& report) {
   if (report.bgpd_killed) {
-    return {Grade::bad, "bgpd was killed by the fallback and does not run: nothing is announced." +
-                            down_checks(report)};
+    return {Grade::bad, "bgpd was killed by the fallback and does not run: nothing is announced.",
+            down_checks(report)};
   }
-  if (report.bgpd_gone) return {Grade::bad, "bgpd does not run: nothing is announced."};
+  if (report.bgpd_gone) return {Grade::bad, "bgpd does not run: nothing is announced.", ""};
   if (report.bgpd_reachable) return {};
-  if (report.via.empty()) return {Grade::notable, "bgpd has not answered yet."};
-  return {Grade::bad,
-          "bgpd does not answer: what is announced is not known." + down_checks(report)};
+  if (report.via.empty()) return {Grade::notable, "bgpd has not answered yet.", ""};
+  return {Grade::bad, "bgpd does not answer: what is announced is not known.", down_checks(report)};
 }
 
 /// Prefixes by what is remarkable about them.
@@ -165,57 +168,57 @@ std::string_view name(Grade grade) {
   return "bad";
 }
 
+void Verdict::say(const std::string& sentence) {
+  if (text.empty()) {
+    text = sentence;
+  } else if (!sentence.empty()) {
+    more += (more.empty() ? "" : " ") + sentence;
+  }
+}
+
 Verdict verdict_on(const core::Report& report) {
   if (report.mode == core::Mode::hard) return hard_verdict(report);
   const Counts counts(report);
   if (report.failing) {
-    return {Grade::bad, "A sick prefix is still announced, and withdrawd may do no more about it" +
-                            (counts.first_exposed.empty() ? std::string(".")
-                                                          : ": " + counts.first_exposed + ".") +
-                            down_checks(report)};
+    return {
+        Grade::bad,
+        "A sick prefix is still announced, and withdrawd may do no more about it" +
+            (counts.first_exposed.empty() ? std::string(".") : ": " + counts.first_exposed + "."),
+        down_checks(report)};
   }
   if (Verdict bgpd = bgpd_verdict(report); !bgpd.text.empty()) return bgpd;
 
   const std::size_t all = report.prefixes.size();
-  std::string text;
-  const auto say = [&text](const std::string& sentence) {
-    text += (text.empty() ? "" : " ") + sentence;
-  };
+  Verdict verdict;
   if (counts.exposed > 0) {
-    say(fmt::format("{} prefix{} {} announced and should not be: {}{}.", counts.exposed,
-                    counts.exposed == 1 ? "" : "es", are(counts.exposed), counts.first_exposed,
-                    counts.exposed > 1 ? " and others" : ""));
+    verdict.say(fmt::format("{} prefix{} {} announced and should not be: {}{}.", counts.exposed,
+                            counts.exposed == 1 ? "" : "es", are(counts.exposed),
+                            counts.first_exposed, counts.exposed > 1 ? " and others" : ""));
   }
   if (const auto withdrawn = counts.withdrawn(); withdrawn > 0) {
-    say(fmt::format("{} of {} prefix{} {} withdrawn: {}.", withdrawn, all, all == 1 ? "" : "es",
-                    are(withdrawn), counts.reasons()));
+    verdict.say(fmt::format("{} of {} prefix{} {} withdrawn: {}.", withdrawn, all,
+                            all == 1 ? "" : "es", are(withdrawn), counts.reasons()));
   }
-  if (counts.differing > 0) {
-    say(fmt::format("{} {} not as {} should be.", counts.differing, are(counts.differing),
-                    counts.differing == 1 ? "it" : "they"));
-  }
-  if (counts.degraded > 0) {
-    say(fmt::format("{} {} degraded.", counts.degraded, are(counts.degraded)));
-  }
-  if (counts.held > 0) {
-    say(fmt::format("{} {} kept only by min_announced.", counts.held, are(counts.held)));
-  }
-  if (counts.unknown > 0) {
-    say(fmt::format("{} {} not known yet.", counts.unknown, are(counts.unknown)));
-  }
-  Grade grade = Grade::fine;
-  if (text.empty()) {
-    say(all == 0   ? "There are no prefixes."
-        : all == 1 ? "The one prefix is announced."
-                   : fmt::format("All {} prefixes are announced.", all));
+  const auto say_count = [&verdict](std::size_t count, std::string_view what) {
+    if (count > 0) verdict.say(fmt::format("{} {} {}.", count, are(count), what));
+  };
+  say_count(counts.differing, "not as wanted");
+  say_count(counts.degraded, "degraded");
+  say_count(counts.held, "kept only by min_announced");
+  say_count(counts.unknown, "not known yet");
+  if (verdict.text.empty()) {
+    verdict.say(all == 0   ? "There are no prefixes."
+                : all == 1 ? "The one prefix is announced."
+                           : fmt::format("All {} prefixes are announced.", all));
   } else {
-    const bool bad = counts.exposed + counts.differing + counts.sick + counts.held > 0 ||
+    const bool bad = counts.held > 0 ||
                      std::ranges::any_of(report.prefixes, [&](const core::PrefixReport& prefix) {
-                       return concern_about(prefix, report) == Concern::sick;
+                       return concern_about(prefix, report) <= Concern::sick;
                      });
-    grade = bad ? Grade::bad : Grade::notable;
+    verdict.grade = bad ? Grade::bad : Grade::notable;
   }
-  return {grade, text + down_checks(report)};
+  verdict.say(down_checks(report));
+  return verdict;
 }
 
 }  // namespace withdrawd::daemon

@@ -33,7 +33,12 @@ struct Verdict {
     bad,
   };
   Grade grade = Grade::fine;
-  std::string text;
+  std::string text;  ///< what comes first
+  std::string more;  ///< may be empty
+
+  /// One more sentence, if there is any in it.
+  void say(const std::string& sentence);
+  std::string in_full() const { return more.empty() ? text : text + " " + more; }
 };
 
 std::string_view name(Verdict::Grade grade);

@@ -19,7 +19,7 @@ core::Report three() {
 
 void expect(const core::Report& report, Grade grade, const std::string& text) {
   const Verdict verdict = verdict_on(report);
-  CHECK(verdict.text == text);
+  CHECK(verdict.in_full() == text);
   CHECK(name(verdict.grade) == name(grade));
 }
 
@@ -105,6 +105,14 @@ TEST_CASE("in hard mode the verdict is about bgpd") {
   expect(seen, Grade::fine, "Hard mode: bgpd is to run. The check is up.");
   seen.checks[0].health = core::Health::down;
   expect(seen, Grade::bad, "Hard mode: bgpd is to be stopped. Check \"resolver\" is down.");
+}
+
+TEST_CASE("what comes first stands by itself") {
+  core::Report seen = three();
+  seen.prefixes[0] = sick("a", "192.0.2.0/24");
+  seen.checks[0].health = core::Health::down;
+  CHECK(verdict_on(seen).text == "1 of 3 prefixes is withdrawn: 1 down.");
+  CHECK(verdict_on(seen).more == "Check \"resolver\" is down.");
 }
 
 TEST_CASE("of many checks that are down three are named") {

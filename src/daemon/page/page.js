@@ -88,6 +88,7 @@
   };
   const since = (ms) => timeNode("since", ms);
   const until = (ms) => timeNode("until", ms);
+  const forSpan = (ms) => ms && [el("span", { class: "soft" }, "for "), since(ms)];
   const count = (number, one, many) => `${number} ${number === 1 ? one : many}`;
   const latency = (us) => {
     if (us < 10000) return `${(us / 1000).toFixed(1)} ms`;
@@ -154,10 +155,9 @@
     const x = (at) => ((at - begin) / DAY) * WIDTH;
     // What was short is drawn last, and wide enough to be seen.
     const order = { unknown: 0, announced: 1, degraded: 2, withdrawn: 3 };
-    const widest = [];
     for (const one of [...all].sort((a, b) => order[a.is] - order[b.is])) {
-      const left = x(one.from);
-      const width = Math.max(x(one.to) - left, one.is === "announced" ? 0 : 5);
+      const width = Math.max(x(one.to) - x(one.from), one.is === "announced" ? 0 : 8);
+      const left = Math.min(x(one.from), WIDTH - width);
       if (one.is === "unknown") {
         root.append(svg("line", { class: "is-unknown", x1: left, x2: left + width, y1: 12, y2: 12 }));
         continue;
@@ -165,10 +165,9 @@
       if (one.is !== "announced") {
         root.append(svg("rect", { class: one.is === "withdrawn" ? "alarm" : "ground", x: left, width, height: 24 }));
       }
-      widest.push(svg("rect", {
+      root.append(svg("rect", {
         class: `is-${one.is}`, x: left, width, y: TOP[one.is], height: 24 - TOP[one.is],
       }));
-      root.append(widest[widest.length - 1]);
     }
     for (const hour of [6, 12, 18]) {
       const at = (hour / 24) * WIDTH;
@@ -234,7 +233,8 @@
     return root;
   };
 
-  // A prefix
+  // A prefix, which may be broken where a reader would.
+  const address = (text) => text.split(/(?<=:)/).map((part, i) => [i ? el("wbr") : "", part]);
   const state = (row) => {
     const should = row.should === "as it is" ? row.is : row.should;
     if (row.is === "announced" && should === "withdrawn") return ["exposed", "announced, must not be"];
@@ -258,7 +258,7 @@
     }
     if (row.reason === "minimum") all.push(el("span", { class: "urgent" }, "would be withdrawn, but for its group's minimum"));
     if (row.should === "as it is") all.push(el("span", {}, "left as it is until its checks have said something"));
-    if (row.why && !row.same_why) all.push(el("span", {}, row.why));
+    if (row.why && !row.same_why && !row.damped_until_ms) all.push(el("span", {}, row.why));
     return all;
   };
   const prefixRow = (row) => {
@@ -266,10 +266,10 @@
     const meant = row.reason === "drain" && row.is === row.should;
     const peers = row.peers === null ? "" : count(row.peers, "peer", "peers");
     return el("tr", { role: "row" },
-      el("th", { role: "rowheader", scope: "row", class: "prefix" }, row.prefix,
+      el("th", { role: "rowheader", scope: "row", class: "prefix" }, address(row.prefix),
         row.rule && el("span", { class: "soft" }, ` ${row.rule}`)),
       el("td", { role: "cell", class: `state ${meant ? "meant" : shape}` }, mark(shape), words),
-      el("td", { role: "cell", class: "since" }, row.since_ms && since(row.since_ms)),
+      el("td", { role: "cell", class: "since" }, forSpan(row.since_ms)),
       el("td", { role: "cell", class: "day" }, strip(row.strip)),
       el("td", { role: "cell", class: "peers" }, peers),
       el("td", { role: "cell", class: "why" }, reasons(row)));
@@ -325,9 +325,9 @@
       el("th", { role: "rowheader", scope: "row", class: "name" }, check.name),
       el("td", { role: "cell", class: "question" }, check.question),
       el("td", { role: "cell", class: "health" }, health(check.health)),
-      el("td", { role: "cell", class: "since" }, check.since_ms && since(check.since_ms)),
+      el("td", { role: "cell", class: "since" }, forSpan(check.since_ms)),
       el("td", { role: "cell", class: "trace" }, spark(check.trace)),
-      el("td", { role: "cell", class: "latency" }, median ? [latency(median), el("span", {}, " median, last minute")] : ""),
+      el("td", { role: "cell", class: "latency" }, median ? [latency(median), el("span", {}, " median")] : ""),
       el("td", { role: "cell", class: "why" },
         last && (bad || last.detail) &&
           el("span", { class: bad && "urgent" }, `last answer: ${bad ? `${last.outcome}${last.detail ? `, ${last.detail}` : ""}` : last.detail}`)));
@@ -370,15 +370,16 @@
 
   const render = (page) => {
     setText(byId("host"), page.host);
-    document.title = `${page.verdict.grade === "fine" ? "" : "(!) "}${page.verdict.text.split(/[.:] /)[0]} \u2013 ${page.host} \u2013 withdrawd`;
+    document.title = `${page.verdict.grade === "fine" ? "" : "(!) "}${page.verdict.text.replace(/[.:](\s.*)?$/, "")} \u2013 ${page.host} \u2013 withdrawd`;
     byId("verdict").className = page.verdict.grade;
     setText(byId("verdict-text"), page.verdict.text);
+    setText(byId("verdict-more"), page.verdict.more);
     const bgpd = page.bgpd;
     const facts = el("p", {},
       el("span", { class: bgpd.fine ? "" : "bad" }, `bgpd ${bgpd.state}`,
         bgpd.through && bgpd.fine ? [" through ", el("code", {}, bgpd.through)] : ""),
       page.mode === "hard" ? el("span", {}, "hard mode") : counted(page.counts));
-    if (byId("facts").innerText !== facts.innerText || !byId("facts").isEqualNode(facts)) {
+    if (byId("facts").innerHTML !== facts.innerHTML) {
       byId("facts").replaceChildren(...facts.childNodes);
     }
     // Strips move with the time.
@@ -445,7 +446,10 @@
 
   let timer = 0;
   let asking = false;
+  let again = false;
   const ask = async () => {
+    // What has changed meanwhile is not in the answer that is under way.
+    again = asking;
     if (asking) return;
     asking = true;
     clearTimeout(timer);
@@ -467,7 +471,7 @@
     }
     asking = false;
     freshness();
-    if (!document.hidden) timer = setTimeout(ask, EVERY);
+    if (!document.hidden) timer = setTimeout(ask, again ? 0 : EVERY);
   };
 
   const swatch = (is) => {
@@ -490,4 +494,8 @@
   });
   setInterval(tick, 1000);
   ask();
+  // Whoever is told of a change need not wait; without that, asking now and then will do.
+  new EventSource("events").addEventListener("change", () => {
+    if (!document.hidden) ask();
+  });
 })();
