@@ -92,6 +92,7 @@ void Engine::replace(config::Config config) {
 }
 
 void Engine::feed(const core::Event& event) {
+  if (heard_) heard_(event);
   carry_out(controller_->on(event, std::chrono::steady_clock::now()));
   step_done();
 }

@@ -43,6 +43,9 @@ class Engine {
   /// For each Note, when acting. None: they are dropped.
   void on_note(std::function<void(const core::Note&)> note) { note_ = std::move(note); }
 
+  /// For each event, before it is dealt with.
+  void on_event(std::function<void(const core::Event&)> heard) { heard_ = std::move(heard); }
+
   /// Tells the Controller of something that has not come from the world: a drain, "ask now".
   void happen(const core::Event& event) { feed(event); }
 
@@ -79,6 +82,7 @@ class Engine {
   Manner manner_;
   TellFunction tell_;
   std::function<void(const core::Note&)> note_;
+  std::function<void(const core::Event&)> heard_;
   std::function<void()> after_step_;
   boost::asio::steady_timer timer_;
   /// What is under way belongs to this generation; answers to an earlier one are dropped.

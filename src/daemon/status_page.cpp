@@ -371,18 +371,19 @@ json::object StatusPage::to_json(const core::Report& report, const Moment& now) 
                                   {"wanted", group.wanted},
                                   {"held", group.held}});
   }
-  json::object object{
-      {"now_ms", in_ms(now.wall)},
-      {"host", host_},
-      {"mode", report.mode == core::Mode::soft ? "soft" : "hard"},
-      {"verdict", json::object{{"grade", name(verdict.grade)}, {"text", verdict.text}, {"more", verdict.more}}},
-      {"bgpd", bgpd_json(report)},
-      {"failing", report.failing},
-      {"prefixes", report.prefixes.size()},
-      {"counts", view.tally()},
-      {"shows_all", view.shows_all()},
-      {"groups", std::move(groups)},
-      {"changes", std::move(changes)}};
+  json::object object{{"now_ms", in_ms(now.wall)},
+                      {"host", host_},
+                      {"mode", report.mode == core::Mode::soft ? "soft" : "hard"},
+                      {"verdict", json::object{{"grade", name(verdict.grade)},
+                                               {"text", verdict.text},
+                                               {"more", verdict.more}}},
+                      {"bgpd", bgpd_json(report)},
+                      {"failing", report.failing},
+                      {"prefixes", report.prefixes.size()},
+                      {"counts", view.tally()},
+                      {"shows_all", view.shows_all()},
+                      {"groups", std::move(groups)},
+                      {"changes", std::move(changes)}};
   view.rules(object);
   view.checks(object);
   return object;

@@ -139,10 +139,10 @@
     }
     const part = (is) =>
       sum[is] && `${is} ${count(sum[is].times, "time", "times")}, ${span(sum[is].length)} in all, last from ${moment(sum[is].last)}`;
-    const rest = ["withdrawn", "degraded"].map(part).filter(Boolean);
-    if (sum.unknown) rest.push(`not known for ${span(sum.unknown.length)}`);
-    if (sum.announced && !rest.length) return "Last 24 hours: announced throughout";
-    return `Last 24 hours: ${rest.join("; ")}`;
+    const said = ["withdrawn", "degraded"].map(part).filter(Boolean);
+    if (sum.announced && !said.length) said.push(sum.unknown ? `announced for ${span(sum.announced.length)}` : "announced throughout");
+    if (sum.unknown) said.push(`not known for ${span(sum.unknown.length)}`);
+    return `Last 24 hours: ${said.join("; ")}`;
   };
   const strip = (changes) => {
     const end = now();
@@ -375,13 +375,11 @@
     setText(byId("verdict-text"), page.verdict.text);
     setText(byId("verdict-more"), page.verdict.more);
     const bgpd = page.bgpd;
-    const facts = el("p", {},
+    const facts = el("p", { id: "facts" },
       el("span", { class: bgpd.fine ? "" : "bad" }, `bgpd ${bgpd.state}`,
         bgpd.through && bgpd.fine ? [" through ", el("code", {}, bgpd.through)] : ""),
       page.mode === "hard" ? el("span", {}, "hard mode") : counted(page.counts));
-    if (byId("facts").innerHTML !== facts.innerHTML) {
-      byId("facts").replaceChildren(...facts.childNodes);
-    }
+    if (!byId("facts").isEqualNode(facts)) byId("facts").replaceWith(facts);
     // Strips move with the time.
     const minute = Math.floor(now() / 60000);
     list(byId("rules"), page.rules.map((rule) => ({ ...rule, minute })), (rule) => rule.name, ruleTable);
