@@ -5,6 +5,7 @@
   const LIMIT = 5000;
   const STALE = 6000;
   const DAY = 24 * 3600 * 1000;
+  const FEW = 10; // changes that are in sight
 
   const byId = (id) => document.getElementById(id);
 
@@ -393,9 +394,14 @@
         checks, (check) => check.name, checkRow, el("caption", { class: "out-of-sight" }, "Checks")));
     show("more-checks", page.more_checks > 0);
     setText(byId("more-checks"), `${count(page.more_checks, "more check", "more checks")}, no worse than these.`);
-    list(byId("changes"), page.changes, (change, index) => `${change.at_ms} ${change.prefixes[0]} ${page.changes.length - index}`, changeItem);
-    show("changes", page.changes.length > 0);
-    show("no-changes", page.changes.length === 0);
+    const total = page.changes.length;
+    const changeKey = (change) => `${change.at_ms} ${change.kind} ${change.rule} ${change.prefixes[0]}`;
+    list(byId("changes"), page.changes.slice(0, FEW), changeKey, changeItem);
+    list(byId("older-changes"), page.changes.slice(FEW), changeKey, changeItem);
+    setText(byId("older-title"), `${total - FEW} older`);
+    show("older", total > FEW);
+    show("changes", total > 0);
+    show("no-changes", total === 0);
     show("page", true);
   };
 

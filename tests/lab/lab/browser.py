@@ -91,11 +91,11 @@ class Browser:
         """What the browser has written to its console since this was last called."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
-    def picture(self, path, width, phone=False):
-        """The whole page, as long as it is."""
+    def picture(self, path, width, longest, phone=False):
+        """The page from its top, as long as it is or as it may be."""
         self.size(width, phone=phone)
         height = self.run("return document.documentElement.scrollHeight")
-        self.size(width, height, phone)
+        self.size(width, min(height, longest), phone)
         self.driver.save_screenshot(str(path))
 
     def close(self):
