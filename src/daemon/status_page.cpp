@@ -208,7 +208,7 @@ class StatusPage::View {
       for (; end < report_.prefixes.size() && report_.prefixes[end].rule == rule; ++end) {
         worst = std::min(worst, concerns_[end]);
       }
-      places.push_back({number, first, end, worst});
+      if (first != end) places.push_back({number, first, end, worst});
       first = end;
     }
     std::ranges::stable_sort(places, {}, &Place::worst);
@@ -216,7 +216,6 @@ class StatusPage::View {
     std::size_t rows_left = most_rows;
     for (const Place& place : places) {
       if (rules.size() >= most_rules) break;
-      if (place.first == place.end) continue;
       rules.push_back(rule(place.number, place.first, place.end, rows_left));
     }
     object["more_rules"] = places.size() - std::min(places.size(), rules.size());

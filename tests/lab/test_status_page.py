@@ -318,8 +318,43 @@ def test_of_thousands_of_prefixes_the_page_shows_what_matters_and_finds_the_rest
         assert page.browser.run("return document.querySelectorAll('*').length") < 3000
         find = page.browser.driver.find_element("id", "find-text")
         find.send_keys("10.7.200.53")
-        page.wait_for("1 prefix found", "#found")
+        page.wait_for("1 prefix found", "#found-count")
         assert "10.7.200.0/24" in page.browser.text("#found")
         find.clear()
         find.send_keys("hostile")
         page.wait_for(Prefixes.OTHER, "#found")
+
+
+def test_a_bgpd_that_has_died_shows_although_nothing_was_changed(page, lab):
+    lab.bgpd.kill()
+    page.wait_for("bgpd does not run: nothing is announced.", "#verdict")
+    wait_until("its row", lambda: "withdrawn, not announced" in page.row(Prefixes.PLAIN), within=10)
+    lab.bgpd.start()
+    page.wait_for("All 4 prefixes are announced.", "#verdict")
+
+
+def test_what_is_selected_stays_selected_while_the_page_lives_on(page, lab):
+    browser = page.browser
+    browser.run(
+        "getSelection().selectAllChildren(document.querySelector('#checks .question'));"
+        "window.row = document.querySelector('#rules tbody tr')"
+    )
+    selected = browser.run("return String(getSelection())")
+    assert "127.0.0" in selected
+    lab.dns.kill()
+    page.wait_for("3 of 4 prefixes are withdrawn", "#verdict")
+    lab.dns.repair()
+    page.wait_for("All 4 prefixes are announced.", "#verdict")
+    assert browser.run("return String(getSelection())") == selected
+    assert browser.run("return window.row.isConnected")
+
+
+def test_in_hard_mode_the_page_is_about_bgpd_and_the_checks(page, lab):
+    assert page.withdrawd.terminate() == 0
+    lab.write(lab.configuration(top={"mode": "hard"}, other=False) + HTTP)
+    with lab.withdrawd("run", "-c", page.configuration) as withdrawd:
+        withdrawd.wait_for_line("begins")
+        page.browser.open(PAGE)
+        page.wait_for("Hard mode: bgpd is to run.", "#verdict")
+        assert page.browser.text("#prefixes-section") == ""
+        assert "resolver" in page.browser.text("#checks")

@@ -30,20 +30,31 @@
     if (node.textContent !== text) node.textContent = text;
   };
 
-  // Keeps the nodes whose data have not changed, so that what is read or selected stays.
+  // Keeps the nodes, and in them what has not changed, so that what is read or selected stays.
+  const renew = (node, item, build) => {
+    const fresh = build(item);
+    if (fresh.childNodes.length !== node.childNodes.length) {
+      node.replaceWith(fresh);
+      return fresh;
+    }
+    [...fresh.childNodes].forEach((child, index) => {
+      if (!node.childNodes[index].isEqualNode(child)) node.childNodes[index].replaceWith(child);
+    });
+    return node;
+  };
   const kept = new WeakMap();
-  const list = (parent, items, keyOf, build) => {
+  const list = (parent, items, keyOf, build, change = renew) => {
     const old = kept.get(parent) || new Map();
     const now = new Map();
-    items.forEach((item, index) => {
-      const key = keyOf(item, index);
+    for (const item of items) {
+      const key = keyOf(item);
       const stamp = JSON.stringify(item);
       const known = old.get(key);
-      now.set(key, known && known.stamp === stamp ? known : { stamp, node: build(item) });
-    });
-    for (const [key, { node }] of old) {
-      if (!now.has(key) || now.get(key).node !== node) node.remove();
+      const node = !known ? build(item) : known.stamp === stamp ? known.node : change(known.node, item, build);
+      now.set(key, { stamp, node });
+      old.delete(key);
     }
+    for (const { node } of old.values()) node.remove();
     let at = parent.firstChild;
     for (const { node } of now.values()) {
       if (node === at) at = at.nextSibling;
@@ -285,37 +296,45 @@
       .filter((is) => counts[is])
       .map((is) => el("span", { class: is }, mark(is), `${counts[is]} ${is === "unknown" ? "not known" : is}`));
 
-  const table = (name, columns, items, keyOf, build, caption) => {
-    const body = el("tbody", { role: "rowgroup" });
-    list(body, items, keyOf, build);
-    return el("table", { role: "table", class: name }, caption, head(columns), body);
+  const table = (name, columns) =>
+    el("table", { role: "table", class: name }, el("caption"), head(columns), el("tbody", { role: "rowgroup" }));
+  const setCaption = (node, ...what) => {
+    const caption = el("caption", {}, what);
+    if (!node.caption.isEqualNode(caption)) node.caption.replaceWith(caption);
   };
-  const ruleTable = (rule) => {
+  const rows = (node, items, keyOf, build) => list(node.tBodies[0], items, keyOf, build);
+
+  const restRow = (rest) =>
+    el("tr", { role: "row", class: "rest" },
+      el("th", { role: "rowheader", scope: "row", class: "prefix" }, rest.text),
+      el("td", { role: "cell", class: "day" }, strip(rest.strip)));
+  const restOf = (rule, minute) => {
+    const rest = rule.prefixes - rule.rows.length;
+    if (rest === 0) return [];
+    const hidden = rule.unusual - rule.rows.filter((row) => !row.usual).length;
+    const text = hidden > 0 ? `${rest} more, ${hidden} of them not as usual either`
+      : rule.rows.length ? `${rest} more, as usual` : "All are as usual";
+    return [{ prefix: "", text, strip: rule.strip, minute }];
+  };
+  const fillRule = (node, rule) => {
     const names = rule.checks.map((name, i) => [i ? ", " : "", el("code", {}, name)]);
-    const caption = el("caption", {},
+    setCaption(node,
       el("strong", {}, rule.name), counted(rule.counts),
       el("span", { class: "soft" }, rule.checks.length === 1 && !rule.more_checks ? "check " : "checks ", names,
         rule.more_checks ? ` and ${rule.more_checks} more` : "", " ", health(rule.health)),
       rule.group && el("span", { class: "soft" }, "group ", el("code", {}, rule.group)));
     // The same reason is not told for each.
     let last = null;
-    const rows = rule.rows.map((row) => {
+    const shown = rule.rows.map((row) => {
       const same_why = row.why !== undefined && row.why === last;
       last = row.why;
-      return { ...row, same_why };
+      return { ...row, same_why, minute: rule.minute };
     });
-    const node = table("rule", COLUMNS, rows, (row) => row.prefix, prefixRow, caption);
-    const rest = rule.prefixes - rows.length;
-    if (rest > 0) {
-      const hidden = rule.unusual - rows.filter((row) => !row.usual).length;
-      const text = hidden > 0 ? `${rest} more, ${hidden} of them not as usual either` : rows.length ? `${rest} more, as usual` : "All are as usual";
-      node.querySelector("tbody").append(
-        el("tr", { role: "row", class: "rest" },
-          el("th", { role: "rowheader", scope: "row", class: "prefix" }, text),
-          el("td", { role: "cell", class: "day" }, strip(rule.strip))));
-    }
+    rows(node, [...shown, ...restOf(rule, rule.minute)], (row) => row.prefix,
+      (row) => (row.prefix ? prefixRow(row) : restRow(row)));
     return node;
   };
+  const ruleTable = (rule) => fillRule(table("rule", COLUMNS), rule);
 
   const checkRow = (check) => {
     const medians = check.trace.median_us.filter((us) => us > 0);
@@ -364,10 +383,17 @@
       group.held ? el("span", { class: "down" }, mark("exposed"),
         `${count(group.held, "is", "are")} sick and kept only for the minimum`) : "");
 
+  const checkTable = table("checks", ["Check", "Question", "Health", "For", "Latency, last two hours", "Median", "Last answer"]);
+  checkTable.caption.className = "out-of-sight";
+  checkTable.caption.append("Checks");
+  byId("checks").append(checkTable);
+  const foundTable = table("rule", COLUMNS);
+  foundTable.hidden = true;
+  byId("found").append(foundTable);
+
   const show = (id, shown) => {
     byId(id).hidden = !shown;
   };
-  const fact = (key, ...what) => ({ key, what });
 
   const render = (page) => {
     setText(byId("host"), page.host);
@@ -383,15 +409,14 @@
     if (!byId("facts").isEqualNode(facts)) byId("facts").replaceWith(facts);
     // Strips move with the time.
     const minute = Math.floor(now() / 60000);
-    list(byId("rules"), page.rules.map((rule) => ({ ...rule, minute })), (rule) => rule.name, ruleTable);
+    list(byId("rules"), page.rules.map((rule) => ({ ...rule, minute })), (rule) => rule.name, ruleTable, fillRule);
+    show("prefixes-section", page.prefixes > 0);
     show("find", !page.shows_all);
     show("more-rules", page.more_rules > 0);
     setText(byId("more-rules"), `${count(page.more_rules, "more rule", "more rules")}, no worse than these.`);
     list(byId("groups"), page.groups, (group) => group.name, groupItem);
     show("groups-section", page.groups.length > 0);
-    list(byId("checks"), page.checks.length ? [page.checks] : [], () => "checks", (checks) =>
-      table("checks", ["Check", "Question", "Health", "For", "Latency, last two hours", "Median", "Last answer"],
-        checks, (check) => check.name, checkRow, el("caption", { class: "out-of-sight" }, "Checks")));
+    rows(checkTable, page.checks, (check) => check.name, checkRow);
     show("more-checks", page.more_checks > 0);
     setText(byId("more-checks"), `${count(page.more_checks, "more check", "more checks")}, no worse than these.`);
     const total = page.changes.length;
@@ -440,12 +465,12 @@
     const found = text ? await get(`find.json?${encodeURIComponent(text)}`) : { count: 0, rows: [] };
     if (text !== findText.value.trim()) return;
     const minute = Math.floor(now() / 60000);
-    const items = text ? [{ ...found, now_ms: 0, minute, text }] : [];
-    list(byId("found"), items, () => "found", ({ count: all, rows }) =>
-      all ? table("rule", COLUMNS, rows, (row) => `${row.rule} ${row.prefix}`, prefixRow,
-        el("caption", {}, el("strong", {}, `${count(all, "prefix", "prefixes")} found`),
-          all > rows.length && el("span", { class: "soft" }, `the first ${rows.length} are shown`)))
-        : el("p", { class: "more" }, "No prefix and no rule is like that."));
+    const said = !text ? "" : found.count ? `${count(found.count, "prefix", "prefixes")} found`
+      : "No prefix and no rule is like that.";
+    setText(byId("found-count"), said);
+    foundTable.hidden = !found.count;
+    setCaption(foundTable, found.count > found.rows.length && `The first ${found.rows.length}`);
+    rows(foundTable, found.rows.map((row) => ({ ...row, minute })), (row) => `${row.rule} ${row.prefix}`, prefixRow);
   };
 
   let timer = 0;
