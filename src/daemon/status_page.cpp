@@ -158,7 +158,7 @@ class StatusPage::View {
     const core::Rule& rule = page_.settings_.rules[number];
     std::vector<std::size_t> order(end - first);
     std::iota(order.begin(), order.end(), first);
-    std::ranges::stable_sort(order, {}, [this](std::size_t i) { return concerns_[i]; });
+    std::ranges::sort(order, {}, [this](std::size_t i) { return std::pair(concerns_[i], i); });
     Tally tally;
     for (std::size_t i = first; i < end; ++i) {
       tally.count(standing_of(report_.prefixes[i], report_));
@@ -211,7 +211,8 @@ class StatusPage::View {
       if (first != end) places.push_back({number, first, end, worst});
       first = end;
     }
-    std::ranges::stable_sort(places, {}, &Place::worst);
+    std::ranges::sort(places, {},
+                      [](const Place& place) { return std::pair(place.worst, place.number); });
     json::array rules;
     std::size_t rows_left = most_rows;
     for (const Place& place : places) {
@@ -225,9 +226,10 @@ class StatusPage::View {
   void checks(json::object& object) const {
     std::vector<std::size_t> order(report_.checks.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::ranges::stable_sort(order, {}, [this](std::size_t i) {
+    std::ranges::sort(order, {}, [this](std::size_t i) {
       const core::Health health = report_.checks[i].health;
-      return health == core::Health::down ? 0 : health == core::Health::unknown ? 1 : 2;
+      const int rank = health == core::Health::down ? 0 : health == core::Health::unknown ? 1 : 2;
+      return std::pair(rank, i);
     });
     json::array checks;
     for (const std::size_t i : order) {
