@@ -2,7 +2,7 @@
 # has: a new command or option gets its word here.
 
 _withdrawd_options() {
-  local common="-c --config -h --help" log="--log --log-level"
+  local common="-c --config -h --help" log="--log --log-format --log-level"
   case $1 in
     run | once) echo "$common $log" ;;
     cron)
@@ -45,6 +45,10 @@ _withdrawd() {
   case $previous in
     -c | --config | --log | --pid-file)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
+      return
+      ;;
+    --log-format)
+      mapfile -t COMPREPLY < <(compgen -W "text json" -- "$current")
       return
       ;;
     --log-level)

@@ -46,7 +46,8 @@ complete -c withdrawd -n "$none" -a reload -d "Let the daemon read its configura
 complete -c withdrawd -n "$none" -a now -d "Let the daemon ask all checks at once"
 
 set -l is "__fish_seen_subcommand_from"
-complete -c withdrawd -n "$is run cron once" -l log -r -F -d "Append the log to this file"
+complete -c withdrawd -n "$is run cron once" -l log -r -F -d "Where to log: a file, stderr, journal or syslog"
+complete -c withdrawd -n "$is run cron once" -l log-format -x -a "text json" -d "Of lines on standard error or in a file"
 complete -c withdrawd -n "$is run cron once" -l log-level -x -a "debug info warning error critical" -d "Least severity to log"
 complete -c withdrawd -n "$is cron" -l for -x -d "How long"
 complete -c withdrawd -n "$is cron" -l hard -d "No vty: stop and restart bgpd"

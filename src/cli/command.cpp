@@ -43,13 +43,25 @@ std::optional<config::Config> ConfigOption::load() const {
 }
 
 void LogOptions::add_to(CLI::App& command) {
-  command.add_option("--log", file, "Append the log to this file instead of standard error");
+  command.add_option("--log", file,
+                     "Where to log: a file (with its path), stderr, journal or syslog");
+  command.add_option("--log-format", format, "Of lines on standard error or in a file")
+      ->check(CLI::IsMember({"text", "json"}));
   command.add_option("--log-level", level, "Least severity to log")
       ->check(CLI::IsMember({"debug", "info", "warning", "error", "critical"}));
 }
 
 void LogOptions::apply_to(config::Config& config) const {
-  if (!file.empty()) config.log_file = file;
+  if (!file.empty()) {
+    using Target = decltype(config.log_target);
+    config.log_target = file == "stderr"    ? Target::standard_error
+                        : file == "journal" ? Target::journal
+                        : file == "syslog"  ? Target::syslog
+                                            : Target::file;
+    config.log_file = config.log_target == Target::file ? file : "";
+  }
+  using Format = decltype(config.log_format);
+  if (!format.empty()) config.log_format = format == "json" ? Format::json : Format::text;
   using Level = decltype(config.log_level);
   if (level == "debug") config.log_level = Level::debug;
   if (level == "info") config.log_level = Level::info;

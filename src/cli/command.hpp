@@ -39,9 +39,10 @@ struct ConfigOption {
   std::optional<config::Config> load() const;
 };
 
-/// `--log FILE`, `--log-level LEVEL`: override the configuration.
+/// `--log FILE`, `--log-format FORMAT`, `--log-level LEVEL`: override the configuration.
 struct LogOptions {
-  std::string file;
+  std::string file;  ///< or "stderr", "journal", "syslog"
+  std::string format;
   std::string level;
   void add_to(CLI::App& command);
   void apply_to(config::Config& config) const;

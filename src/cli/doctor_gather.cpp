@@ -584,11 +584,10 @@ std::string place_problem(const fs::path& path) {
 }
 
 std::vector<PlaceFacts> place_facts(const config::Config& config) {
-  const std::pair<std::string, fs::path> all[] = {{"state_file", config.state_file},
-                                                  {"lock_file", config.lock_file},
-                                                  {"control_socket", config.control_socket},
-                                                  {"history_file", config.history_file},
-                                                  {"file under [log]", config.log_file}};
+  const std::pair<std::string, fs::path> all[] = {
+      {"state_file", config.state_file},         {"lock_file", config.lock_file},
+      {"control_socket", config.control_socket}, {"history_file", config.history_file},
+      {"file under [log]", config.log_file},     {"file under [metrics]", config.metrics.file}};
   std::vector<PlaceFacts> facts;
   for (const auto& [key, path] : all) {
     if (!path.empty()) facts.push_back({key, path, place_problem(path)});

@@ -17,12 +17,8 @@
 namespace withdrawd::cli {
 namespace {
 
-core::Severity severity(config::LogLevel level) {
-  return static_cast<core::Severity>(level);
-}
-
 int begin(config::Config config, daemon::SessionPlan plan) {
-  auto log = daemon::Log::open(config.log_file, severity(config.log_level));
+  auto log = daemon::Log::open(daemon::LogPlan::of(config));
   if (!log) {
     complain(log.error().text());
     return daemon::exit_usage;
@@ -99,9 +95,12 @@ void add_run(CLI::App& app, int& status) {
     }
     log->apply_to(*config);
     daemon::SessionPlan plan{.mode = "run", .until = {}, .reload = {}};
-    plan.reload = [file]() -> core::Result<config::Config> {
+    plan.reload = [file, log]() -> core::Result<config::Config> {
       auto result = config::load(file->file);
-      if (result) return std::move(result->config);
+      if (result) {
+        log->apply_to(result->config);
+        return std::move(result->config);
+      }
       const auto& complaints = result.error();
       return std::unexpected(core::Error{
           "read the configuration again",
@@ -167,7 +166,8 @@ void add_cron(CLI::App& app, int& status) {
       return;
     }
     log->apply_to(*config);
-    if (config->log_file.empty() && log->level.empty() && !::isatty(STDERR_FILENO)) {
+    if (config->log_target == config::LogTarget::standard_error && log->level.empty() &&
+        !::isatty(STDERR_FILENO)) {
       config->log_level = std::max(config->log_level, config::LogLevel::warning);
     }
     // A little less, so that the next run, started by the clock, finds its turn free.

@@ -199,6 +199,31 @@ void agree_on_restart_delay(const ReadSection<ConfigDraft>& single, Complaints& 
                   written(fallback.restart_delay), written(fallback.restart_delay_max)));
 }
 
+void agree_on_log(ReadSection<ConfigDraft>& single, Complaints& complaints) {
+  auto& config = single.draft.config;
+  const bool has_file = !config.log_file.empty();
+  config.log_target =
+      single.draft.log_target.value_or(has_file ? LogTarget::file : LogTarget::standard_error);
+  if (config.log_target == LogTarget::file && !has_file) {
+    complaints.error(single.where("log.to"),
+                     "\"to\" in [log] is \"file\"; expected \"file\", too, such as "
+                     "\"/var/log/withdrawd.log\"");
+  } else if (config.log_target != LogTarget::file && has_file) {
+    complaints.error(single.where("log.file"),
+                     "\"file\" in [log] is of no use with another \"to\" than \"file\"");
+  }
+  const bool is_stream =
+      config.log_target == LogTarget::file || config.log_target == LogTarget::standard_error;
+  if (!is_stream && config.log_format == LogFormat::json) {
+    complaints.warning(single.where("log.format"),
+                       "\"format\" in [log] is of no use there: journal and syslog have their own");
+  }
+  if (config.log_target != LogTarget::syslog && single.given.contains("log.facility")) {
+    complaints.warning(single.where("log.facility"),
+                       "\"facility\" in [log] is of no use without to = \"syslog\"");
+  }
+}
+
 /// Whoever can ask learns the prefixes, their state and the names of drainers: that other hosts can
 /// must be somebody's decision, not a slip.
 void agree_on_http(const ReadSection<ConfigDraft>& single, Complaints& complaints) {
@@ -401,6 +426,7 @@ Config agree(ReadFile file, Complaints& complaints) {
                      check.draft.file.present == core::FileMeaning::drain);
   }
   agree_on_restart_delay(file.single, complaints);
+  agree_on_log(file.single, complaints);
   agree_on_http(file.single, complaints);
   for (auto& rule : file.rules) {
     agree_on_instance(rule, file.single.draft.asn, complaints);

@@ -13,6 +13,15 @@
 namespace withdrawd::config {
 
 enum class LogLevel : std::uint8_t { debug, info, warning, error, critical };
+enum class LogTarget : std::uint8_t { standard_error, file, journal, syslog };
+enum class LogFormat : std::uint8_t { text, json };
+
+/// Metrics for Prometheus, also over HTTP.
+struct MetricsSettings {
+  std::filesystem::path file;         ///< for node_exporter; empty: none
+  std::uint32_t max_series = 10'000;  ///< what would be more is left out, details first
+  bool operator==(const MetricsSettings&) const = default;
+};
 
 /// The whole configuration file, parsed; no invalid value can be in it.
 struct Config {
@@ -23,9 +32,13 @@ struct Config {
   std::filesystem::path state_file = "/var/lib/withdrawd/state.json";
   std::filesystem::path control_socket = "/run/withdrawd/control.sock";
   std::filesystem::path lock_file = "/run/withdrawd/lock";
-  std::filesystem::path log_file;  ///< empty: standard error
+  LogTarget log_target = LogTarget::standard_error;
+  std::filesystem::path log_file;  ///< if that is the target
+  LogFormat log_format = LogFormat::text;
+  std::uint8_t log_facility = 3;  ///< of syslog (RFC 5424): daemon
   LogLevel log_level = LogLevel::info;
   HttpSettings http;
+  MetricsSettings metrics;
 
   std::filesystem::path history_file = "/var/lib/withdrawd/history.jsonl";  ///< empty: none
   std::uint64_t history_size = 1'000'000;  ///< bytes, for each of the two files that are kept

@@ -24,6 +24,22 @@ constexpr std::array<Word<LogLevel>, 5> levels{{{"debug", LogLevel::debug},
                                                 {"warning", LogLevel::warning},
                                                 {"error", LogLevel::error},
                                                 {"critical", LogLevel::critical}}};
+constexpr std::array<Word<LogTarget>, 4> log_targets{{{"stderr", LogTarget::standard_error},
+                                                      {"file", LogTarget::file},
+                                                      {"journal", LogTarget::journal},
+                                                      {"syslog", LogTarget::syslog}}};
+constexpr std::array<Word<LogFormat>, 2> log_formats{
+    {{"text", LogFormat::text}, {"json", LogFormat::json}}};
+constexpr std::array<Word<std::uint8_t>, 10> facilities{{{"daemon", 3},
+                                                         {"user", 1},
+                                                         {"local0", 16},
+                                                         {"local1", 17},
+                                                         {"local2", 18},
+                                                         {"local3", 19},
+                                                         {"local4", 20},
+                                                         {"local5", 21},
+                                                         {"local6", 22},
+                                                         {"local7", 23}}};
 constexpr std::array<Word<TransportKind>, 3> bgpd_transports{{{"socket", TransportKind::socket},
                                                               {"vtysh", TransportKind::vtysh},
                                                               {"telnet", TransportKind::telnet}}};
@@ -359,6 +375,15 @@ void store_listen(const Value& value, ConfigDraft& draft) {
   }
 }
 
+void store_metrics_file(const Value& value, ConfigDraft& draft) {
+  const auto file = value.file();
+  if (file && file->extension() != ".prom") {
+    value.complain("; node_exporter reads files that end with .prom only");
+  } else {
+    put(draft.config.metrics.file, file);
+  }
+}
+
 void store_hosts(const Value& value, ConfigDraft& draft) {
   const auto elements =
       value.elements("an array of names of this host, such as [\"edge1.example.net\"]");
@@ -443,8 +468,17 @@ const std::vector<Section<ConfigDraft>>& single_sections() {
        }},
       {"log",
        {
-           {"file", "file", "\"\"", "where to log; empty: standard error",
+           {"to", "\"stderr\", \"file\", \"journal\" or \"syslog\"",
+            "the file that is named, else \"stderr\"", "where to log",
+            [](const V& v, D& d) { d.log_target = v.one_of(log_targets); }},
+           {"file", "file", "\"\"", "the file to log to; empty: none",
             [](const V& v, D& d) { put(d.config.log_file, v.file_or_none()); }},
+           {"format", "\"text\" or \"json\"", "\"text\"",
+            "of lines on standard error or in a file; \"json\": an object each",
+            [](const V& v, D& d) { put(d.config.log_format, v.one_of(log_formats)); }},
+           {"facility", "\"daemon\", \"user\" or \"local0\" to \"local7\"", "\"daemon\"",
+            "of syslog",
+            [](const V& v, D& d) { put(d.config.log_facility, v.one_of(facilities)); }},
            {"level", "\"debug\", \"info\", \"warning\", \"error\" or \"critical\"", "\"info\"",
             "the least important messages that are logged",
             [](const V& v, D& d) { put(d.config.log_level, v.one_of(levels)); }},
@@ -458,6 +492,14 @@ const std::vector<Section<ConfigDraft>>& single_sections() {
             [](const V& v, D& d) { put(d.config.http.allow_remote, v.boolean()); }},
            {"hosts", "array of host names", "none",
             "names by which a browser may ask, besides addresses and localhost", store_hosts},
+       }},
+      {"metrics",
+       {
+           {"file", "file that ends with .prom", "none",
+            "where to write metrics for node_exporter's textfile collector", store_metrics_file},
+           {"max_series", "integer, 100 to 1000000", "10000",
+            "so many time series at most; details by prefix are left out first",
+            [](const V& v, D& d) { put(d.config.metrics.max_series, v.integer(100, 1'000'000)); }},
        }},
       {"bgpd",
        {

@@ -15,6 +15,7 @@ struct ConfigDraft {
   Config config;
   std::optional<core::Mode> mode = core::Mode::soft;  ///< none: the file's is not one
   std::optional<core::Asn> asn;                       ///< for rules that name none
+  std::optional<LogTarget> log_target{};              ///< none: as `file` says
   struct PlacedPattern {
     std::string pattern;
     Position at;
@@ -107,7 +108,7 @@ struct Section {
   std::vector<Key<Draft>> keys;
 };
 
-/// "" (the top of the file), "log", "http", "bgpd", "fallback".
+/// "" (the top of the file), "log", "http", "metrics", "bgpd", "fallback".
 const std::vector<Section<ConfigDraft>>& single_sections();
 const Section<CheckDraft>& check_section();
 const Section<RuleDraft>& rule_section();

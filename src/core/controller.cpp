@@ -17,7 +17,8 @@ Controller::Controller(Settings settings, const Memory& memory, Time now)
     : settings_(std::make_unique<const Settings>(std::move(settings))),
       checks_(std::make_unique<CheckSchedule>(settings_->checks, settings_->first_outcome_decides,
                                               now)),
-      soft_(std::make_unique<SoftPath>(*settings_, *checks_, memory.options, memory.policy)),
+      soft_(std::make_unique<SoftPath>(*settings_, *checks_, memory.options, memory.stand_ins,
+                                       memory.policy)),
       last_resort_(std::make_unique<LastResort>(settings_->fallback, memory.fallback, now)),
       hard_(std::make_unique<HardPath>(*settings_, *checks_)),
       last_now_(now) {
@@ -51,11 +52,14 @@ Effects Controller::on(const Event& event, Time now) {
     if (left_out) {
       unable(*answer, now, effects);
     } else if (changed) {
-      effects.push_back(Tell{health == Health::down ? Severity::warning : Severity::info,
-                             fmt::format("{}: {}, was {}", checks_->story(answer->check),
-                                         name(health), name(before))});
+      effects.push_back(Tell{
+          health == Health::down ? Severity::warning : Severity::info,
+          fmt::format("{}: {}, was {}", checks_->story(answer->check), name(health), name(before)),
+          {.check = checks_->check(answer->check).name, .topic = std::string(name(health))}});
     } else {
-      effects.push_back(Tell{Severity::debug, checks_->story(answer->check)});
+      effects.push_back(Tell{Severity::debug,
+                             checks_->story(answer->check),
+                             {.check = checks_->check(answer->check).name}});
     }
     if (hard) {
       if (!left_out) hard_->answered(now, effects);
@@ -121,11 +125,15 @@ void Controller::notice_standstill(Time now, Effects& effects) {
 }
 
 void Controller::unable(const CheckAnswered& answer, Time now, Effects& effects) {
-  std::string text = fmt::format(
+  const std::string text = fmt::format(
       "check \"{}\" ({}) {}: it stays {} for {}, then this counts as a failure",
       checks_->check(answer.check).name, checks_->check(answer.check).text(), answer.outcome.detail,
       name(checks_->health(answer.check)), describe(CheckSchedule::unable_for));
-  if (told_.is_news(text, now)) effects.push_back(Tell{Severity::error, std::move(text)});
+  if (auto news = told_.news(text, now)) {
+    effects.push_back(Tell{Severity::error,
+                           *std::move(news),
+                           {.check = checks_->check(answer.check).name, .topic = "unable"}});
+  }
 }
 
 void Controller::process_found(const BgpdFound& found, Time now, Effects& effects) {
@@ -139,8 +147,8 @@ void Controller::process_found(const BgpdFound& found, Time now, Effects& effect
   // Who cannot look must assume that it runs: even one that was killed, for somebody else may have
   // started it.
   soft_->process_found(true, now);
-  std::string text = found.pids.error().text();
-  if (told_.is_news(text, now)) effects.push_back(Tell{Severity::error, std::move(text)});
+  const std::string text = found.pids.error().text();
+  if (auto news = told_.news(text, now)) effects.push_back(Tell{Severity::error, *std::move(news)});
 }
 
 void Controller::process_stopped(const BgpdStopped& stopped, Time now, Effects& effects) {
@@ -213,6 +221,7 @@ Memory Controller::memory() const {
     }
   }
   memory.options = soft_->options();
+  memory.stand_ins = soft_->stand_ins();
   memory.policy = soft_->policy().memory();
   memory.fallback = last_resort_->memory();
   return memory;

@@ -21,6 +21,7 @@ struct Memory {
   std::map<std::string, HealthCount> checks;  ///< by name: counts continue
   std::map<std::string, Time> health_since;   ///< likewise: health is what it is
   SoftPath::Options options;                  ///< of the statements, as they were last seen
+  SoftPath::StandIns stand_ins;               ///< of those that are degraded
   LastResort::Memory fallback;                ///< a bgpd that we killed is ours to start
   Policy::Memory policy;                      ///< drains, damping, since when
   bool operator==(const Memory&) const = default;

@@ -33,10 +33,23 @@ struct ProcessDied {
   std::size_t check;
 };
 
+/// What one transport made of an operation on bgpd.
+struct Attempt {
+  enum class End : std::uint8_t {
+    done,
+    failed,
+    disobeyed,  ///< claimed success, but bgpd read back shows that nothing has happened
+  };
+  std::string transport;  ///< "socket", "vtysh", "telnet"
+  End end = End::done;
+  bool operator==(const Attempt&) const = default;
+};
+
 /// The answer to ReadBgpd.
 struct BgpdRead {
   std::expected<Observed, Failure> observed;
-  std::string via;  ///< the transport, for the log
+  std::string via;                  ///< the transport, for the log
+  std::vector<Attempt> attempts{};  ///< in their order
 };
 
 /// The answer to ApplyPlan: bgpd as it was read back afterwards, or why the plan is not in effect.
@@ -44,6 +57,7 @@ struct PlanApplied {
   std::expected<Observed, Failure> observed;
   std::string via;
   std::vector<std::string> answered;  ///< what bgpd said that was not mere success
+  std::vector<Attempt> attempts{};    ///< in their order
 };
 
 /// bgpd closed a connection that was kept open: it has died, or is being restarted.
@@ -110,10 +124,21 @@ struct FindBgpd {};
 struct StopBgpd {};
 struct RestartBgpd {};
 
+/// What a line is about, for those who sort lines. Of many alike (of one severity, rule, check and
+/// topic) some may be counted instead of shown.
+struct About {
+  std::string rule{};
+  std::string prefix{};
+  std::string check{};
+  std::string topic{};  ///< "withdrawn", "trouble", ...; empty: each line counts
+  bool operator==(const About&) const = default;
+};
+
 /// One line for the operator.
 struct Tell {
   Severity severity;
   std::string text;
+  About about{};
 };
 
 /// What an operator will want to read back tomorrow: kept in the history, and handed to

@@ -47,7 +47,9 @@ Duration LastResort::pause_after_restart() const {
 // `failure` is what tells two lines apart; the cause in front of it changes with every outcome.
 void LastResort::tell(const std::string& cause, const std::string& failure, Time now,
                       Effects& effects) {
-  if (told_.is_news(failure, now)) effects.push_back(Tell{Severity::critical, cause + failure});
+  if (const auto news = told_.news(failure, now)) {
+    effects.push_back(Tell{Severity::critical, cause + *news});
+  }
 }
 
 void LastResort::advance(const SoftPath& soft, Time now, Effects& effects) {

@@ -10,6 +10,10 @@
 namespace withdrawd::core {
 namespace {
 
+About about(const Rule& rule, const Prefix& prefix, std::string topic) {
+  return {.rule = rule.name, .prefix = prefix.text(), .topic = std::move(topic)};
+}
+
 using Reason = Wish::Reason;
 
 /// The penalty stops growing where it takes two half-lives to decay.
@@ -172,8 +176,9 @@ void Policy::look_at_switches(const Rule& rule, Item& item, Time now, Effects& e
     item.switched = now;
     const std::string& name = checks_.check(*on).name;
     if (first) {
-      effects.push_back(Tell{Severity::warning, fmt::format("rule \"{}\": drained: {}", rule.name,
-                                                            checks_.story(*on))});
+      effects.push_back(Tell{Severity::warning,
+                             fmt::format("rule \"{}\": drained: {}", rule.name, checks_.story(*on)),
+                             {.rule = rule.name, .check = name, .topic = "drained"}});
     }
     effects.push_back(note(Note::Kind::drained, rule, item.prefix, checks_.story(*on),
                            fmt::format("check \"{}\"", name)));
@@ -183,7 +188,8 @@ void Policy::look_at_switches(const Rule& rule, Item& item, Time now, Effects& e
     if (first) {
       effects.push_back(
           Tell{Severity::warning,
-               fmt::format("rule \"{}\": no longer drained, says check \"{}\"", rule.name, name)});
+               fmt::format("rule \"{}\": no longer drained, says check \"{}\"", rule.name, name),
+               {.rule = rule.name, .check = name, .topic = "undrained"}});
     }
     effects.push_back(
         note(Note::Kind::undrained, rule, item.prefix, "", fmt::format("check \"{}\"", name)));
@@ -194,8 +200,10 @@ void Policy::look_at_drain(const Rule& rule, Item& item, Time now, Effects& effe
   if (!item.drain || !item.drain->until || now < *item.drain->until) return;
   const std::string text = fmt::format("the drain by {} was for {}", item.drain->who,
                                        describe(*item.drain->until - item.drain->since));
-  effects.push_back(Tell{Severity::warning, fmt::format("rule \"{}\": {} no longer drained: {}",
-                                                        rule.name, item.prefix.text(), text)});
+  effects.push_back(Tell{
+      Severity::warning,
+      fmt::format("rule \"{}\": {} no longer drained: {}", rule.name, item.prefix.text(), text),
+      about(rule, item.prefix, "undrained")});
   effects.push_back(note(Note::Kind::undrained, rule, item.prefix, text, "time"));
   item.drain.reset();
 }
@@ -205,8 +213,10 @@ void Policy::look_at_flaps(const Rule& rule, Item& item, Time now, Effects& effe
   if (item.flaps->suppressed && now >= reuse_time(*item.flaps, rule.damping)) {
     item.flaps->suppressed = false;
     const std::string text = "it has not flapped for long enough";
-    effects.push_back(Tell{Severity::info, fmt::format("rule \"{}\": {} is no longer damped: {}",
-                                                       rule.name, item.prefix.text(), text)});
+    effects.push_back(Tell{
+        Severity::info,
+        fmt::format("rule \"{}\": {} is no longer damped: {}", rule.name, item.prefix.text(), text),
+        about(rule, item.prefix, "undamped")});
     effects.push_back(note(Note::Kind::undamped, rule, item.prefix, text, "withdrawd"));
   }
   if (!item.flaps->suppressed && decayed(*item.flaps, rule.damping, now) < negligible) {
@@ -227,7 +237,8 @@ void Policy::count_flap(const Rule& rule, Item& item, Time now, Effects& effects
       "up",
       describe(reuse_time(*item.flaps, damping) - now));
   effects.push_back(Tell{Severity::warning,
-                         fmt::format("rule \"{}\": {}: {}", rule.name, item.prefix.text(), text)});
+                         fmt::format("rule \"{}\": {}: {}", rule.name, item.prefix.text(), text),
+                         about(rule, item.prefix, "damped")});
   effects.push_back(note(Note::Kind::damped, rule, item.prefix, text, "withdrawd"));
 }
 
@@ -287,46 +298,50 @@ void Policy::keep_minimum(std::size_t group, std::vector<Wish>& wishes,
     Wish* wish;
     Standing standing;
   };
-  // In the order in which they are kept: the healthy, those that are kept already, the others.
-  std::vector<Candidate> damped, held, others;
+  const auto in_table = [](Standing standing) {
+    return standing == Standing::announced || standing == Standing::unstated;
+  };
+  // In the order in which they are kept: the healthy, those that are kept already, the others,
+  // those that were to go and have not gone yet.
+  std::vector<Candidate> damped, held, others, going;
   auto wish = wishes.begin();
   for (std::size_t rule : members_[group]) {
     for (std::size_t i = first_item_[rule]; i < first_item_[rule + 1]; ++i, ++wish) {
-      if (wish->reason == Reason::drain || wish->reason == Reason::exit) {
-        kept += wish->desired == Desired::degraded;
-        continue;
-      }
+      const bool by_operator = wish->reason == Reason::drain || wish->reason == Reason::exit;
+      if (by_operator && wish->desired == Desired::withdrawn) continue;
       const Wish& before = items_[i].wish;
       const Candidate candidate{i, &*wish, standings(i)};
       if (candidate.standing == Standing::unknown) all_known = false;
       if (wish->desired != Desired::withdrawn) {
-        kept += candidate.standing == Standing::announced;
+        kept += in_table(candidate.standing);
       } else if (wish->reason == Reason::damping) {
         damped.push_back(candidate);
       } else if (before.reason == Reason::minimum && before.desired == Desired::announced) {
         held.push_back(candidate);
       } else if (before.desired != Desired::withdrawn) {
         others.push_back(candidate);
+      } else {
+        going.push_back(candidate);
       }
     }
   }
-  for (const auto* candidates : {&damped, &held, &others}) {
+  for (const auto* candidates : {&damped, &held, &others, &going}) {
     for (const Candidate& candidate : *candidates) {
       if (kept >= minimum) return;
       const Wish& before = items_[candidate.item].wish;
       if (!all_known) {
-        // Bgpd is read first; until then nobody moves.
-        *candidate.wish = before;
-        if (before.reason != Reason::minimum && before.desired != Desired::withdrawn) {
-          *candidate.wish = {Desired::as_it_is, Reason::minimum};
-        }
+        // Bgpd is read first; until then nobody moves, also not by a kill.
+        *candidate.wish =
+            before.reason == Reason::minimum ? before : Wish{Desired::as_it_is, Reason::minimum};
         continue;
       }
       // What is sick and not announced is not announced for the minimum's sake.
       const bool healthy = candidate.wish->reason == Reason::damping;
-      if (candidate.standing == Standing::absent && !healthy) continue;
+      const bool stated =
+          candidate.standing == Standing::announced || candidate.standing == Standing::stated;
+      if (!stated && !healthy) continue;
       *candidate.wish = {Desired::announced, Reason::minimum};
-      kept += candidate.standing != Standing::absent;
+      kept += in_table(candidate.standing);
     }
   }
 }
@@ -340,14 +355,17 @@ void Policy::tell_minimum(std::size_t index, const Wish& before, Effects& effect
   const Rule& rule = settings_.rules[item.rule];
   const std::string why = cause(index);
   if (is_held(item.wish)) {
-    effects.push_back(Tell{Severity::critical, fmt::format("rule \"{}\": {} stays announced: {}",
-                                                           rule.name, item.prefix.text(), why)});
+    effects.push_back(
+        Tell{Severity::critical,
+             fmt::format("rule \"{}\": {} stays announced: {}", rule.name, item.prefix.text(), why),
+             about(rule, item.prefix, "held")});
     effects.push_back(note(Note::Kind::held, rule, item.prefix, why, "withdrawd"));
   } else {
     effects.push_back(
         Tell{Severity::warning,
              fmt::format("rule \"{}\": {} is no longer kept by min_announced: {} now: {}",
-                         rule.name, item.prefix.text(), name(item.wish.desired), why)});
+                         rule.name, item.prefix.text(), name(item.wish.desired), why),
+             about(rule, item.prefix, "released")});
     effects.push_back(note(Note::Kind::released, rule, item.prefix, why, "withdrawd"));
   }
 }
@@ -406,11 +424,16 @@ std::vector<std::size_t> Policy::decide(Time now, const Standings& standings, Ef
       if (item.wish.reason == Reason::health && goes_down(earlier, item.wish.desired)) {
         count_flap(rule, item, now, effects);
       }
-      item.since = now;
+      const Time since = std::exchange(item.since, now);
       if (item.earlier && item.earlier->desired == item.wish.desired) {
         item.since = std::min(now, item.earlier->since);
       }
-      if (item.wish.desired != Desired::as_it_is) item.earlier.reset();
+      if (item.wish.desired != Desired::as_it_is) {
+        item.earlier.reset();
+      } else if (!item.earlier) {
+        // Until bgpd has been read, for a minimum: what it was before still counts.
+        item.earlier = Memory::Since{before.desired, since};
+      }
     }
     tell_minimum(index, before, effects);
     changed.push_back(index);
@@ -473,12 +496,21 @@ std::string Policy::cause(std::size_t index) const {
   return story;
 }
 
-std::optional<std::string> Policy::minimum_at_stake() const {
+std::optional<std::string> Policy::minimum_at_stake(const Standings& standings) const {
   for (std::size_t group = 0; group < members_.size(); ++group) {
     if (settings_.groups[group].min_announced == 0) continue;
     for (std::size_t rule : members_[group]) {
       for (std::size_t i = first_item_[rule]; i < first_item_[rule + 1]; ++i) {
-        if (items_[i].wish.desired != Desired::withdrawn) return settings_.groups[group].name;
+        const Wish& wish = items_[i].wish;
+        const bool by_operator = wish.reason == Reason::drain || wish.reason == Reason::exit;
+        if (wish.desired != Desired::withdrawn) return settings_.groups[group].name;
+        if (by_operator) continue;
+        // What is redistributed cannot be kept, but is announced as long as bgpd runs; and one that
+        // was started again, and does not answer, announces what its file has.
+        const Standing standing = standings(i);
+        if (standing == Standing::unstated || standing == Standing::unknown) {
+          return settings_.groups[group].name;
+        }
       }
     }
   }

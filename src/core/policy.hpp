@@ -77,7 +77,8 @@ class Policy {
     unknown,
     absent,
     stated,     ///< there is a statement, but no path in the table (yet)
-    announced,  ///< in the table
+    unstated,   ///< in the table, but there is no statement (any longer)
+    announced,  ///< in the table, by a statement
   };
   using Standings = std::function<Standing(std::size_t index)>;
   /// Decides again what may have changed. The prefixes whose wish is another one now.
@@ -93,7 +94,7 @@ class Policy {
   std::string cause(std::size_t index) const;
 
   /// Would a bgpd without any prefix break a group's minimum? Names the group.
-  std::optional<std::string> minimum_at_stake() const;
+  std::optional<std::string> minimum_at_stake(const Standings& standings) const;
 
   Memory memory() const;
   /// Changes whenever `memory` has changed.

@@ -47,6 +47,20 @@ bool degrades(const Rule& rule, const NetworkOptions& options) {
          (options.route_map == rule.on_down || options.route_map == rule.on_drain);
 }
 
+/// What was remembered of the prefix; also if it was in another rule, as long as it was in one
+/// only: a rule may have been renamed, or the prefix moved.
+template <class T>
+std::optional<T> recall(const std::map<PrefixKey, T>& remembered, const PrefixKey& key) {
+  if (auto it = remembered.find(key); it != remembered.end()) return it->second;
+  std::optional<T> found;
+  for (const auto& [other, value] : remembered) {
+    if (other.second != key.second) continue;
+    if (found) return std::nullopt;
+    found = value;
+  }
+  return found;
+}
+
 std::string statements_of(const Change& change) {
   const Plan alone{{change}};
   std::vector<std::string> lines = alone.vty_lines();
@@ -60,15 +74,14 @@ std::string statements_of(const Change& change) {
 }  // namespace
 
 SoftPath::SoftPath(const Settings& settings, const CheckSchedule& checks, const Options& remembered,
-                   const Policy::Memory& policy)
+                   const StandIns& stand_ins, const Policy::Memory& policy)
     : settings_(settings), policy_(settings, checks, policy), confirm_pause_(first_confirm_pause) {
   for (std::size_t i = 0; i < policy_.size(); ++i) {
     const Rule& rule = policy_.rule(i);
     const Prefix& prefix = policy_.prefix(i);
     Slot slot{.rule = &rule, .prefix = prefix, .lookup = {prefix, rule.instance}, .index = i};
-    if (auto it = remembered.find({rule.name, prefix}); it != remembered.end()) {
-      slot.options = it->second;
-    }
+    slot.options = recall(remembered, {rule.name, prefix});
+    slot.stand_in = recall(stand_ins, {rule.name, prefix});
     slots_.push_back(std::move(slot));
   }
 }
@@ -107,11 +120,11 @@ Policy::Standing SoftPath::standing(std::size_t index) const {
   using Standing = Policy::Standing;
   if (gone_ || !seen_) return Standing::unknown;
   const View seen = view(slots_[index]);
-  if (seen.presence == Presence::present) return Standing::announced;
-  if (!seen.configured) {
-    return seen.presence == Presence::absent ? Standing::absent : Standing::stated;
+  if (seen.configured) {
+    return seen.presence == Presence::absent ? Standing::stated : Standing::announced;
   }
-  return seen.presence == Presence::absent ? Standing::stated : Standing::announced;
+  // Without a statement, and without bgpd's word for it, there is nothing to be kept.
+  return seen.presence == Presence::present ? Standing::unstated : Standing::absent;
 }
 
 bool SoftPath::statement_agrees(const Slot& slot, const View& view) const {
@@ -126,8 +139,9 @@ bool SoftPath::statement_agrees(const Slot& slot, const View& view) const {
       break;
   }
   if (!view.configured) return false;
-  return slot.rule->route_map ? view.configured->route_map == slot.rule->route_map
-                              : !degrades(*slot.rule, *view.configured);
+  if (slot.rule->route_map) return view.configured->route_map == slot.rule->route_map;
+  return !degrades(*slot.rule, *view.configured) &&
+         !(slot.stand_in && view.configured->route_map == slot.stand_in);
 }
 
 bool SoftPath::agrees(const Slot& slot, const View& view) const {
@@ -175,7 +189,8 @@ void SoftPath::decide(Time now, Effects& effects) {
       effects.push_back(
           Tell{Severity::info,
                fmt::format("rule \"{}\": {} is {} already: {}", slot.rule->name, slot.prefix.text(),
-                           name(slot.desired), policy_.cause(index))});
+                           name(slot.desired), policy_.cause(index)),
+               {.rule = slot.rule->name, .prefix = slot.prefix.text(), .topic = "already"}});
     }
     last_verdict_ = now;
     dirty_ = true;
@@ -190,8 +205,13 @@ void SoftPath::decide(Time now, Effects& effects) {
 }
 
 // What is withdrawn for maintenance, or to be on the safe side, is worth no kill.
+// What would have to go, if only bgpd said whether its group's minimum allows it, is exposed as
+// well: bgpd is not killed for it, but somebody is told.
 bool SoftPath::must_go(const Slot& slot) const {
-  return slot.desired == Desired::withdrawn && policy_.health(*slot.rule) == Health::down;
+  const Wish& wish = policy_.wish(slot.index);
+  const bool undecided = wish.desired == Desired::as_it_is && wish.reason == Wish::Reason::minimum;
+  return (slot.desired == Desired::withdrawn || undecided) &&
+         policy_.health(*slot.rule) == Health::down;
 }
 
 void SoftPath::judge_exposure(Slot& slot, const View& view, Time now) {
@@ -217,7 +237,13 @@ void SoftPath::learn(Slot& slot, const View& view, Effects& effects) {
   if (view.configured) {
     stated = Desired::announced;
     NetworkOptions options = *view.configured;
-    if (degrades(*slot.rule, options)) {
+    const bool stands_in = degrades(*slot.rule, options) ||
+                           // Of a configuration that has been replaced since.
+                           (slot.stand_in && options.route_map == slot.stand_in &&
+                            options.route_map != slot.rule->route_map);
+    const auto map = stands_in ? options.route_map : std::nullopt;
+    if (std::exchange(slot.stand_in, map) != map) ++revision_;
+    if (stands_in) {
       stated = Desired::degraded;
       const NetworkOptions before = slot.options.value_or(NetworkOptions{});
       options.route_map = before.route_map;
@@ -225,6 +251,9 @@ void SoftPath::learn(Slot& slot, const View& view, Effects& effects) {
     }
     if (slot.options != options) ++revision_;
     slot.options = std::move(options);
+  } else if (slot.stand_in) {
+    slot.stand_in.reset();
+    ++revision_;
   }
   const auto before = std::exchange(slot.stated, stated);
   if (!before || *before == stated) return;
@@ -285,6 +314,7 @@ void SoftPath::observe(const Observed& observed, Time now, Effects& effects) {
     return;
   }
   calm_ = false;
+  longest_.reset();
   if (seen_) {
     seen_->config = observed.config;
     // What bgpd was asked and did not answer is not known any longer.
@@ -366,8 +396,9 @@ void SoftPath::watch_unsure(Time now) {
 
 void SoftPath::failed(const Failure& failure, Time now, Effects& effects) {
   std::string text = failure.error.text();
-  const bool first = told_.is_news(text, now);
-  if (first) effects.push_back(Tell{Severity::error, text});
+  const auto news = told_.news(text, now);
+  const bool first = news.has_value();
+  if (news) effects.push_back(Tell{Severity::error, *news});
 
   // Whether it had an effect is not known. Somebody else may put things right as well: the one who
   // sits in configuration mode, for instance. So bgpd is read before anything is sent again.
@@ -376,6 +407,7 @@ void SoftPath::failed(const Failure& failure, Time now, Effects& effects) {
   switch (failure.trouble) {
     case Trouble::unreachable:
       seen_.reset();
+      longest_.reset();
       [[fallthrough]];
     case Trouble::silent:
       reached_ = false;
@@ -383,9 +415,10 @@ void SoftPath::failed(const Failure& failure, Time now, Effects& effects) {
       told_unanswered_ = told_unanswered_ || first;
       break;
     case Trouble::refused:
-      // bgpd is not going to think better of it soon; only a withdrawal is worth hurrying.
-      if (std::ranges::all_of(plan_.changes, [](const Change& change) {
-            return change.verb == Change::Verb::announce;
+      // bgpd is not going to think better of it soon; only what is sick or drained is worth
+      // hurrying.
+      if (std::ranges::all_of(plan_slots_, [this](std::size_t slot) {
+            return slots_[slot].desired == Desired::announced;
           })) {
         longest = std::max(longest, settings_.reconcile_interval);
       }
@@ -393,6 +426,7 @@ void SoftPath::failed(const Failure& failure, Time now, Effects& effects) {
     case Trouble::locked:
       reached_ = true;
       gone_ = false;
+      longest_.reset();
       unanswered_.clear();
       told_unanswered_ = false;
       refusal_ = std::move(text);
@@ -420,6 +454,7 @@ void SoftPath::connection_lost(Time now) {
   reached_ = false;
   stale_ = true;
   seen_.reset();
+  longest_.reset();
   for (Slot& slot : slots_) judge_exposure(slot, view(slot), now);
 }
 
@@ -437,6 +472,7 @@ void SoftPath::process_found(bool running, Time now) {
   looked_for_process_ = now;
   if (gone_ == !running) return;
   gone_ = !running;
+  longest_.reset();
   for (Slot& slot : slots_) judge_exposure(slot, view(slot), now);
 }
 
@@ -482,7 +518,7 @@ void SoftPath::on(const PlanApplied& event, Time now, Effects& effects) {
     if (i == 0 && !event.answered.empty()) {
       line += fmt::format("; bgpd answered \"{}\"", fmt::join(event.answered, "; "));
     }
-    effects.push_back(Tell{Severity::warning, std::move(line)});
+    effects.push_back(Tell{Severity::warning, std::move(line), about_change(i)});
   }
   refusal_.clear();
   confirm_pause_ = first_confirm_pause;
@@ -502,13 +538,24 @@ void SoftPath::on(const PlanApplied& event, Time now, Effects& effects) {
   all_due_ = next_read_;
 }
 
+std::string_view SoftPath::what_becomes(std::size_t index) const {
+  const Change& change = plan_.changes[index];
+  if (change.verb == Change::Verb::withdraw) return "withdrawn";
+  return degrades(*slots_[plan_slots_[index]].rule, change.options) ? "degraded" : "announced";
+}
+
+About SoftPath::about_change(std::size_t index) const {
+  const Slot& slot = slots_[plan_slots_[index]];
+  return {.rule = slot.rule->name,
+          .prefix = slot.prefix.text(),
+          .topic = std::string(what_becomes(index))};
+}
+
 std::string SoftPath::tell_change(std::size_t index, std::string_view via, Time now) const {
   const Change& change = plan_.changes[index];
   const Slot& slot = slots_[plan_slots_[index]];
   const bool withdrawn = change.verb == Change::Verb::withdraw;
-  const std::string_view what = withdrawn                              ? "withdrawn"
-                                : degrades(*slot.rule, change.options) ? "degraded"
-                                                                       : "announced";
+  const std::string_view what = what_becomes(index);
   // The verdict is old: somebody else, or a restart of bgpd, changed what had been put right.
   const std::string_view again =
       slot.reached ? (withdrawn ? " again (it had come back)" : " again (it had gone or changed)")
@@ -520,8 +567,10 @@ std::string SoftPath::tell_change(std::size_t index, std::string_view via, Time 
 
 void SoftPath::trouble(Slot& slot, std::string text, Effects& effects) {
   if (slot.trouble == text) return;
-  effects.push_back(Tell{Severity::error, fmt::format("rule \"{}\": {} {}", slot.rule->name,
-                                                      slot.prefix.text(), text)});
+  effects.push_back(
+      Tell{Severity::error,
+           fmt::format("rule \"{}\": {} {}", slot.rule->name, slot.prefix.text(), text),
+           {.rule = slot.rule->name, .prefix = slot.prefix.text(), .topic = "trouble"}});
   slot.trouble = std::move(text);
 }
 
@@ -565,6 +614,9 @@ std::optional<Change> SoftPath::change_for(Slot& slot, const View& view, Effects
   if (named) {
     options.route_map = named;
     options.untypable = false;
+  } else if (degrades(*slot.rule, options)) {
+    // It was its own until a reload gave it to `on_down`.
+    options.route_map.reset();
   }
   if (action == Action::nothing && *view.configured == options) return std::nullopt;
   if (options.untypable) {
@@ -681,7 +733,9 @@ std::optional<Time> SoftPath::next_wake() const {
 std::optional<SoftPath::Exposed> SoftPath::longest_exposed(bool may_fall_back) const {
   if (!any_exposed()) return std::nullopt;
   if (!longest_ || longest_->policy != policy_.revision()) {
-    longest_ = Longest{.policy = policy_.revision(), .at_stake = policy_.minimum_at_stake()};
+    longest_ = Longest{.policy = policy_.revision(),
+                       .at_stake = policy_.minimum_at_stake(
+                           [this](std::size_t index) { return standing(index); })};
     for (const Slot& slot : slots_) {
       if (!slot.exposed_since) continue;
       const bool may = slot.rule->may_fall_back && !longest_->at_stake;
@@ -733,6 +787,14 @@ SoftPath::Options SoftPath::options() const {
     options.emplace(PrefixKey{slot.rule->name, slot.prefix}, *slot.options);
   }
   return options;
+}
+
+SoftPath::StandIns SoftPath::stand_ins() const {
+  StandIns stand_ins;
+  for (const Slot& slot : slots_) {
+    if (slot.stand_in) stand_ins.emplace(PrefixKey{slot.rule->name, slot.prefix}, *slot.stand_in);
+  }
+  return stand_ins;
 }
 
 std::optional<DrainReport> SoftPath::drain_report(const Slot& slot, Time now) const {

@@ -58,9 +58,12 @@ class SoftPath {
  public:
   using Options = std::map<PrefixKey, NetworkOptions>;
 
+  /// The route-map that a statement has instead of being withdrawn, where it has one.
+  using StandIns = std::map<PrefixKey, RouteMapName>;
+
   /// `settings` and `checks` must outlive it.
   SoftPath(const Settings& settings, const CheckSchedule& checks, const Options& remembered,
-           const Policy::Memory& policy);
+           const StandIns& stand_ins, const Policy::Memory& policy);
 
   /// A check was answered.
   void answered(std::size_t check, Time now, Effects& effects);
@@ -108,7 +111,8 @@ class SoftPath {
   /// Of the statements, as they were last seen: also of those that stand, for they may be gone when
   /// the next run begins.
   Options options() const;
-  /// Changes whenever `options` or the policy's memory has changed.
+  StandIns stand_ins() const;
+  /// Changes whenever `options`, `stand_ins` or the policy's memory has changed.
   std::uint64_t revision() const { return revision_ + policy_.revision(); }
   const Policy& policy() const { return policy_; }
   std::vector<PrefixReport> report(Time now) const;
@@ -127,6 +131,9 @@ class SoftPath {
     std::optional<RouteMapName> degraded_by{};
     /// Of the statement as it was last seen, but for a route-map that stands for a withdrawal.
     std::optional<NetworkOptions> options{};
+    /// The route-map that stood for a withdrawal when the statement was last seen: a configuration
+    /// that has another `on_down` must not take it for the one to come back with.
+    std::optional<RouteMapName> stand_in{};
     std::optional<Desired> stated{};  ///< what the statement last seen amounts to
     std::optional<Time> exposed_since{};
     std::optional<Time> table_differs_since{};  ///< although the statement is as desired
@@ -163,6 +170,8 @@ class SoftPath {
   bool ended();
   void trouble(Slot& slot, std::string text, Effects& effects);
   std::vector<Lookup> all_lookups() const;
+  std::string_view what_becomes(std::size_t index) const;
+  About about_change(std::size_t index) const;
   std::string tell_change(std::size_t index, std::string_view via, Time now) const;
 
   const Settings& settings_;
@@ -183,7 +192,8 @@ class SoftPath {
   bool reached_ = false;       ///< the last operation got through
   Time last_verdict_{};
   std::size_t exposed_ = 0;  ///< slots
-  /// The slots that have been exposed for longest, as long as nothing about that has changed.
+  /// The slots that have been exposed for longest, as long as neither the policy nor what is known of
+  /// bgpd has changed.
   struct Longest {
     std::uint64_t policy;  ///< its revision then
     std::optional<std::string> at_stake{};

@@ -6,7 +6,6 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/read_until.hpp>
@@ -15,6 +14,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
+#include <exception>
 #include <system_error>
 #include <utility>
 
@@ -112,7 +112,10 @@ void ControlServer::accept() {
     }
     auto executor = socket.get_executor();
     asio::co_spawn(executor, serve(std::make_shared<Local::socket>(std::move(socket)), answer_),
-                   asio::detached);
+                   // An order that was carried out by half must not pass for done.
+                   [](const std::exception_ptr& thrown) {
+                     if (thrown) std::rethrow_exception(thrown);
+                   });
     accept();
   });
 }

@@ -2,8 +2,8 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+#include <exception>
 #include <map>
 
 #include "checks/ask.hpp"
@@ -92,7 +92,7 @@ void Engine::replace(config::Config config) {
 }
 
 void Engine::feed(const core::Event& event) {
-  if (heard_) heard_(event);
+  if (witness_.event) witness_.event(event);
   carry_out(controller_->on(event, std::chrono::steady_clock::now()));
   step_done();
 }
@@ -118,6 +118,7 @@ void Engine::arm_timer() {
 
 void Engine::carry_out(const core::Effects& effects) {
   for (const core::Effect& effect : effects) {
+    if (witness_.effect) witness_.effect(effect);
     if (std::holds_alternative<core::Tell>(effect) || std::holds_alternative<core::Note>(effect)) {
       unsaid_.push_back(effect);
     } else {
@@ -148,7 +149,11 @@ void Engine::spawn(MakeEvent make_event) {
         core::Event event = co_await make();
         if (alive.lock()) self->feed(event);
       }(this, generation_, std::move(make_event)),
-      asio::detached);
+      // The Controller waits for the event; without it, it would wait for ever. So whoever runs the
+      // loop hears of it, and ends.
+      [](const std::exception_ptr& thrown) {
+        if (thrown) std::rethrow_exception(thrown);
+      });
 }
 
 void Engine::carry_out(const core::AskCheck& effect) {
@@ -167,7 +172,8 @@ void Engine::carry_out(const core::ReadBgpd& effect) {
          lookups = effect.lookups]() -> asio::awaitable<core::Event> {
     vty::ReadReport report = co_await bgpd->read(lookups);
     if (alive.lock()) talking_ = false;
-    co_return core::BgpdRead{std::move(report.observed), std::move(report.via)};
+    co_return core::BgpdRead{std::move(report.observed), std::move(report.via),
+                             std::move(report.attempts)};
   });
 }
 
@@ -182,7 +188,7 @@ void Engine::carry_out(const core::ApplyPlan& effect) {
     vty::ApplyReport report = co_await bgpd->apply(plan, lookups);
     if (alive.lock()) talking_ = false;
     co_return core::PlanApplied{std::move(report.observed), std::move(report.via),
-                                std::move(report.answered)};
+                                std::move(report.answered), std::move(report.attempts)};
   });
 }
 
@@ -219,7 +225,7 @@ void Engine::carry_out(const core::RestartBgpd&) {
 }
 
 void Engine::carry_out(const core::Tell& effect) {
-  tell_(effect.severity, effect.text);
+  tell_(effect);
 }
 
 // Observing, nothing has changed that would have to be kept.

@@ -23,7 +23,7 @@ class Engine {
     act,      ///< carry everything out
     observe,  ///< ask and read, but change nothing: what would have been done is kept
   };
-  using TellFunction = std::function<void(core::Severity, const std::string&)>;
+  using TellFunction = std::function<void(const core::Tell&)>;
 
   /// `after_step` is called after each event has been dealt with, also before the first.
   Engine(boost::asio::io_context& io, config::Config config, const core::Memory& memory,
@@ -43,8 +43,13 @@ class Engine {
   /// For each Note, when acting. None: they are dropped.
   void on_note(std::function<void(const core::Note&)> note) { note_ = std::move(note); }
 
-  /// For each event, before it is dealt with.
-  void on_event(std::function<void(const core::Event&)> heard) { heard_ = std::move(heard); }
+  /// Shows somebody who only counts all that happens and all that is wanted, before it is dealt
+  /// with.
+  struct Witness {
+    std::function<void(const core::Event&)> event;
+    std::function<void(const core::Effect&)> effect;
+  };
+  void watch(Witness witness) { witness_ = std::move(witness); }
 
   /// Tells the Controller of something that has not come from the world: a drain, "ask now".
   void happen(const core::Event& event) { feed(event); }
@@ -82,7 +87,7 @@ class Engine {
   Manner manner_;
   TellFunction tell_;
   std::function<void(const core::Note&)> note_;
-  std::function<void(const core::Event&)> heard_;
+  Witness witness_;
   std::function<void()> after_step_;
   boost::asio::steady_timer timer_;
   /// What is under way belongs to this generation; answers to an earlier one are dropped.

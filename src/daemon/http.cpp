@@ -6,6 +6,12 @@
 #include "core/address.hpp"
 
 namespace withdrawd::daemon {
+namespace {
+
+/// So much of the loop's time may go into one path.
+constexpr int at_most_one_in = 20;
+
+}  // namespace
 
 void HttpRoutes::add(std::string path, Handler handler, core::Duration fresh) {
   routes_.insert_or_assign(std::move(path), Route{std::move(handler), fresh});
@@ -18,11 +24,13 @@ std::shared_ptr<const HttpResponse> HttpRoutes::answer(const HttpRequest& reques
         HttpResponse{.status = 404, .body = "There is no such page. / is the first.\n"});
   }
   Route& route = found->second;
-  if (route.made && now - route.made_at < route.fresh) return route.made;
+  if (route.made && now < route.fresh_until) return route.made;
+  const auto begun = std::chrono::steady_clock::now();
   auto response = std::make_shared<const HttpResponse>(route.handler(request));
   if (route.fresh > core::Duration::zero()) {
+    const core::Duration took = std::chrono::steady_clock::now() - begun;
     route.made = response;
-    route.made_at = now;
+    route.fresh_until = now + std::max<core::Duration>(route.fresh, at_most_one_in * took);
   }
   return response;
 }

@@ -29,7 +29,8 @@ struct HttpResponse {
 };
 
 /// Which path is answered by whom. Handlers run on the event loop: what takes long to make is made
-/// once for all who ask within `fresh`, so that nobody can keep the loop busy by asking.
+/// once for all who ask within `fresh`, or within 20 times as long as making it took, so that
+/// nobody can keep the loop busy by asking.
 class HttpRoutes {
  public:
   using Handler = std::function<HttpResponse(const HttpRequest&)>;
@@ -48,7 +49,7 @@ class HttpRoutes {
     Handler handler;
     core::Duration fresh;
     std::shared_ptr<const HttpResponse> made{};
-    core::Time made_at{};
+    core::Time fresh_until{};
   };
   std::map<std::string, Route, std::less<>> routes_;
 };

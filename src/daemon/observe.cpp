@@ -27,8 +27,8 @@ Observation observe(config::Config config, core::Duration limit) {
   std::unique_ptr<Engine> engine;
   engine = std::make_unique<Engine>(
       io, std::move(config), memory, Engine::Manner::observe,
-      [&seen](core::Severity severity, const std::string& text) {
-        if (severity >= core::Severity::error) seen.problems.push_back(text);
+      [&seen](const core::Tell& line) {
+        if (line.severity >= core::Severity::error) seen.problems.push_back(line.text);
       },
       [&] {
         const core::Controller& controller = engine->controller();

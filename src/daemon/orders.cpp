@@ -39,7 +39,8 @@ core::Result<std::string> write_down(const config::Config& config, const Request
     }
     drains.insert_or_assign(key, *std::move(drain));
   }
-  if (auto saved = file.save(loaded.memory, now); !saved) return std::unexpected(saved.error());
+  if (auto saved = file.save(loaded.memory, now, loaded.counters); !saved)
+    return std::unexpected(saved.error());
   std::string text = drained_text(request, prefixes->size()) +
                      ": no withdrawd runs here now, so nothing changes before the next run";
   if (!loaded.warning.empty()) text += "; " + loaded.warning;

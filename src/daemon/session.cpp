@@ -13,7 +13,9 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json.hpp>
+#include <exception>
 #include <memory>
+#include <new>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -25,6 +27,8 @@
 #include "daemon/history.hpp"
 #include "daemon/http_server.hpp"
 #include "daemon/lock_file.hpp"
+#include "daemon/log_summary.hpp"
+#include "daemon/measurements.hpp"
 #include "daemon/on_change.hpp"
 #include "daemon/page_routes.hpp"
 #include "daemon/report_json.hpp"
@@ -85,7 +89,26 @@ class Session {
         turn_(io_),
         force_(io_),
         status_timer_(io_),
+        summary_timer_(io_),
         save_(io_) {}
+
+  /// Something has gone wrong in the middle of a step, and what the Controller knows may be half a
+  /// truth. The next start reads bgpd and knows the whole.
+  int give_up(std::string_view why) noexcept {
+    try {
+      const bool busy = engine_ && engine_->controller().busy();
+      tell(Severity::critical,
+           fmt::format(
+               "{}: this run ends{}; announcements stay as they are, the next start reads "
+               "bgpd and goes on from there",
+               why,
+               busy ? " in the middle of something, and what has come of it is not known" : ""));
+    } catch (...) {
+      constexpr std::string_view bare = "withdrawd: out of memory, ends\n";
+      static_cast<void>(::write(STDERR_FILENO, bare.data(), bare.size()));
+    }
+    return exit_unhealthy;
+  }
 
   int run() {
     if (!complete(config_)) return exit_usage;
@@ -95,12 +118,14 @@ class Session {
     // Here nothing of the engine runs any more, but its Controller still knows how it ended.
     if (engine_) {
       save(true);
+      measurements_->write_file();
       if (plan_.single_round) {
         status_ = exit_status(engine_->controller().report(std::chrono::steady_clock::now()),
                               engine_->controller().at_rest());
       }
       let_on_change_end();
     }
+    for (const core::Tell& line : log_summary_.rest()) log_.tell(line);
     return status_;
   }
 
@@ -108,6 +133,29 @@ class Session {
   void tell(Severity severity, std::string_view text) {
     log_.tell(severity, text);
     if (severity > Severity::debug) status_is_old_ = true;
+  }
+
+  void tell(const core::Tell& line) {
+    if (log_summary_.is_shown(line, std::chrono::steady_clock::now())) {
+      log_.tell(line);
+    } else if (!std::exchange(summary_awaited_, true)) {
+      await_summary();
+    }
+    if (line.severity > Severity::debug) status_is_old_ = true;
+  }
+
+  void await_summary() {
+    const auto due = log_summary_.next_due();
+    summary_awaited_ = due.has_value();
+    if (!due) return;
+    summary_timer_.expires_at(*due);
+    summary_timer_.async_wait([this](boost::system::error_code error) {
+      if (error) return;
+      for (const core::Tell& line : log_summary_.due(std::chrono::steady_clock::now())) {
+        log_.tell(line);
+      }
+      await_summary();
+    });
   }
 
   /// Fills in what the configuration leaves to the host.
@@ -168,9 +216,9 @@ class Session {
     saved_ = loaded.memory;
     engine_ = std::make_unique<Engine>(
         io_, config_, loaded.memory, Engine::Manner::act,
-        [this](Severity severity, const std::string& text) { tell(severity, text); },
-        [this] { after_step(); });
+        [this](const core::Tell& line) { tell(line); }, [this] { after_step(); });
     keep_notes();
+    measure(loaded.counters);
     engine_->on_note([this](const core::Note& note) {
       const auto entry = entry_of(note, std::chrono::system_clock::now());
       history_->add(entry);
@@ -218,22 +266,42 @@ class Session {
     });
   }
 
+  core::Report report() const {
+    return engine_->controller().report(std::chrono::steady_clock::now());
+  }
+
+  void measure(const boost::json::object& earlier) {
+    measurements_ = std::make_unique<Measurements>(
+        io_.get_executor(), plan_.mode,
+        Measurements::Sources{.report = [this] { return report(); },
+                              .changes_waiting = [this] { return on_change_->left(); }},
+        [this](Severity severity, const std::string& text) { tell(severity, text); });
+    measurements_->use(config_);
+    // A daemon's counters begin with it, as those of daemons do.
+    if (plan_.mode != "run") measurements_->resume(earlier);
+    Engine::Witness witness = measurements_->witness();
+    witness.event = [this, measure = std::move(witness.event)](const core::Event& event) {
+      measure(event);
+      const auto* answer = std::get_if<core::CheckAnswered>(&event);
+      if (answer && page_) page_->answered(*answer, std::chrono::steady_clock::now());
+    };
+    engine_->watch(std::move(witness));
+  }
+
   /// Only a daemon: a run of cron ends in the middle of somebody's question.
   void open_http() {
     if (plan_.mode != "run") return;
-    const auto report = [this] {
-      return engine_->controller().report(std::chrono::steady_clock::now());
-    };
-    add_web_routes(routes_, {.report = report});
-    open_page(report);
+    add_web_routes(routes_, {.report = [this] { return report(); },
+                             .metrics = [this] { return measurements_->text(); }});
+    open_page();
     http_ = std::make_unique<HttpServer>(
         io_.get_executor(), routes_,
         [this](Severity severity, const std::string& text) { tell(severity, text); });
     http_->use(config_.http);
-    changes_.emplace(io_.get_executor(), *http_, report);
+    changes_.emplace(io_.get_executor(), *http_, [this] { return report(); });
   }
 
-  void open_page(const std::function<core::Report()>& report) {
+  void open_page() {
     std::array<char, 256> host{};
     static_cast<void>(::gethostname(host.data(), host.size() - 1));
     page_.emplace(core::printable(host.data()));
@@ -243,11 +311,7 @@ class Session {
         page_->add(entry);
       }
     }
-    engine_->on_event([this](const core::Event& event) {
-      const auto* answer = std::get_if<core::CheckAnswered>(&event);
-      if (answer) page_->answered(*answer, std::chrono::steady_clock::now());
-    });
-    add_page_routes(routes_, *page_, report);
+    add_page_routes(routes_, *page_, [this] { return report(); });
     look_for_page();
   }
 
@@ -258,7 +322,7 @@ class Session {
       if (error || ending_) return;
       if (!config_.http.listen.empty()) {
         const auto now = StatusPage::Moment::now();
-        page_->see(engine_->controller().report(now.steady), now.wall);
+        page_->see(report(), now.wall);
       }
       look_for_page();
     });
@@ -371,6 +435,7 @@ class Session {
     save(false);
     if (changes_) changes_->stepped();
     const core::Controller& controller = engine_->controller();
+    measurements_->stepped(controller);
     if (plan_.single_round && (controller.at_rest() || controller.stuck())) end();
     if (ending_ && !controller.busy() &&
         (!retires_ || controller.at_rest() || controller.stuck())) {
@@ -403,13 +468,19 @@ class Session {
     core::Memory memory = worth_saving(engine_->controller().memory(), engine_->config().settings);
     // At the end in any case: the counts' age is that of the file.
     if (memory == saved_ && !last) return;
-    const auto done = state_.save(memory, StateFile::Moment::now());
+    const auto done = state_.save(memory, StateFile::Moment::now(), counters());
     saved_ = std::move(memory);
     if (done) {
       save_failed_ = false;
     } else if (!std::exchange(save_failed_, true)) {
       tell(Severity::warning, done.error().text());
     }
+  }
+
+  /// For the next run, where runs follow each other and somebody reads them.
+  boost::json::object counters() const {
+    const bool goes_on = plan_.mode != "run" && measurements_->has_file();
+    return goes_on ? measurements_->counters() : boost::json::object();
   }
 
   void wait_for_signal() {
@@ -438,10 +509,13 @@ class Session {
                                          "file anyway",
                                          ""});
     }
+    // Also if there is something wrong with the configuration: the file may have been renamed.
+    open_log_again();
     supervisor_.reloading();
     auto config = plan_.reload();
     if (!config) {
       supervisor_.ready();
+      if (measurements_) measurements_->reload_failed();
       tell(Severity::error, fmt::format("{}: nothing changes: {}", by, config.error().text()));
       return std::unexpected(config.error());
     }
@@ -462,7 +536,9 @@ class Session {
   void adopt() {
     config_ = std::move(*next_config_);
     next_config_.reset();
+    open_log_again();
     keep_notes();
+    measurements_->use(config_);
     if (http_) http_->use(config_.http);
     if (page_) page_->use(config_.settings);
     share();
@@ -470,6 +546,13 @@ class Session {
     supervisor_.ready();
     tell(Severity::info,
          fmt::format("{}: goes on with the new configuration: {}", reloaded_by_, summary()));
+  }
+
+  void open_log_again() {
+    const auto opened = log_.reopen(LogPlan::of(config_));
+    if (!opened) {
+      tell(Severity::error, opened.error().text() + "; the log goes on where it was");
+    }
   }
 
   bool withdraws_on_exit() const {
@@ -512,6 +595,7 @@ class Session {
   asio::steady_timer turn_;
   asio::steady_timer force_;
   asio::steady_timer status_timer_;
+  asio::steady_timer summary_timer_;
   bool status_is_old_ = true;
   asio::steady_timer save_;
   bool save_waits_ = false;
@@ -520,6 +604,7 @@ class Session {
   std::optional<History> history_;
   std::optional<OnChange> on_change_;
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Measurements> measurements_;
   std::unique_ptr<ControlServer> control_;
   Supervisor supervisor_ = Supervisor::from_environment();
   Heartbeat heartbeat_{io_.get_executor(), supervisor_,
@@ -529,6 +614,8 @@ class Session {
   asio::steady_timer page_timer_{io_};
   std::unique_ptr<HttpServer> http_;
   std::optional<ChangeFeed> changes_;
+  LogSummary log_summary_;
+  bool summary_awaited_ = false;
   core::Memory saved_;
   std::optional<core::Controller::Revision> saved_revision_;
   bool retires_ = false;  ///< prefixes are being withdrawn, because this run ends
@@ -544,7 +631,14 @@ class Session {
 int run_session(config::Config config, Log log, SessionPlan plan) {
   // A vtysh or a peer of the control socket that goes away must not take us along.
   static_cast<void>(::signal(SIGPIPE, SIG_IGN));
-  return Session(std::move(config), std::move(log), std::move(plan)).run();
+  Session session(std::move(config), std::move(log), std::move(plan));
+  try {
+    return session.run();
+  } catch (const std::bad_alloc&) {
+    return session.give_up("out of memory");
+  } catch (const std::exception& problem) {
+    return session.give_up(core::printable(problem.what()));
+  }
 }
 
 }  // namespace withdrawd::daemon

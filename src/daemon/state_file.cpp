@@ -196,7 +196,8 @@ StateFile::Moment StateFile::Moment::now() {
   return {std::chrono::system_clock::now(), std::chrono::steady_clock::now()};
 }
 
-std::string state_text(const core::Memory& memory, const StateFile::Moment& now) {
+std::string state_text(const core::Memory& memory, const StateFile::Moment& now,
+                       const json::object& counters) {
   json::object checks;
   for (const auto& [name, count] : memory.checks) {
     json::object check{{"health", core::name(count.health)},
@@ -224,8 +225,24 @@ std::string state_text(const core::Memory& memory, const StateFile::Moment& now)
       {"fallback", json::object{{"killed", memory.fallback.killed},
                                 {"kills", static_cast<std::int64_t>(memory.fallback.kills)}}},
   };
+  json::array degraded;
+  for (const auto& [key, route_map] : memory.stand_ins) {
+    json::object entry = entry_of(key);
+    entry["route_map"] = route_map.text();
+    degraded.push_back(std::move(entry));
+  }
+  state["degraded"] = std::move(degraded);
   write_policy(memory.policy, now, state);
+  if (!counters.empty()) state["counters"] = counters;
   return json::serialize(state) + "\n";
+}
+
+json::object parse_counters(std::string_view text) {
+  boost::system::error_code error;
+  const json::value value = json::parse(text, error);
+  const json::object* state = error ? nullptr : value.if_object();
+  const json::object* counters = state ? object_in(*state, "counters") : nullptr;
+  return counters ? *counters : json::object();
 }
 
 core::Result<core::Memory> parse_state(std::string_view text, const StateFile::Moment& now) {
@@ -259,6 +276,11 @@ core::Result<core::Memory> parse_state(std::string_view text, const StateFile::M
   each_in(*state, "withdrawn", [&memory](core::PrefixKey key, const json::object& entry) {
     memory.options.emplace(std::move(key), options_of(entry));
   });
+  each_in(*state, "degraded", [&memory](core::PrefixKey key, const json::object& entry) {
+    if (auto name = core::RouteMapName::parse(text_in(entry, "route_map"))) {
+      memory.stand_ins.emplace(std::move(key), std::move(*name));
+    }
+  });
   memory.policy = read_policy(*state, now);
   if (const json::object* fallback = object_in(*state, "fallback")) {
     memory.fallback.killed = flag_in(*fallback, "killed");
@@ -274,6 +296,7 @@ StateFile::Loaded StateFile::load(const Moment& now, Damaged damaged) const {
   if (error) {
     if (error == std::errc::no_such_file_or_directory) return {};
     return {{},
+            {},
             fmt::format("the saved state {} cannot be read ({}): health counts, drains, damping "
                         "and the route-maps of withdrawn prefixes start afresh",
                         path_.string(), error.message())};
@@ -286,25 +309,27 @@ StateFile::Loaded StateFile::load(const Moment& now, Damaged damaged) const {
     text = content.str();
   }
   auto memory = parse_state(text, now);
-  if (memory) return {std::move(*memory), ""};
+  if (memory) return {std::move(*memory), parse_counters(text), ""};
   const std::filesystem::path aside = path_.string() + ".damaged";
   error = std::make_error_code(std::errc::operation_not_permitted);
   if (damaged == Damaged::set_aside) std::filesystem::rename(path_, aside, error);
   return {{},
+          {},
           fmt::format("the saved state {} cannot be used ({}){}: health counts, drains, damping "
                       "and the route-maps of withdrawn prefixes start afresh",
                       path_.string(), memory.error().happened,
                       error ? "" : " and was set aside as " + aside.string())};
 }
 
-core::Result<void> StateFile::save(const core::Memory& memory, const Moment& now) const {
+core::Result<void> StateFile::save(const core::Memory& memory, const Moment& now,
+                                   const json::object& counters) const {
   const auto failed = [this](std::string_view what, const std::string& why) {
     return std::unexpected(core::Error{fmt::format("save the state: {} {}", what, path_.string()),
                                        why, "set state_file to a place that withdrawd may write"});
   };
   std::error_code error;
   std::filesystem::create_directories(path_.parent_path(), error);
-  const std::string text = state_text(memory, now);
+  const std::string text = state_text(memory, now, counters);
   const std::filesystem::path fresh = fmt::format("{}.{}", path_.string(), ::getpid());
   {
     std::ofstream file(fresh, std::ios::binary | std::ios::trunc);

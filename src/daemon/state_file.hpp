@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <chrono>
 #include <filesystem>
 #include <string>
@@ -29,6 +30,7 @@ class StateFile {
 
   struct Loaded {
     core::Memory memory;
+    boost::json::object counters;  ///< of metrics, for a run that goes on counting
     std::string
         warning;  ///< the file was damaged or from a later version, and was set aside (or left)
   };
@@ -37,7 +39,8 @@ class StateFile {
   /// Never fails: what cannot be read costs its contents, with a warning.
   Loaded load(const Moment& now, Damaged damaged = Damaged::set_aside) const;
 
-  core::Result<void> save(const core::Memory& memory, const Moment& now) const;
+  core::Result<void> save(const core::Memory& memory, const Moment& now,
+                          const boost::json::object& counters = {}) const;
 
   const std::filesystem::path& path() const { return path_; }
 
@@ -46,7 +49,10 @@ class StateFile {
 };
 
 /// The text of a state file, and back; exposed for tests.
-std::string state_text(const core::Memory& memory, const StateFile::Moment& now);
+std::string state_text(const core::Memory& memory, const StateFile::Moment& now,
+                       const boost::json::object& counters = {});
+/// The counters in the text; empty: there are none.
+boost::json::object parse_counters(std::string_view text);
 core::Result<core::Memory> parse_state(std::string_view text, const StateFile::Moment& now);
 
 }  // namespace withdrawd::daemon

@@ -75,6 +75,13 @@ void add_web_routes(HttpRoutes& routes, WebSources sources) {
       },
       fresh);
   routes.add("/healthz", [from](const HttpRequest&) { return health(from->report()); }, fresh);
+  routes.add(
+      "/metrics",
+      [from](const HttpRequest&) {
+        return HttpResponse{.type = "text/plain; version=0.0.4; charset=utf-8",
+                            .body = from->metrics()};
+      },
+      fresh);
 }
 
 }  // namespace withdrawd::daemon

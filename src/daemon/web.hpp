@@ -10,6 +10,7 @@ namespace withdrawd::daemon {
 /// Where what is shown comes from. It is asked when somebody asks.
 struct WebSources {
   std::function<core::Report()> report;
+  std::function<std::string()> metrics;
 };
 
 /// The paths that withdrawd answers, but for /events, which is the server's.

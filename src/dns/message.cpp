@@ -7,6 +7,7 @@
 #include <charconv>
 #include <iterator>
 #include <map>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -313,6 +314,7 @@ core::Result<Question> Question::from(std::string_view name, ldns_rr_type type,
   ldns_rdf* decoded = nullptr;
   const auto status = ldns_str2rdf_dname(&decoded, std::string(name).c_str());
   const Rdf rdf(decoded);
+  if (status == LDNS_STATUS_MEM_ERR) throw std::bad_alloc();
   if (status != LDNS_STATUS_OK) return refuse(ldns_get_errorstr_by_id(status));
   const auto* data = ldns_rdf_data(rdf.get());
   return Question(std::string(data, data + ldns_rdf_size(rdf.get())), type, klass);
@@ -337,20 +339,17 @@ core::Result<Question> Question::from(const core::DnsQuestion& question) {
 // servers that answer FORMERR to it, and what it would buy (answers above 512 bytes) TCP gives as
 // well.
 core::Result<std::vector<std::uint8_t>> Question::query(std::uint16_t id) const {
-  const auto refuse = [] {
-    return std::unexpected(core::Error{"make a DNS query", "out of memory", ""});
-  };
   Rdf name(ldns_dname_new_frm_data(static_cast<std::uint16_t>(name_.size()), name_.data()));
-  if (!name) return refuse();
+  if (!name) throw std::bad_alloc();
   const Packet packet(ldns_pkt_query_new(name.get(), type_, klass_, LDNS_RD));
-  if (!packet) return refuse();
+  if (!packet) throw std::bad_alloc();
   static_cast<void>(name.release());  // the packet's by now
   ldns_pkt_set_id(packet.get(), id);
   std::uint8_t* wire = nullptr;
   std::size_t size = 0;
   const auto status = ldns_pkt2wire(&wire, packet.get(), &size);
   const OwnedBytes bytes(wire);
-  if (status != LDNS_STATUS_OK) return refuse();
+  if (status != LDNS_STATUS_OK) throw std::bad_alloc();  // nothing else can be wrong with it
   std::vector<std::uint8_t> query(wire, wire + size);
   if (wants_authenticated_) query[3] |= 0x20;
   if (edns_) add_edns(query, *edns_);

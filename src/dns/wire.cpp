@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -265,6 +266,8 @@ Record decode(Message message, const Place& place, const std::string& owner) {
   std::size_t at = 0;
   const std::vector<std::uint8_t> bytes(wire.begin(), wire.end());
   const auto status = ldns_wire2rr(&decoded, bytes.data(), bytes.size(), &at, LDNS_SECTION_ANSWER);
+  // That is no fault of the message.
+  if (status == LDNS_STATUS_MEM_ERR) throw std::bad_alloc();
   if (status != LDNS_STATUS_OK) return nullptr;
   Record record(decoded);
   const auto* descriptor = ldns_rr_descript(static_cast<std::uint16_t>(place.type));

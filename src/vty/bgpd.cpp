@@ -8,6 +8,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <new>
 #include <span>
 #include <utility>
 
@@ -76,6 +77,14 @@ std::string describe(const Reply& reply) {
   return reply.command.empty() ? said : fmt::format("{}: {}", core::printable(reply.command), said);
 }
 
+/// Another transport may get by with less: its answers are as long, its buffers are not. What this
+/// one was about to hear is lost.
+Failure out_of_memory(Transport& transport, std::string tried) {
+  transport.close();
+  return {Trouble::silent,
+          {std::move(tried), "out of memory", "what bgpd has done by then is read again"}};
+}
+
 std::string named(const Transport& transport, const core::Error& error) {
   return fmt::format("{}: {}", transport.text(), error.text());
 }
@@ -91,6 +100,7 @@ struct Bgpd::Impl {
   struct Attempt {
     const Transport* transport;
     Failure failure;
+    core::Attempt::End end = core::Attempt::End::failed;
   };
   using Observed = std::expected<core::Observed, Failure>;
   using Replies = std::expected<std::vector<Reply>, Failure>;
@@ -100,9 +110,13 @@ struct Bgpd::Impl {
   void pass_over(Way& way) { way.passed_over_until = steady_clock::now() + retry_after; }
   static std::string via(const Transport& transport, const std::vector<Attempt>& failed);
   static Failure all_failed(std::string tried, const std::vector<Attempt>& failed);
+  static std::vector<core::Attempt> attempts(const std::vector<Attempt>& failed,
+                                             const Transport* done);
 
   asio::awaitable<Observed> observe(Transport& transport, std::vector<core::Lookup> lookups);
   asio::awaitable<Replies> configure(Transport& transport, core::Plan plan);
+  asio::awaitable<Observed> read_through(Transport& transport, std::vector<core::Lookup> lookups);
+  asio::awaitable<Replies> type_through(Transport& transport, core::Plan plan);
 
   std::vector<Way> ways;
   core::Duration retry_after;
@@ -135,7 +149,7 @@ std::vector<Bgpd::Impl::Way*> Bgpd::Impl::order() {
 std::string Bgpd::Impl::via(const Transport& transport, const std::vector<Attempt>& failed) {
   if (failed.empty()) return transport.text();
   std::vector<std::string> others;
-  for (const auto& [other, failure] : failed) others.push_back(named(*other, failure.error));
+  for (const auto& one : failed) others.push_back(named(*one.transport, one.failure.error));
   return fmt::format("{} ({})", transport.text(), fmt::join(others, "; "));
 }
 
@@ -143,7 +157,7 @@ Failure Bgpd::Impl::all_failed(std::string tried, const std::vector<Attempt>& fa
   // Any answer at all shows that bgpd is there, and a silent one that its process is.
   auto trouble = Trouble::unreachable;
   std::vector<std::string> reasons;
-  for (const auto& [transport, failure] : failed) {
+  for (const auto& [transport, failure, end] : failed) {
     if (failure.trouble == Trouble::refused) trouble = Trouble::refused;
     if (failure.trouble == Trouble::silent && trouble != Trouble::refused)
       trouble = Trouble::silent;
@@ -152,8 +166,40 @@ Failure Bgpd::Impl::all_failed(std::string tried, const std::vector<Attempt>& fa
   return {trouble, {std::move(tried), fmt::format("{}", fmt::join(reasons, "; ")), ""}};
 }
 
+/// `done`: the one that did it; none: all have failed.
+std::vector<core::Attempt> Bgpd::Impl::attempts(const std::vector<Attempt>& failed,
+                                                const Transport* done) {
+  const auto word = [](const Transport& transport) {
+    const std::string text = transport.text();
+    return text.substr(0, text.find(' '));
+  };
+  std::vector<core::Attempt> attempts;
+  for (const auto& one : failed) attempts.push_back({word(*one.transport), one.end});
+  if (done) attempts.push_back({word(*done), core::Attempt::End::done});
+  return attempts;
+}
+
 asio::awaitable<Bgpd::Impl::Observed> Bgpd::Impl::observe(Transport& transport,
                                                           std::vector<core::Lookup> lookups) {
+  try {
+    auto reading = read_through(transport, std::move(lookups));
+    co_return co_await std::move(reading);
+  } catch (const std::bad_alloc&) {
+    co_return std::unexpected(out_of_memory(transport, "read bgpd"));
+  }
+}
+
+asio::awaitable<Bgpd::Impl::Replies> Bgpd::Impl::configure(Transport& transport, core::Plan plan) {
+  try {
+    auto typing = type_through(transport, std::move(plan));
+    co_return co_await std::move(typing);
+  } catch (const std::bad_alloc&) {
+    co_return std::unexpected(out_of_memory(transport, "send statements"));
+  }
+}
+
+asio::awaitable<Bgpd::Impl::Observed> Bgpd::Impl::read_through(Transport& transport,
+                                                               std::vector<core::Lookup> lookups) {
   using Asked = std::pair<core::Lookup, core::InstanceKey>;
   core::Observed observed;
   const auto note = [&observed](std::span<const Asked> asked, const Reply* replies) {
@@ -229,7 +275,8 @@ asio::awaitable<Bgpd::Impl::Observed> Bgpd::Impl::observe(Transport& transport,
   co_return observed;
 }
 
-asio::awaitable<Bgpd::Impl::Replies> Bgpd::Impl::configure(Transport& transport, core::Plan plan) {
+asio::awaitable<Bgpd::Impl::Replies> Bgpd::Impl::type_through(Transport& transport,
+                                                              core::Plan plan) {
   std::vector<Reply> answered;
   for (const auto& part : by_instance(plan)) {
     auto lines = part.vty_lines();
@@ -283,12 +330,14 @@ asio::awaitable<ReadReport> Bgpd::read(std::vector<core::Lookup> lookups) {
     auto observed = co_await impl_->observe(transport, lookups);
     if (observed) {
       way->passed_over_until.reset();
-      co_return ReadReport{std::move(observed), Impl::via(transport, failed)};
+      co_return ReadReport{std::move(observed), Impl::via(transport, failed),
+                           Impl::attempts(failed, &transport)};
     }
     impl_->pass_over(*way);
     failed.push_back({&transport, std::move(observed.error())});
   }
-  co_return ReadReport{std::unexpected(Impl::all_failed("read bgpd", failed)), ""};
+  co_return ReadReport{std::unexpected(Impl::all_failed("read bgpd", failed)), "",
+                       Impl::attempts(failed, nullptr)};
 }
 
 asio::awaitable<std::expected<std::vector<Reply>, Failure>> Bgpd::show(
@@ -308,7 +357,8 @@ asio::awaitable<ApplyReport> Bgpd::apply(core::Plan plan, std::vector<core::Look
   for (const auto& change : plan.changes) wanted.push_back(&change);
   if (wanted.empty()) {
     auto report = co_await read(std::move(lookups));
-    co_return ApplyReport{std::move(report.observed), std::move(report.via), {}};
+    co_return ApplyReport{
+        std::move(report.observed), std::move(report.via), {}, std::move(report.attempts)};
   }
   const auto tried = fmt::format("apply \"{}\"", describe(wanted));
 
@@ -316,13 +366,16 @@ asio::awaitable<ApplyReport> Bgpd::apply(core::Plan plan, std::vector<core::Look
   std::vector<std::string> answered;
   for (auto* way : impl_->order()) {
     auto& transport = *way->transport;
-    const auto fail = [&](Failure failure) { failed.push_back({&transport, std::move(failure)}); };
+    const auto fail = [&](Failure failure, core::Attempt::End end = core::Attempt::End::failed) {
+      failed.push_back({&transport, std::move(failure), end});
+    };
     auto replies = co_await impl_->configure(transport, plan);
     if (!replies && replies.error().trouble == Trouble::locked) {
       auto error = std::move(replies.error().error);
       core::Error told{tried, named(transport, {error.tried, error.happened, ""}), error.advice};
+      fail({});
       co_return ApplyReport{std::unexpected(Failure{Trouble::locked, std::move(told)}), "",
-                            std::move(answered)};
+                            std::move(answered), Impl::attempts(failed, nullptr)};
     }
     if (!replies) {
       impl_->pass_over(*way);
@@ -343,20 +396,23 @@ asio::awaitable<ApplyReport> Bgpd::apply(core::Plan plan, std::vector<core::Look
     }
     if (missing.empty()) {
       way->passed_over_until.reset();
-      co_return ApplyReport{std::move(observed), Impl::via(transport, failed), std::move(answered)};
+      co_return ApplyReport{std::move(observed), Impl::via(transport, failed), std::move(answered),
+                            Impl::attempts(failed, &transport)};
     }
     // Where bgpd objected, the transport did its part. Where all went well and yet nothing
     // happened, it does not do what it says.
     std::string happened = fmt::format("read back, \"{}\" has had no effect", describe(missing));
+    const auto end = replies->empty() ? core::Attempt::End::disobeyed : core::Attempt::End::failed;
     if (replies->empty()) {
       impl_->pass_over(*way);
       transport.close();
     } else {
       happened += fmt::format("; bgpd answered \"{}\"", describe(replies->front()));
     }
-    fail({Trouble::refused, {"", std::move(happened), ""}});
+    fail({Trouble::refused, {"", std::move(happened), ""}}, end);
   }
-  co_return ApplyReport{std::unexpected(Impl::all_failed(tried, failed)), "", std::move(answered)};
+  co_return ApplyReport{std::unexpected(Impl::all_failed(tried, failed)), "", std::move(answered),
+                        Impl::attempts(failed, nullptr)};
 }
 
 }  // namespace withdrawd::vty

@@ -10,6 +10,7 @@
 
 #include "core/bgp.hpp"
 #include "core/bgpd_settings.hpp"
+#include "core/events.hpp"
 #include "core/failure.hpp"
 #include "core/plan.hpp"
 
@@ -27,6 +28,7 @@ struct ReadReport {
   /// "socket /run/frr/bgpd.vty", "vtysh", "telnet 127.0.0.1:2605"; and which failed before it in
   /// the same call: "vtysh (socket /run/frr/bgpd.vty: permission denied)". Empty: all failed.
   std::string via;
+  std::vector<core::Attempt> attempts{};  ///< of the transports, in their order
 };
 
 /// What applying a plan gave.
@@ -34,8 +36,9 @@ struct ApplyReport {
   /// bgpd as it was right after the statements (its configuration read back, and the look-ups):
   /// the statements of the plan are in effect there. Else why not.
   std::expected<core::Observed, Failure> observed;
-  std::string via;                    ///< the transport that did it, as in ReadReport
-  std::vector<std::string> answered;  ///< what bgpd said that was not mere success, for the log
+  std::string via;                        ///< the transport that did it, as in ReadReport
+  std::vector<std::string> answered;      ///< what bgpd said that was not mere success, for the log
+  std::vector<core::Attempt> attempts{};  ///< of the transports, in their order
 };
 
 /// The local bgpd, reached through the transports in their configured order.

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -17,6 +18,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
+#include <filesystem>
 #include <optional>
 #include <utility>
 
@@ -49,8 +51,12 @@ std::unexpected<Failure> failure(core::Trouble trouble, std::string tried, std::
 std::unexpected<Failure> cannot_connect(const std::string& path, const error_code& error) {
   const std::string tried = "connect";
   if (error == asio::error::access_denied || error == error_code(EPERM, error.category())) {
+    // FRR's own init script makes /run/frr for group frr alone; systemd's tmpfiles for everybody.
+    const auto folder = std::filesystem::path(path).parent_path().string();
+    const bool may_enter = ::access(folder.c_str(), X_OK) == 0;
     return failure(Trouble::unreachable, tried, "permission denied",
-                   "run withdrawd in the socket's group: frrvty or quaggavty");
+                   may_enter ? "run withdrawd in the socket's group: frrvty or quaggavty"
+                             : "let withdrawd's user into " + folder + ": by that folder's group");
   }
   if (error == asio::error::connection_refused) {
     return failure(Trouble::unreachable, tried, "nobody listens there",

@@ -64,6 +64,11 @@ on_change_timeout = "21ms"
 [log]
 file = "/log"
 level = "critical"
+format = "json"
+to = "file"
+[metrics]
+file = "/m.prom"
+max_series = 123
 [http]
 listen = ["[::1]:80", "unix:/h.sock"]
 allow_remote = true
@@ -220,7 +225,8 @@ vrf = "default"
       "17ms\n"
       "files /s /c /l\n"
       "log /log 4\n"
-      "listen [::1]:80\nlisten unix:/h.sock\nremote true hosts [\"a\"]\n"
+      "listen [::1]:80\nlisten unix:/h.sock\nlog to 1 format 1 facility 3\nmetrics /m.prom "
+      "123\nremote true hosts [\"a\"]\n"
       "control group noc\n"
       "history /h 50000\n"
       "on change [\"tell\", \"it\"] 21ms\n");

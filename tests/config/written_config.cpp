@@ -85,9 +85,9 @@ std::string line(const core::Rule& rule) {
 }  // namespace
 
 std::string everything_in(const config::Config& config) {
-  const auto& [settings, access, process, state_file, control_socket, lock_file, log_file,
-               log_level, http, history_file, history_size, on_change, on_change_timeout,
-               control_group] = config;
+  const auto& [settings, access, process, state_file, control_socket, lock_file, log_target,
+               log_file, log_format, log_facility, log_level, http, metrics, history_file,
+               history_size, on_change, on_change_timeout, control_group] = config;
   std::string text;
   for (const auto& check : settings.checks) text += line(check);
   for (const auto& rule : settings.rules) text += line(rule);
@@ -112,6 +112,9 @@ std::string everything_in(const config::Config& config) {
   text += fmt::format("files {} {} {}\nlog {} {}\n", state_file.native(), control_socket.native(),
                       lock_file.native(), log_file.native(), static_cast<int>(log_level));
   for (const auto& address : http.listen) text += "listen " + address.text() + "\n";
+  text += fmt::format("log to {} format {} facility {}\nmetrics {} {}\n",
+                      static_cast<int>(log_target), static_cast<int>(log_format), log_facility,
+                      metrics.file.native(), metrics.max_series);
   text += fmt::format("remote {} hosts {}\n", http.allow_remote, http.hosts);
   text += fmt::format("control group {}\nhistory {} {}\non change {} {}\n", control_group,
                       history_file.native(), history_size, on_change, written(on_change_timeout));

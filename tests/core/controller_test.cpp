@@ -156,7 +156,7 @@ TEST_CASE("memory goes round: what one run leaves is what the next one starts wi
 TEST_CASE("memory of checks and rules that are no more is forgotten") {
   Memory memory;
   memory.checks["other"] = {Health::down, 2, true};
-  memory.options[{"other", p}] = {.route_map = vty_name("TAG")};
+  memory.options[{"other", prefix("203.0.113.0/24")}] = {.route_map = vty_name("TAG")};
   const Controller controller(one_rule(), memory, Time{} + 1s);
   CHECK_FALSE(controller.memory().checks.contains("other"));
   CHECK(controller.memory().options.empty());

@@ -176,6 +176,63 @@ TEST_CASE("without memory a degraded statement comes back without a route-map, n
   CHECK(take(world) == Statements{"network 192.0.2.0/24"});
 }
 
+TEST_CASE("a route-map that stood for a withdrawal does so after a reload that names another") {
+  Settings settings = one_rule();
+  settings.rules[0].on_down = vty_name("SICK");
+  auto world = settled(settings, {.route_map = vty_name("TAG")});
+  world.dns[0] = SmallWorld::bad();
+  world.run_for(3s);
+  REQUIRE(take(world) == Statements{"network 192.0.2.0/24 route-map SICK"});
+
+  std::optional<RouteMapName> other;
+  SUBCASE("another one") {
+    other = vty_name("DRAIN");
+  }
+  SUBCASE("none") {}
+  settings.rules[0].on_down = other;
+  SmallWorld after(settings, world.controller().memory());
+  after.config = world.config;
+  after.run_for(3s);
+  CHECK(take(after) == Statements{"network 192.0.2.0/24 route-map TAG"});
+}
+
+TEST_CASE("a route-map that a reload makes that of on_down is nobody's own any longer") {
+  auto world = settled(one_rule(), {.route_map = vty_name("SICK")});
+  Settings settings = one_rule();
+  settings.rules[0].on_down = vty_name("SICK");
+  SmallWorld after(settings, world.controller().memory());
+  after.config = world.config;
+  after.run_for(3s);
+  CHECK(take(after) == Statements{"network 192.0.2.0/24"});
+  CHECK(after.controller().at_rest());
+}
+
+TEST_CASE("a prefix that a reload has moved to another rule comes back with what it had") {
+  auto world = settled(one_rule(), {.route_map = vty_name("TAG")});
+  world.dns[0] = SmallWorld::bad();
+  world.run_for(3s);
+  REQUIRE(take(world) == Statements{"no network 192.0.2.0/24"});
+
+  Settings settings = one_rule();
+  settings.rules[0].name = "renamed";
+  SmallWorld after(settings, world.controller().memory());
+  after.config = world.config;
+  after.run_for(3s);
+  CHECK(take(after) == Statements{"network 192.0.2.0/24 route-map TAG"});
+}
+
+TEST_CASE("a refused statement that degrades is tried again as soon as one that withdraws") {
+  Settings settings = one_rule();
+  settings.rules[0].on_down = vty_name("SICK");
+  auto world = settled(settings);
+  world.manner = SmallWorld::Manner::refuses;
+  world.dns[0] = SmallWorld::bad();
+  world.run_for(30s);
+  world.manner = SmallWorld::Manner::obeys;
+  world.run_for(1s);
+  CHECK(world.report().prefixes[0].agrees);
+}
+
 TEST_CASE("a route-map that bgpd does not have degrades nothing, and is told") {
   Settings settings = one_rule();
   settings.rules[0].on_down = vty_name("MISSING");
@@ -490,6 +547,115 @@ TEST_CASE("bgpd is not killed where that would break a minimum") {
                          "bgpd is not killed for it: min_announced of group "
                          "\"edge\"") == 1);
   CHECK(world.report().failing);
+}
+
+TEST_CASE("the minimum keeps another one when the one that it kept turns out to be gone") {
+  Settings settings = guarded(1);
+  settings.rules.pop_back();
+  settings.rules[1].checks = {0};
+  auto world = settled(settings);
+  // Unseen: bgpd freezes at the same moment.
+  world.networks().erase(p);
+  world.manner = SmallWorld::Manner::silent;
+  world.dns[0] = SmallWorld::bad();
+  world.run_for(20s);
+  world.manner = SmallWorld::Manner::obeys;
+  world.run_for(10s);
+  CHECK(world.announced("198.51.100.0/24"));
+  CHECK(world.stopped.empty());
+}
+
+TEST_CASE("a statement without a path keeps no minimum") {
+  Settings settings = guarded(1);
+  settings.rules.pop_back();
+  settings.rules[1].checks = {0};
+  settings.rules[0].on_drain = vty_name("DRAIN");
+  auto world = settled(settings);
+  world.table[p] = false;  // not in the RIB
+  world.run_for(15s);
+  SUBCASE("sick") {}
+  SUBCASE("drained gently") {
+    world.feed(drain(world, "one"));
+  }
+  world.dns[0] = SmallWorld::bad();
+  world.run_for(5s);
+  CHECK(world.announced("198.51.100.0/24"));
+}
+
+TEST_CASE("nothing is stated for a minimum's sake because bgpd does not say what it announces") {
+  Settings settings = guarded(1);
+  for (Rule& one : settings.rules) one.withdraw_at_start = true;
+  SmallWorld world(settings);
+  world.dns_latency = 3s;
+  world.without_answer = {p, q, r};
+  world.run_for(2s);
+  CHECK(world.sent.empty());
+}
+
+TEST_CASE("bgpd is not killed for a sick prefix whose redistribution is all that a group has") {
+  Settings settings = guarded(1);
+  settings.rules.pop_back();
+  settings.rules[1].checks = {0};
+  auto world = settled(settings);
+  world.dns[0] = SmallWorld::bad();
+  world.run_for(2s);
+  REQUIRE(take(world) == Statements{"no network 198.51.100.0/24"});
+  world.table[q] = true;
+  world.run_for(2s);
+  world.networks().erase(p);
+  world.run_for(20s);
+  CHECK(world.stopped.empty());
+}
+
+TEST_CASE("what a group's prefix was before bgpd hung up makes its withdrawal a flap") {
+  auto world = settled(guarded(1));
+  world.manner = SmallWorld::Manner::unreachable;
+  world.lose_connection();
+  world.dns[0] = SmallWorld::bad();
+  world.run_for(2s);
+  world.manner = SmallWorld::Manner::obeys;
+  world.run_for(2s);
+  REQUIRE_FALSE(world.announced("192.0.2.0/24"));
+  CHECK(world.report().prefixes[0].damping);
+}
+
+TEST_CASE("a human is called where bgpd does not say whether a minimum lets a sick prefix go") {
+  auto world = settled(guarded(2));
+  world.manner = SmallWorld::Manner::unreachable;
+  world.lose_connection();
+  world.dns[0] = SmallWorld::bad();
+  world.run_for(20s);
+  CHECK(world.stopped.empty());
+  CHECK(world.report().failing);
+}
+
+TEST_CASE("what a drain has left sick, and bgpd not answering, is not killed for under a minimum") {
+  Settings settings = guarded(1);
+  settings.rules.resize(1);
+  auto world = settled(settings);
+  world.dns[0] = SmallWorld::bad();
+  world.run_for(2s);
+  world.manner = SmallWorld::Manner::unreachable;
+  world.lose_connection();
+  world.feed(drain(world, "one", 2s));
+  world.run_for(30s);
+  CHECK(world.stopped.empty());
+}
+
+TEST_CASE("a bgpd that may have been started again is not killed where a minimum may need it") {
+  Settings settings = guarded(1);
+  settings.rules.resize(1);
+  auto world = settled(settings);
+  world.networks().clear();
+  world.manner = SmallWorld::Manner::refuses;
+  world.run_for(15s);
+  world.dns[0] = SmallWorld::bad();
+  world.run_for(5s);
+  world.manner = SmallWorld::Manner::unreachable;
+  world.lose_connection();
+  world.start_bgpd();
+  world.run_for(30s);
+  CHECK(world.stopped.empty());
 }
 
 TEST_CASE("degraded is announced, as far as a minimum is concerned") {

@@ -1,7 +1,11 @@
 #include "daemon/log.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
+#include <cstring>
 #include <regex>
 
 #include "scratch.hpp"
@@ -9,11 +13,54 @@
 using namespace withdrawd;
 using core::Severity;
 using daemon::Log;
+using daemon::LogPlan;
 using daemon::testing::ScratchDirectory;
+
+namespace {
+
+LogPlan to_file(const std::filesystem::path& file, Severity least) {
+  LogPlan plan;
+  plan.target = config::LogTarget::file;
+  plan.file = file;
+  plan.least = least;
+  return plan;
+}
+
+/// A socket that takes datagrams, as journal and syslog have it.
+class Taker {
+ public:
+  explicit Taker(std::filesystem::path path) : path_(std::move(path)) {
+    fd_ = ::socket(AF_UNIX, SOCK_DGRAM, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path_.c_str(), sizeof address.sun_path - 1);
+    REQUIRE(::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  }
+  ~Taker() {
+    ::close(fd_);
+    std::filesystem::remove(path_);
+  }
+  Taker(const Taker&) = delete;
+  Taker& operator=(const Taker&) = delete;
+
+  /// The next datagram; empty: there is none.
+  std::string next() {
+    std::string text(100'000, '\0');
+    const ssize_t got = ::recv(fd_, text.data(), text.size(), MSG_DONTWAIT);
+    text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    return text;
+  }
+
+ private:
+  std::filesystem::path path_;
+  int fd_ = -1;
+};
+
+}  // namespace
 
 TEST_CASE("a line bears the time in UTC, its severity and its text, and is there at once") {
   const ScratchDirectory scratch;
-  auto log = Log::open(scratch / "log", Severity::info);
+  auto log = Log::open(to_file(scratch / "log", Severity::info));
   REQUIRE(log);
   log->tell(Severity::warning, "192.0.2.0/24 withdrawn {not a format}");
   const std::string text = daemon::testing::read(scratch / "log");
@@ -26,7 +73,7 @@ TEST_CASE("a line bears the time in UTC, its severity and its text, and is there
 TEST_CASE("lines below the level are dropped, and a log is added to") {
   const ScratchDirectory scratch;
   daemon::testing::write(scratch / "log", "before\n");
-  auto log = Log::open(scratch / "log", Severity::error);
+  auto log = Log::open(to_file(scratch / "log", Severity::error));
   REQUIRE(log);
   log->tell(Severity::warning, "quiet");
   log->tell(Severity::critical, "loud");
@@ -38,8 +85,92 @@ TEST_CASE("lines below the level are dropped, and a log is added to") {
 
 TEST_CASE("a log that cannot be opened says which file and why") {
   const ScratchDirectory scratch;
-  const auto log = Log::open(scratch / "no/such/directory/log", Severity::info);
+  const auto log = Log::open(to_file(scratch / "no/such/directory/log", Severity::info));
   REQUIRE_FALSE(log);
   CHECK(log.error().text().find("no/such/directory/log") != std::string::npos);
   CHECK(log.error().text().find("No such file or directory") != std::string::npos);
+}
+
+TEST_CASE("a log whose file was renamed goes on in the old one until it is opened again") {
+  const ScratchDirectory scratch;
+  const LogPlan plan = to_file(scratch / "log", Severity::info);
+  auto log = Log::open(plan);
+  REQUIRE(log);
+  std::filesystem::rename(scratch / "log", scratch / "log.1");
+  log->tell(Severity::info, "before");
+  REQUIRE(log->reopen(plan));
+  log->tell(Severity::info, "after");
+  CHECK(daemon::testing::read(scratch / "log.1").ends_with(" info before\n"));
+  CHECK(daemon::testing::read(scratch / "log").ends_with(" info after\n"));
+}
+
+TEST_CASE("a log that cannot be opened again goes on as it was") {
+  const ScratchDirectory scratch;
+  auto log = Log::open(to_file(scratch / "log", Severity::info));
+  REQUIRE(log);
+  CHECK_FALSE(log->reopen(to_file(scratch / "no/such/log", Severity::info)));
+  log->tell(Severity::info, "still here");
+  CHECK(daemon::testing::read(scratch / "log").ends_with(" info still here\n"));
+}
+
+TEST_CASE("a log in JSON has an object a line") {
+  const ScratchDirectory scratch;
+  LogPlan plan = to_file(scratch / "log", Severity::info);
+  plan.format = config::LogFormat::json;
+  auto log = Log::open(plan);
+  REQUIRE(log);
+  log->tell({Severity::warning, "a \"b\"", {.rule = "r"}});
+  const std::string text = daemon::testing::read(scratch / "log");
+  CHECK(text.starts_with("{\"time\":\""));
+  CHECK(text.ends_with(",\"level\":\"warning\",\"message\":\"a \\\"b\\\"\",\"rule\":\"r\"}\n"));
+}
+
+TEST_CASE("the journal takes a datagram a line, with its fields") {
+  const ScratchDirectory scratch;
+  LogPlan plan;
+  plan.target = config::LogTarget::journal;
+  plan.journal_socket = scratch / "journal";
+  Taker journal(plan.journal_socket);
+  auto log = Log::open(plan);
+  REQUIRE(log);
+  log->tell({Severity::debug, "quiet"});
+  log->tell({Severity::error, "loud", {.rule = "r", .prefix = "192.0.2.0/24"}});
+  CHECK(journal.next() ==
+        "MESSAGE=loud\nPRIORITY=3\nSYSLOG_IDENTIFIER=withdrawd\nWITHDRAWD_RULE=r\n"
+        "WITHDRAWD_PREFIX=192.0.2.0/24\n");
+}
+
+TEST_CASE("syslog that is started again is found again") {
+  const ScratchDirectory scratch;
+  LogPlan plan;
+  plan.target = config::LogTarget::syslog;
+  plan.syslog_socket = scratch / "log";
+  auto taker = std::make_unique<Taker>(plan.syslog_socket);
+  auto log = Log::open(plan);
+  REQUIRE(log);
+  log->tell(Severity::info, "one");
+  CHECK(taker->next().ends_with(": one"));
+  taker.reset();
+  taker = std::make_unique<Taker>(plan.syslog_socket);
+  log->tell(Severity::info, "two");
+  CHECK(taker->next().starts_with("<30>"));
+}
+
+TEST_CASE("who takes no lines holds up nobody, and is told how many were lost") {
+  const ScratchDirectory scratch;
+  LogPlan plan;
+  plan.target = config::LogTarget::syslog;
+  plan.syslog_socket = scratch / "log";
+  Taker taker(plan.syslog_socket);
+  auto log = Log::open(plan);
+  REQUIRE(log);
+  constexpr std::size_t many = 20'000;  // more than any socket keeps
+  for (std::size_t i = 0; i < many; ++i) log->tell(Severity::info, "line");
+  std::size_t taken = 0;
+  while (!taker.next().empty()) ++taken;
+  REQUIRE(taken < many);
+  log->tell(Severity::info, "after");
+  CHECK(taker.next().ends_with(": " + std::to_string(many - taken) +
+                               " lines of the log were lost: nobody took them"));
+  CHECK(taker.next().ends_with(": after"));
 }

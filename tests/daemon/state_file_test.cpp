@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <boost/json.hpp>
+
 #include "scratch.hpp"
 
 using namespace withdrawd;
@@ -32,6 +34,8 @@ core::Memory full_memory() {
   backdoor.untypable = true;
   memory.options.emplace(core::PrefixKey{"anycast", core::Prefix::parse("192.0.2.0/24").value()},
                          backdoor);
+  memory.stand_ins.emplace(core::PrefixKey{"b", core::Prefix::parse("2001:db8::/32").value()},
+                           core::RouteMapName::parse("SICK").value());
   memory.fallback = {true, 3};
   using std::chrono::minutes;
   memory.health_since["resolver"] = noon.steady - minutes(7);
@@ -169,4 +173,20 @@ TEST_CASE("a state file that cannot be written says where and why, and the old o
   REQUIRE_FALSE(saved);
   CHECK(saved.error().text().find((scratch / "state.json").string()) != std::string::npos);
   CHECK(std::filesystem::is_directory(scratch / "state.json"));
+}
+
+TEST_CASE("the counters of metrics are kept, and are no part of what is remembered") {
+  const boost::json::object counters{{"kills", 3}};
+  const auto text = daemon::state_text(full_memory(), noon, counters);
+  CHECK(daemon::parse_counters(text) == counters);
+  CHECK(daemon::parse_state(text, noon) == full_memory());
+  CHECK(daemon::parse_counters(daemon::state_text(full_memory(), noon)).empty());
+  CHECK(daemon::parse_counters("{").empty());
+}
+
+TEST_CASE("a state file gives its counters back") {
+  const ScratchDirectory scratch;
+  const StateFile file(scratch / "state.json");
+  REQUIRE(file.save(full_memory(), noon, {{"kills", 3}}));
+  CHECK(file.load(noon).counters.at("kills") == 3);
 }

@@ -60,7 +60,7 @@ TEST_CASE("a bgpd that cannot be reached fails; one that does not run is its pre
 TEST_CASE("/healthz is 200 and ok, or 503 and why") {
   auto report = some_report();
   HttpRoutes routes;
-  daemon::add_web_routes(routes, {.report = [&report] { return report; }});
+  daemon::add_web_routes(routes, {.report = [&report] { return report; }, .metrics = {}});
   const auto fine = routes.answer({"/healthz", ""}, core::Time());
   CHECK(fine->status == 200);
   CHECK(fine->body == "ok\n");
@@ -72,7 +72,7 @@ TEST_CASE("/healthz is 200 and ok, or 503 and why") {
 
 TEST_CASE("/status.json is what status --json prints") {
   HttpRoutes routes;
-  daemon::add_web_routes(routes, {.report = some_report});
+  daemon::add_web_routes(routes, {.report = some_report, .metrics = {}});
   const auto answer = routes.answer({"/status.json", ""}, core::Time());
   CHECK(answer->type == "application/json");
   CHECK(answer->body.ends_with("}\n"));

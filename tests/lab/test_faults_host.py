@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab import Prefixes, stays, wait_until
+from lab.vty_proxy import END, VtyProxy
 
 
 def limit(withdrawd, what):
@@ -117,12 +118,89 @@ def test_without_descriptors_for_ten_seconds_what_nobody_can_ask_is_down(lab, me
         lab.wait_for_announcements(Prefixes.ALL, within=10)
 
 
-def test_32_megabytes_of_resident_memory_are_enough(lab, sizes_count):
+MEGABYTE = 1 << 20
+
+
+def peak_kib(withdrawd):
+    status = Path(f"/proc/{withdrawd.pids()[0]}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+
+
+def test_32_megabytes_of_memory_are_enough(lab, measured, sizes_count):
     with started(lab) as withdrawd:
-        withdraws_and_announces(lab, withdrawd)
-        status = Path(f"/proc/{withdrawd.pids()[0]}/status").read_text()
-        peak = next(int(x.split()[1]) for x in status.splitlines() if x.startswith("VmHWM"))
-        assert peak < 32 * 1024
+        # More than that the kernel does not give.
+        limit(withdrawd, f"--data={32 * MEGABYTE}")
+        for _ in range(2):
+            withdraws_and_announces(lab, withdrawd)
+        measured(f"memory: {peak_kib(withdrawd) / 1024:.1f} MiB at most")
+        assert peak_kib(withdrawd) < 32 * 1024
+        assert withdrawd.lines("error") == withdrawd.lines("critical") == []
+
+
+def test_an_answer_for_which_memory_does_not_suffice_is_the_next_transports_to_get(lab):
+    pids, sessions = lab.bgpd.pids(), lab.peer.sessions()
+    proxy = VtyProxy(lab.bgpd, lab.directory / "vast")
+    try:
+        transports = ["socket", "telnet"]
+        with started(lab, transports=transports, bgpd={"socket": proxy.path}) as withdrawd:
+            limit(withdrawd, f"--data={32 * MEGABYTE}")
+            proxy.instead["show running-config"] = b"!\n" * (30 * MEGABYTE) + END + b"\0"
+            withdraws_and_announces(lab, withdrawd)
+            line = withdrawd.wait_for_line("out of memory", level="warning")
+            assert f"{proxy.path}: " in line.message and "through telnet" in line.message
+            assert withdrawd.lines("critical") == []
+    finally:
+        proxy.close()
+    assert lab.bgpd.pids() == pids
+    assert lab.peer.changes_since(sessions) == []
+
+
+def test_without_memory_for_its_own_work_it_ends_says_so_and_the_next_start_goes_on(lab):
+    pids, sessions = lab.bgpd.pids(), lab.peer.sessions()
+    with started(lab) as withdrawd:
+        since = time.time()
+        vast = "".join(
+            f'[check.vast{n}]\nserver = "127.0.0.1"\nname = "www.test.com"\n' for n in range(20000)
+        )
+        lab.write(lab.configuration() + vast)
+        limit(withdrawd, f"--data={16 * MEGABYTE}")
+        withdrawd.signal_it(signal.SIGHUP)
+        assert withdrawd.wait(20) == 1
+        line = withdrawd.lines("critical", "out of memory: this run ends")[0]
+        assert "announcements stay as they are" in line.message
+        assert lab.peer.events(since) == []
+    lab.dns.kill()
+    with lab.withdrawd("run", "-c", lab.write(lab.configuration())) as withdrawd:
+        lab.wait_for_announcements(Prefixes.STAYING, within=3)
+    assert lab.bgpd.pids() == pids
+    assert lab.peer.changes_since(sessions) == []
+
+
+@pytest.mark.parametrize("command", (f"no network {Prefixes.PLAIN}", "end", "show running-config"))
+def test_without_memory_in_the_middle_of_an_apply_nothing_is_left_unsaid(lab, command):
+    """It goes on with what it has, or ends and says so; in no case does it stand there."""
+    proxy = VtyProxy(lab.bgpd, lab.directory / "scarce")
+    try:
+        with started(lab, transports=["socket"], bgpd={"socket": proxy.path}) as withdrawd:
+
+            def moment(stage, what):
+                if stage == "after" and what == command and not lab.dns.program.running:
+                    proxy.moment = None
+                    limit(withdrawd, "--data=1")
+
+            proxy.moment = moment
+            lab.dns.kill()
+            wait_until(
+                "the change or the end of withdrawd",
+                lambda: not withdrawd.running or lab.peer.prefixes() == Prefixes.STAYING, within=10,
+            )
+            if not withdrawd.running:
+                assert withdrawd.wait(1) == 1
+                assert withdrawd.lines("critical", "out of memory: this run ends")
+        with lab.withdrawd("run", "-c", lab.directory / "withdrawd.toml"):
+            lab.wait_for_announcements(Prefixes.STAYING, within=5)
+    finally:
+        proxy.close()
 
 
 def test_a_withdrawd_that_was_suspended_withdraws_nothing_when_it_wakes(lab):

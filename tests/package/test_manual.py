@@ -51,7 +51,7 @@ def test_the_page_has_every_command_and_option(program):
             )
             explained = re.search(rf"^\.It .*{written(option)}", known, re.M)
             shared = option in ("-h", "--help", "-c", "--config", "--json") or (
-                option in ("--log", "--log-level", "--all")
+                option in ("--log", "--log-format", "--log-level", "--all")
             )
             assert explained or shared, f"{command} {option} is named, not explained"
             if takes not in ("", "TEXT"):

@@ -68,6 +68,7 @@ struct FakeTransport : vty::Transport {
   std::string text() const override { return name; }
   asio::awaitable<Replies> show(std::vector<std::string> commands) override {
     ++shows;
+    if (out_of_memory) throw std::bad_alloc();
     if (failure) co_return std::unexpected(*failure);
     std::vector<Reply> replies;
     for (const auto& command : commands) replies.push_back(one(command));
@@ -75,6 +76,7 @@ struct FakeTransport : vty::Transport {
   }
   asio::awaitable<Replies> configure(std::vector<std::string> lines) override {
     ++configures;
+    if (out_of_memory) throw std::bad_alloc();
     if (failure) co_return std::unexpected(*failure);
     if (bgpd->locked) {
       co_return std::unexpected(
@@ -104,6 +106,7 @@ struct FakeTransport : vty::Transport {
   std::string name;
   FakeBgpd* bgpd;
   std::optional<Failure> failure;
+  bool out_of_memory = false;
   std::optional<std::pair<std::string, std::string>> override_answer;
   Lines typed;
   int shows = 0;
@@ -170,6 +173,23 @@ TEST_CASE("a read gives to how many peers a prefix is advertised, where bgpd say
   report = bench.read({here});
   REQUIRE(report.observed);
   CHECK(report.observed->advertised_to.empty());
+}
+
+TEST_CASE("a way for which memory does not suffice is closed, and the next one does the work") {
+  Bench bench({"socket", "telnet"});
+  bench.model.networks = {{prefix("192.0.2.0/24"), ""}};
+  bench.ways[0]->out_of_memory = true;
+  const auto report = bench.apply({{withdraw("192.0.2.0/24")}}, {lookup("192.0.2.0/24")});
+  REQUIRE(report.observed);
+  CHECK(report.via ==
+        "telnet (socket: send statements: out of memory (what bgpd has done by then is read "
+        "again))");
+  CHECK(bench.ways[0]->closes == 1);
+  CHECK(bench.model.networks.empty());
+  bench.ways[1]->out_of_memory = true;
+  const auto failed = bench.read({lookup("192.0.2.0/24")});
+  REQUIRE_FALSE(failed.observed);
+  CHECK(failed.observed.error().trouble == Trouble::silent);
 }
 
 TEST_CASE("a look-up whose instance is not there is missing, and asked about no other") {
@@ -256,6 +276,9 @@ TEST_CASE("a transport that fails is passed over for a while, and the next one d
   auto report = bench.apply({withdraw("192.0.2.0/24")});
   REQUIRE(report.observed);
   CHECK(report.via == "vtysh (socket: permission denied)");
+  using End = core::Attempt::End;
+  CHECK(report.attempts ==
+        std::vector<core::Attempt>{{"socket", End::failed}, {"vtysh", End::done}});
   CHECK(bench.ways[0]->configures == 1);
 
   CHECK(bench.apply({announce("192.0.2.0/24")}).via == "vtysh");
@@ -298,6 +321,9 @@ TEST_CASE("a transport that claims success while the statement is still there is
   const auto report = bench.apply({withdraw("192.0.2.0/24")});
   REQUIRE(report.observed);
   CHECK(report.via == "socket (vtysh: read back, \"no network 192.0.2.0/24\" has had no effect)");
+  using End = core::Attempt::End;
+  CHECK(report.attempts ==
+        std::vector<core::Attempt>{{"vtysh", End::disobeyed}, {"socket", End::done}});
   CHECK(bench.read().via == "socket");
   CHECK(bench.ways[0]->closes == 1);
 }

@@ -23,6 +23,7 @@ class _Proxy:
 
     def __init__(self, listening):
         self.locked = None  # one of LOCKED's values
+        self.refusing = False  # hangs up on whoever comes
         self.listening, self.closing = listening, False
         self.open = set()
         listening.listen(64)
@@ -36,6 +37,9 @@ class _Proxy:
                 threading.Thread(target=self._converse, args=(client,), daemon=True).start()
 
     def _converse(self, client):
+        if self.refusing:
+            client.close()
+            return
         with client, contextlib.suppress(OSError), self._connect() as bgpd:
             self.open |= {client, bgpd}
             try:
