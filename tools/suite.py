@@ -17,6 +17,7 @@ from beside import Beside
 
 ROOT = Path(__file__).resolve().parent.parent
 LAB = ROOT / "tests" / "lab"
+PACKAGE = ROOT / "tests" / "package"
 # It takes minutes, nearly all of them waiting for crond: runs beside everything else.
 SLOW = "test_cron.py"
 # Seconds; what takes longer hangs.
@@ -162,21 +163,23 @@ def unit_tests(build, word, tally):
 class LabRun:
     """A pytest process over some of the lab's tests."""
 
-    def __init__(self, build, title, arguments, word, output=None):
+    def __init__(self, build, title, arguments, word, output=None, folder=LAB, gentle=False):
         self.title, self.output = title, output
         self.report = build.folder / f"lab-{title.replace(' ', '-')}.xml"
         self.report.unlink(missing_ok=True)
         argv = [
             "/usr/bin/python3", "-B", "-m", "pytest", "-p", "no:cacheprovider", "-rfEs", "-v",
-            "--tb=short", f"--rootdir={LAB}", f"--junitxml={self.report}",
+            "--tb=short", f"--rootdir={folder}", f"--junitxml={self.report}",
             f"--withdrawd={build.withdrawd}", *arguments,
         ]
         if word:
             argv += ["-k", word]
+        if gentle:
+            argv = ["nice", "-n", "19", *argv]
         sink = open(output, "wb") if output else None
         with sink or contextlib.nullcontext():
             self.process = subprocess.Popen(
-                argv, cwd=LAB, stdin=subprocess.DEVNULL, stdout=sink,
+                argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=sink,
                 stderr=subprocess.STDOUT if sink else None,
             )
 
@@ -219,10 +222,16 @@ def run(options, tally, stack):
         return
 
     lab = everything or options.lab
-    crond = gentle = None
+    crond = package = gentle = None
     if lab:
         crond = LabRun(main, "crond", [LAB / SLOW], options.k, output=main.folder / "lab-crond.log")
         stack.callback(crond.end)
+        # Much of it is waiting for other programs, too.
+        package = LabRun(
+            main, "package", [PACKAGE], options.k, output=main.folder / "lab-package.log",
+            folder=PACKAGE, gentle=True,
+        )
+        stack.callback(package.end)
     if everything or options.unit:
         unit_tests(main, options.k, tally)
     if options.all:
@@ -248,6 +257,7 @@ def run(options, tally, stack):
         if crond.process.poll() is None:
             say("waiting for crond to have run long enough")
         crond.finish(tally)
+        package.finish(tally)
     if gentle:
         gentle.finish(tally, say)
 

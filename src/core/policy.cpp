@@ -298,9 +298,9 @@ void Policy::keep_minimum(std::size_t group, std::vector<Wish>& wishes,
     Wish* wish;
     Standing standing;
   };
-  const auto in_table = [](Standing standing) {
-    return standing == Standing::announced || standing == Standing::unstated;
-  };
+  // Not one without a statement, which may be on its way out of the table: it counts when it is
+  // back.
+  const auto counts = [](Standing standing) { return standing == Standing::announced; };
   // In the order in which they are kept: the healthy, those that are kept already, the others,
   // those that were to go and have not gone yet.
   std::vector<Candidate> damped, held, others, going;
@@ -313,7 +313,7 @@ void Policy::keep_minimum(std::size_t group, std::vector<Wish>& wishes,
       const Candidate candidate{i, &*wish, standings(i)};
       if (candidate.standing == Standing::unknown) all_known = false;
       if (wish->desired != Desired::withdrawn) {
-        kept += in_table(candidate.standing);
+        kept += counts(candidate.standing);
       } else if (wish->reason == Reason::damping) {
         damped.push_back(candidate);
       } else if (before.reason == Reason::minimum && before.desired == Desired::announced) {
@@ -341,7 +341,7 @@ void Policy::keep_minimum(std::size_t group, std::vector<Wish>& wishes,
           candidate.standing == Standing::announced || candidate.standing == Standing::stated;
       if (!stated && !healthy) continue;
       *candidate.wish = {Desired::announced, Reason::minimum};
-      kept += in_table(candidate.standing);
+      kept += counts(candidate.standing);
     }
   }
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <numeric>
 #include <tuple>
+#include <utility>
 
 #include "core/four_cases.hpp"
 
@@ -61,14 +62,11 @@ std::optional<T> recall(const std::map<PrefixKey, T>& remembered, const PrefixKe
   return found;
 }
 
+/// What everybody knows goes without saying: "configure terminal", "exit-address-family", "end".
 std::string statements_of(const Change& change) {
-  const Plan alone{{change}};
-  std::vector<std::string> lines = alone.vty_lines();
-  // What everybody knows goes without saying: "configure terminal", "exit-address-family", "end".
-  std::erase_if(lines, [](const std::string& line) {
-    return line == "configure terminal" || line == "exit-address-family" || line == "end";
-  });
-  return fmt::format("{}", fmt::join(lines, "; "));
+  return fmt::format("{}; address-family {} unicast; {}",
+                     Instance{change.asn, change.instance, {}}.text(),
+                     change.prefix.family() == Family::ipv4 ? "ipv4" : "ipv6", change.statement());
 }
 
 }  // namespace
@@ -86,7 +84,12 @@ SoftPath::SoftPath(const Settings& settings, const CheckSchedule& checks, const 
   }
 }
 
-SoftPath::View SoftPath::view(const Slot& slot) const {
+const SoftPath::View& SoftPath::view(const Slot& slot) const {
+  if (std::exchange(slot.viewed, sights_) != sights_) slot.view = find_view(slot);
+  return slot.view;
+}
+
+SoftPath::View SoftPath::find_view(const Slot& slot) const {
   View view;
   if (gone_) {
     view.presence = Presence::absent;
@@ -199,8 +202,9 @@ void SoftPath::decide(Time now, Effects& effects) {
     // News is not kept waiting for old failures.
     failure_pause_ = Duration::zero();
     next_try_ = now;
-    // What was read last may be as old as the reconcile interval.
-    next_read_ = stale_ ? now : std::min(next_read_, now + confirm_pause_);
+    // What was read last may be as old as the reconcile interval. If there is something to be typed
+    // that goes first.
+    next_read_ = now;
   }
 }
 
@@ -338,6 +342,7 @@ void SoftPath::observe(const Observed& observed, Time now, Effects& effects) {
   }
   reached_ = true;
   gone_ = false;
+  ++sights_;
   stale_ = false;
 
   for (Slot& slot : slots_) learn(slot, view(slot), effects);
@@ -408,6 +413,7 @@ void SoftPath::failed(const Failure& failure, Time now, Effects& effects) {
     case Trouble::unreachable:
       seen_.reset();
       longest_.reset();
+      ++sights_;
       [[fallthrough]];
     case Trouble::silent:
       reached_ = false;
@@ -427,6 +433,7 @@ void SoftPath::failed(const Failure& failure, Time now, Effects& effects) {
       reached_ = true;
       gone_ = false;
       longest_.reset();
+      ++sights_;
       unanswered_.clear();
       told_unanswered_ = false;
       refusal_ = std::move(text);
@@ -455,6 +462,7 @@ void SoftPath::connection_lost(Time now) {
   stale_ = true;
   seen_.reset();
   longest_.reset();
+  ++sights_;
   for (Slot& slot : slots_) judge_exposure(slot, view(slot), now);
 }
 
@@ -473,6 +481,7 @@ void SoftPath::process_found(bool running, Time now) {
   if (gone_ == !running) return;
   gone_ = !running;
   longest_.reset();
+  ++sights_;
   for (Slot& slot : slots_) judge_exposure(slot, view(slot), now);
 }
 
@@ -527,13 +536,11 @@ void SoftPath::on(const PlanApplied& event, Time now, Effects& effects) {
   for (std::size_t i = 0; i < plan_slots_.size(); ++i) {
     applied_.emplace(plan_slots_[i], plan_causes_[i]);
   }
-  Observed observed = *event.observed;
-  // Peers hear of a change a moment later than it is made.
-  observed.advertised_to.clear();
-  // What was looked up is all that can have changed.
-  looks_up_all_ = true;
-  observe(observed, now, effects);
+  looks_up_all_ = true;  // all that can have changed
+  observe(*event.observed, now, effects);
   applied_.clear();
+  // Peers hear of a change a moment later than it is made.
+  for (const Lookup& lookup : busy_lookups_) seen_->advertised_to.erase(lookup);
   next_read_ = std::min(next_read_, now + peers_pause);
   all_due_ = next_read_;
 }
@@ -704,10 +711,16 @@ void SoftPath::advance(Time now, Effects& effects) {
     if (dirty_) make_plan(now, effects);
     if (!plan_.empty() && now >= next_try_) {
       std::vector<Lookup> lookups;
+      lookups.reserve(plan_slots_.size());
       plan_causes_.clear();
-      for (std::size_t slot : plan_slots_) {
+      for (std::size_t i = 0; i < plan_slots_.size(); ++i) {
+        const std::size_t slot = plan_slots_[i];
         lookups.push_back(slots_[slot].lookup);
-        plan_causes_.push_back(policy_.cause(slot));
+        // What a rule's health has brought about has the same cause for each of its prefixes.
+        const bool same = i > 0 && slots_[plan_slots_[i - 1]].rule == slots_[slot].rule &&
+                          policy_.wish(slot).reason == Wish::Reason::health &&
+                          policy_.wish(slot) == policy_.wish(plan_slots_[i - 1]);
+        plan_causes_.push_back(same ? plan_causes_.back() : policy_.cause(slot));
       }
       effects.push_back(ApplyPlan{plan_, lookups});
       begin(now, std::move(lookups));

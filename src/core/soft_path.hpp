@@ -121,6 +121,12 @@ class SoftPath {
 
  private:
   enum class Presence : std::uint8_t { absent, present, unknown };
+  /// Where a slot stands in what was last read.
+  struct View {
+    const Instance* instance = nullptr;
+    const NetworkOptions* configured = nullptr;
+    Presence presence = Presence::unknown;
+  };
   /// A prefix of a rule and where it stands.
   struct Slot {
     const Rule* rule;
@@ -139,15 +145,12 @@ class SoftPath {
     std::optional<Time> table_differs_since{};  ///< although the statement is as desired
     bool reached = false;                  ///< observed has been as desired since desired changed
     std::optional<std::string> trouble{};  ///< told once
+    // Looked for once, however often it is asked for.
+    mutable View view{};
+    mutable std::uint64_t viewed = 0;  ///< `sights_` then
   };
-  /// Where a slot stands in what was last read.
-  struct View {
-    const Instance* instance = nullptr;
-    const NetworkOptions* configured = nullptr;
-    Presence presence = Presence::unknown;
-  };
-
-  View view(const Slot& slot) const;
+  const View& view(const Slot& slot) const;
+  View find_view(const Slot& slot) const;
   bool statement_agrees(const Slot& slot, const View& view) const;
   bool agrees(const Slot& slot, const View& view) const;
   Policy::Standing standing(std::size_t index) const;
@@ -179,6 +182,7 @@ class SoftPath {
   std::vector<Slot> slots_;  ///< as the policy counts them
 
   std::optional<Observed> seen_;  ///< none: bgpd was not read, or has been away since
+  std::uint64_t sights_ = 1;      ///< counts what changes a view: `seen_` and `gone_`
   Time seen_from_{};              ///< when the operation that saw all of it began
   /// All is as desired, as far as it was read last: what is read again and is the same needs no
   /// look.

@@ -49,7 +49,7 @@ constexpr int backlog = 64;
 /// What comes behind a request is read for a moment: closing at once would reset the connection
 /// under an answer that is still on its way.
 constexpr auto farewell = std::chrono::seconds(1);
-constexpr std::size_t longest_farewell = 64 * 1024;
+constexpr std::size_t longest_farewell = std::size_t{64} * 1024;
 
 struct Connection {
   explicit Connection(Socket accepted)
@@ -111,7 +111,9 @@ std::string head_of(const HttpResponse& response, std::optional<std::size_t> len
        {"Referrer-Policy", "no-referrer"},
        {"X-Content-Type-Options", "nosniff"},
        {"X-Frame-Options", "DENY"}}};
-  for (const auto& [name, value] : response.headers) head += name + ": " + value + "\r\n";
+  for (const auto& [name, value] : response.headers) {
+    head += fmt::format("{}: {}\r\n", name, value);
+  }
   for (const auto& [name, value] : defaults) {
     const bool given =
         std::ranges::any_of(response.headers, [&name](const auto& h) { return h.first == name; });
@@ -263,7 +265,8 @@ void HttpServer::Inner::retry_later() {
 void HttpServer::Inner::share(const HttpAddress& address) const {
   // Without the right to, members of that group go without.
   if (group && !address.socket.empty()) {
-    static_cast<void>(::chown(address.socket.c_str(), static_cast<uid_t>(-1), *group) + 0);
+    [[maybe_unused]] const int given =
+        ::chown(address.socket.c_str(), static_cast<uid_t>(-1), *group);
   }
 }
 

@@ -100,7 +100,7 @@ class Datagrams : public Log::Sink {
  private:
   enum class Sent { yes, full, nobody_there };
   /// Longer ones are cut; what withdrawd says is far shorter.
-  static constexpr std::size_t longest = 32 * 1024;
+  static constexpr std::size_t longest = 32768;
 
   Sent send(const core::Tell& line) {
     core::Tell cut = line;
@@ -150,7 +150,9 @@ core::Result<std::unique_ptr<Log::Sink>> open_file(const LogPlan& plan) {
   // Tried by hand first: what spdlog throws does not say why.
   const process::FileDescriptor probe(
       ::open(plan.file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640));
-  if (!probe) return failed(std::generic_category().message(errno), "create its directory, or name another file");
+  if (!probe)
+    return failed(std::generic_category().message(errno),
+                  "create its directory, or name another file");
   try {
     return std::make_unique<Stream>(
         std::make_shared<spdlog::sinks::basic_file_sink_st>(plan.file.string()), plan.format);

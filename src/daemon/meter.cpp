@@ -54,6 +54,12 @@ void each_named(const json::object& object, std::string_view key, std::map<std::
   }
 }
 
+/// Of what began at `since`, if it did, and ends now.
+void add_time(std::optional<core::Time>& since, core::Time now, Histogram& histogram) {
+  if (since) histogram.add(now - *since);
+  since.reset();
+}
+
 /// Keeps what has one of these names, and begins the others.
 template <class T, class Names>
 void keep_named(std::map<std::string, T>& all, const Names& names) {
@@ -86,8 +92,10 @@ Histogram Histogram::from_json(const json::object& object) {
 
 void Meter::use(const core::Settings& settings) {
   check_names_.clear();
+  check_names_.reserve(settings.checks.size());
   for (const auto& check : settings.checks) check_names_.push_back(check.name);
   std::vector<std::string> rules;
+  rules.reserve(settings.rules.size());
   for (const auto& rule : settings.rules) rules.push_back(rule.name);
   keep_named(counts_.checks, check_names_);
   keep_named(counts_.rules, rules);
@@ -106,7 +114,7 @@ void Meter::happened(const core::Event& event, core::Time now) {
     }
   } else if (const auto* read = std::get_if<core::BgpdRead>(&event)) {
     attempts(read->attempts);
-    if (reading_since_) counts_.reading.add(now - *std::exchange(reading_since_, std::nullopt));
+    add_time(reading_since_, now, counts_.reading);
   } else if (const auto* applied = std::get_if<core::PlanApplied>(&event)) {
     attempts(applied->attempts);
     for (const core::Attempt& attempt : applied->attempts) {
@@ -114,7 +122,7 @@ void Meter::happened(const core::Event& event, core::Time now) {
       const bool done = attempt.end == core::Attempt::End::done;
       (done ? counts.statements_sent : counts.statements_failed) += statements_;
     }
-    if (applying_since_) counts_.applying.add(now - *std::exchange(applying_since_, std::nullopt));
+    add_time(applying_since_, now, counts_.applying);
   }
 }
 
@@ -156,9 +164,7 @@ void Meter::note(const core::Note& note) {
 }
 
 void Meter::settled(core::Time now) {
-  if (reconciling_since_) {
-    counts_.reconciling.add(now - *std::exchange(reconciling_since_, std::nullopt));
-  }
+  add_time(reconciling_since_, now, counts_.reconciling);
 }
 
 json::object Meter::to_json() const {

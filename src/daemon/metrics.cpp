@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
-#include <cstring>
 #include <fstream>
 #include <map>
 #include <set>
@@ -398,7 +397,8 @@ std::string process_metrics(MetricsView::WallTime started) {
 core::Result<void> write_metrics(const std::filesystem::path& file, const std::string& text) {
   const auto failed = [&file](std::string what, int error) {
     return std::unexpected(
-        core::Error{fmt::format("write metrics: {} {}", what, file.string()), std::strerror(error),
+        core::Error{fmt::format("write metrics: {} {}", what, file.string()),
+                    std::generic_category().message(error),
                     "set file in [metrics] to a place that withdrawd may write"});
   };
   // Not by a name that ends with .prom: it would be read half-written.

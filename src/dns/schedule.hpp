@@ -13,7 +13,7 @@ namespace withdrawd::dns {
 /// then counts.
 class Schedule {
  public:
-  static constexpr core::Duration pause = std::chrono::milliseconds(20);
+  static constexpr core::Duration pause = std::chrono::milliseconds(10);
 
   Schedule(core::Time begun, core::Duration timeout, unsigned tries);
 

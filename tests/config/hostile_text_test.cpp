@@ -50,7 +50,7 @@ std::string with(const config::KeyInfo& key, const std::string& value) {
     check = {{"type", "\"address\""}, {"address", "\"192.0.2.1\""}};
   else if (key.check_types == "file")
     check = {{"type", "\"file\""}, {"path", "\"/tmp/x\""}};
-  sections.at(key.section)[key.key] = value;
+  sections[key.section][key.key] = value;
   std::string text;
   for (const auto& [name, keys] : sections) {
     if (!name.empty()) {

@@ -565,6 +565,20 @@ TEST_CASE("the minimum keeps another one when the one that it kept turns out to 
   CHECK(world.stopped.empty());
 }
 
+TEST_CASE("a path without a statement keeps no minimum: it may be on its way out") {
+  Settings settings = guarded(1);
+  settings.rules.pop_back();
+  auto world = settled(settings);
+  world.networks().erase(p);
+  world.table[p] = true;
+  world.dns[1] = SmallWorld::bad();
+  world.lose_connection();
+  world.run_until([&] { return !world.sent.empty(); });
+  CHECK(take(world) == Statements{"network 192.0.2.0/24"});
+  world.run_for(3s);
+  CHECK(take(world) == Statements{"no network 198.51.100.0/24"});
+}
+
 TEST_CASE("a statement without a path keeps no minimum") {
   Settings settings = guarded(1);
   settings.rules.pop_back();

@@ -100,7 +100,8 @@ TEST_CASE("a state file that somebody wrote brings no text that is more than tex
 
 TEST_CASE("a line of the log is one line, whoever forgot to escape what") {
   const daemon::testing::ScratchDirectory scratch;
-  auto log = daemon::Log::open(scratch / "log", core::Severity::debug);
+  auto log = daemon::Log::open(
+      {.target = config::LogTarget::file, .file = scratch / "log", .least = core::Severity::debug});
   REQUIRE(log);
   for (const auto hostile : hostile_texts) log->tell(core::Severity::error, hostile);
   const auto written = daemon::testing::read(scratch / "log");

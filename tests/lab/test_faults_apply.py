@@ -1,4 +1,4 @@
-"""withdrawd ends at every moment of an apply, and the next start puts things right."""
+"""withdrawd, or its connection, ends at every moment of an apply: what comes next puts it right."""
 
 import signal
 import time
@@ -56,16 +56,20 @@ class Sweep:
         expected = Prefixes.STAYING if self.sick else Prefixes.ALL
         return self.lab.bgpd.networks() == expected
 
+    def turn(self, moment):
+        """DNS says the opposite; `moment` is of the apply that follows."""
+        self.proxy.moment = moment
+        self.sick = not self.sick
+        self.dns.lie = "empty" if self.sick else None
+        wait_until("the moment", lambda: moment.come or moment.over, within=5)
+
     def interrupt(self, number, act):
         """One run, in which `act` is done to withdrawd at that moment of the next apply: none if the
         apply had no such moment."""
         with self.lab.withdrawd("run", "-c", self.configuration) as withdrawd:
             wait_until("what the run before has left to be put right", self.is_right, within=5)
             moment = Moment(number, lambda: act(withdrawd))
-            self.proxy.moment = moment
-            self.sick = not self.sick
-            self.dns.lie = "empty" if self.sick else None
-            wait_until("the moment", lambda: moment.come or moment.over, within=5)
+            self.turn(moment)
             if moment.come:
                 withdrawd.wait(10)
             self.proxy.moment = None
@@ -113,5 +117,26 @@ def test_told_to_end_at_any_moment_of_an_apply_it_finishes_that_first(sweep, mea
         assert withdrawd.lines("info", "SIGTERM: ends, announcements stay as they are")
         number += 1
     measured(f"SIGTERM at {number} moments of an apply: finished, exit status 0")
+    assert number > 15
+    sweep.finish()
+
+
+def test_a_connection_that_ends_at_every_moment_of_an_apply_is_made_again(sweep, measured):
+    def hang_up():
+        raise ConnectionAbortedError
+
+    number = 0
+    with sweep.lab.withdrawd("run", "-c", sweep.configuration) as withdrawd:
+        while True:
+            moment = Moment(number, hang_up)
+            sweep.turn(moment)
+            sweep.proxy.moment = None
+            wait_until("bgpd to be as it should", sweep.is_right, within=5)
+            if not moment.come:
+                break
+            number += 1
+        assert withdrawd.lines("error", "bgpd closed the connection")
+        assert withdrawd.lines("critical") == []
+    measured(f"hung up on at {number} moments of an apply: put right over the next connection")
     assert number > 15
     sweep.finish()

@@ -22,6 +22,12 @@ HOUR = 3600
 YEAR = 366 * 24 * HOUR
 
 
+@pytest.fixture(autouse=True)
+def not_sanitized(request):
+    if request.config.getoption("--sanitized"):
+        pytest.skip("libfaketime and a sanitizer's library both want to be loaded first")
+
+
 class Clock:
     """What withdrawd takes for the time: the real one and an offset that can change meanwhile."""
 

@@ -12,7 +12,7 @@ from lab import Prefixes, wait_until
 from lab.lying_dns import LyingDns
 from lab.vty_proxy import END, LOCKED, VtyProxy
 
-FAULTS = 240
+FAULTS = 200
 WARM_UP = 65  # faults, after which memory has what it is going to need
 GROWTH_KIB = 1024
 
@@ -203,7 +203,7 @@ def day(lab):
     day.close()
 
 
-def test_a_day_of_faults_leaves_nothing_behind(lab, day, measured):
+def test_a_day_of_faults_leaves_nothing_behind(lab, day, sizes_count, measured):
     happenings = (
         day.dns_lies, day.bgpd_dies, day.bgpd_dies_while_sick, day.bgpd_freezes,
         day.connections_end, day.somebody_configures, day.socket_fails, day.socket_babbles,

@@ -126,7 +126,7 @@ def peak_kib(withdrawd):
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
 
 
-def test_32_megabytes_of_memory_are_enough(lab, measured, sizes_count):
+def test_32_megabytes_of_memory_are_enough(lab, sizes_count, measured):
     with started(lab) as withdrawd:
         # More than that the kernel does not give.
         limit(withdrawd, f"--data={32 * MEGABYTE}")
@@ -137,7 +137,9 @@ def test_32_megabytes_of_memory_are_enough(lab, measured, sizes_count):
         assert withdrawd.lines("error") == withdrawd.lines("critical") == []
 
 
-def test_an_answer_for_which_memory_does_not_suffice_is_the_next_transports_to_get(lab):
+def test_an_answer_for_which_memory_does_not_suffice_is_the_next_transports_to_get(
+    lab, sizes_count
+):
     pids, sessions = lab.bgpd.pids(), lab.peer.sessions()
     proxy = VtyProxy(lab.bgpd, lab.directory / "vast")
     try:
@@ -155,7 +157,9 @@ def test_an_answer_for_which_memory_does_not_suffice_is_the_next_transports_to_g
     assert lab.peer.changes_since(sessions) == []
 
 
-def test_without_memory_for_its_own_work_it_ends_says_so_and_the_next_start_goes_on(lab):
+def test_without_memory_for_its_own_work_it_ends_says_so_and_the_next_start_goes_on(
+    lab, sizes_count
+):
     pids, sessions = lab.bgpd.pids(), lab.peer.sessions()
     with started(lab) as withdrawd:
         since = time.time()
@@ -177,7 +181,9 @@ def test_without_memory_for_its_own_work_it_ends_says_so_and_the_next_start_goes
 
 
 @pytest.mark.parametrize("command", (f"no network {Prefixes.PLAIN}", "end", "show running-config"))
-def test_without_memory_in_the_middle_of_an_apply_nothing_is_left_unsaid(lab, command):
+def test_without_memory_in_the_middle_of_an_apply_nothing_is_left_unsaid(
+    lab, sizes_count, command
+):
     """It goes on with what it has, or ends and says so; in no case does it stand there."""
     proxy = VtyProxy(lab.bgpd, lab.directory / "scarce")
     try:
@@ -212,17 +218,3 @@ def test_a_withdrawd_that_was_suspended_withdraws_nothing_when_it_wakes(lab):
         stays("what is announced", lambda: lab.peer.prefixes() == Prefixes.ALL, seconds=1)
         assert len(lab.peer.events()) == heard
         withdraws_and_announces(lab, withdrawd)
-
-
-@pytest.mark.parametrize("delay", (0.0, 0.02, 0.05, 0.1, 0.2, 0.3))
-def test_killed_at_any_moment_the_next_start_puts_it_right(lab, delay):
-    with started(lab) as withdrawd:
-        lab.dns.freeze()
-        withdrawd.wait_for_health("resolver", "down")
-        time.sleep(delay)  # Somewhere in the apply; which step it is does not matter.
-        withdrawd.kill()
-    with lab.withdrawd("run", "-c", lab.directory / "withdrawd.toml") as withdrawd:
-        lab.wait_for_announcements(Prefixes.STAYING, within=3)
-        lab.dns.repair()
-        lab.wait_for_announcements(Prefixes.ALL, within=5)
-        assert lab.peer.communities(Prefixes.TAGGED) == Prefixes.COMMUNITY

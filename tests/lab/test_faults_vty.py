@@ -1,6 +1,7 @@
 """Ways into bgpd that fail in every manner: the next one does the work, and nothing piles up."""
 
 import os
+import shutil
 import socket
 import threading
 import time
@@ -8,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lab import Prefixes, stays, wait_until
+from lab import Prefixes, Withdrawd, stays, wait_until
+from lab.lying_dns import LyingDns
+from lab.network import ENABLE_PASSWORD, VTY_PASSWORD
+from lab.vty_proxy import TelnetProxy
 
 
 class FakeVty:
@@ -185,6 +189,59 @@ def test_a_socket_file_that_nobody_listens_on(lab, measured):
         path.unlink()
 
 
+@pytest.fixture
+def nobody(lab):
+    """A folder of a user who is no member of the vty group, who may read its passwords."""
+    home = lab.directory / "nobody"
+    home.mkdir(exist_ok=True)
+    program = home / "withdrawd"
+    shutil.copy(lab.program, program)
+    shutil.chown(home, "nobody", "nogroup")
+    return home, program
+
+
+def test_a_socket_that_may_not_be_opened(lab, nobody, measured):
+    home, program = nobody
+    pids, sessions = lab.bgpd.pids(), lab.peer.sessions()
+    secrets = {}
+    for key, text in (("password_file", VTY_PASSWORD), ("enable_password_file", ENABLE_PASSWORD)):
+        secrets[key] = lab.secret(f"nobody/{key}", text)
+        shutil.chown(secrets[key], "nobody")
+    files = ("state_file", "history_file", "control_socket", "lock_file")
+    configuration = lab.write(
+        lab.configuration(
+            transports=["socket", "vtysh", "telnet"], bgpd={**secrets, "retry_transport": "10ms"},
+            top={name: home / name for name in files},
+        )
+    )
+    as_nobody = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--no-new-privs")
+    withdrawd = Withdrawd(
+        lab.place.enter(*as_nobody, program, "run", "-c", configuration), lab.directory / "nobody.log"
+    )
+    try:
+        withdrawd.wait_for_health("resolver", "up", within=10)
+        withdrawd.wait_for_health("other", "up", within=10)
+        killed_at = lab.dns.kill()
+        lab.wait_for_announcements(Prefixes.STAYING, within=3)
+        heard = lab.peer.events(since=killed_at)
+        measured(
+            f"socket and vtysh not permitted: withdrawn by telnet after "
+            f"{max(at for at, _, _ in heard) - killed_at:.2f} s"
+        )
+        assert {(v, p) for _, v, p in heard} == {("withdrawn", p) for p in Prefixes.ANYCAST}
+        line = withdrawd.wait_for_line(f"{Prefixes.PLAIN} withdrawn", level="warning")
+        assert "through telnet" in line.message
+        assert "permission denied (run withdrawd in the socket's group: frrvty or" in line.message
+        assert "vtysh: run vtysh: it failed to connect to bgpd" in line.message
+        lab.dns.repair()
+        lab.wait_for_announcements(Prefixes.ALL, within=5)
+        assert withdrawd.lines("critical") == []
+    finally:
+        withdrawd.close()
+    assert lab.bgpd.pids() == pids
+    assert lab.peer.changes_since(sessions) == []
+
+
 @pytest.mark.parametrize("fault", TELNET_FAULTS)
 def test_a_telnet_that_does_not_answer_right(lab, measured, fault):
     listening = lab.edge.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -197,6 +254,84 @@ def test_a_telnet_that_does_not_answer_right(lab, measured, fault):
         assert fake.calls > 0
     finally:
         fake.close()
+
+
+def byte_by_byte(sock, said):
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for at in range(len(said)):
+        sock.sendall(said[at : at + 1])
+
+
+def with_options(sock, said):
+    """DO TERMINAL-TYPE, a subnegotiation of it, WILL of an option that there is not, and a NOP."""
+    sock.sendall(b"\xff\xfd\x18\xff\xfa\x18\x01\xff\xf0\xff\xfb\x63\xff\xf1" + said)
+
+
+@pytest.fixture
+def telnet_proxy(lab):
+    proxy = TelnetProxy(lab.edge, 2697)
+    yield proxy
+    proxy.close()
+
+
+@pytest.mark.parametrize(
+    ("speak", "hostname"),
+    ((byte_by_byte, "edge"), (with_options, "edge"), (socket.socket.sendall, "e#1>x(config)#y>")),
+    ids=("one byte at a time", "options nobody expects", "a hostname with # and >"),
+)
+def test_a_telnet_that_is_odd_and_works(lab, measured, telnet_proxy, speak, hostname):
+    telnet_proxy.speak = speak
+    lab.bgpd.command("configure terminal", f"hostname {hostname}", "end")
+    try:
+        bgpd = {"telnet": "127.0.0.1:2697"}
+        configuration = lab.write(lab.configuration(transports=["telnet"], bgpd=bgpd))
+        with lab.withdrawd("run", "-c", configuration) as withdrawd:
+            withdrawd.wait_for_health("resolver", "up")
+            withdrawd.wait_for_health("other", "up")
+            killed_at = lab.dns.kill()
+            lab.wait_for_announcements(Prefixes.STAYING, within=3)
+            heard = lab.peer.events(since=killed_at)
+            assert {(v, p) for _, v, p in heard} == {("withdrawn", p) for p in Prefixes.ANYCAST}
+            lab.dns.repair()
+            lab.wait_for_announcements(Prefixes.ALL, within=5)
+            assert lab.peer.communities(Prefixes.TAGGED) == Prefixes.COMMUNITY
+            assert withdrawd.lines("error") == withdrawd.lines("critical") == []
+    finally:
+        lab.bgpd.command("configure terminal", "hostname edge", "end")
+
+
+def test_a_telnet_that_hangs_up_at_one_point_after_the_other(lab, measured, telnet_proxy):
+    pids, sessions = lab.bgpd.pids(), lab.peer.sessions()
+    dns = LyingDns(lab.edge)
+    since = time.time()
+    try:
+        text = lab.configuration(
+            transports=["telnet", "socket"], check={"server": "127.0.0.3", "rise": 1},
+            bgpd={"telnet": "127.0.0.1:2697", "retry_transport": "10ms"}, rule={"damping": False},
+        )
+        with lab.withdrawd("run", "-c", lab.write(text)) as withdrawd:
+            withdrawd.wait_for_health("resolver", "up")
+            withdrawd.wait_for_health("other", "up")
+            points = range(10, 1000, 45)
+            for number, point in enumerate(points):
+                cuts, telnet_proxy.cut = telnet_proxy.cuts, point
+                sick = number % 2 == 0
+                dns.lie = "empty" if sick else None
+                expected = Prefixes.STAYING if sick else Prefixes.ALL
+                wait_until(
+                    f"bgpd to have {sorted(expected)}, telnet being cut after {point} bytes",
+                    lambda: lab.bgpd.networks() == expected and telnet_proxy.cuts > cuts, within=5,
+                )
+            measured(f"telnet: hung up on after {len(points)} numbers of bytes, the socket did it")
+            telnet_proxy.cut = dns.lie = None
+            lab.wait_for_announcements(Prefixes.ALL, within=5)
+            assert withdrawd.lines("warning", "(telnet 127.0.0.1:2697: ")
+            assert withdrawd.lines("critical") == []
+    finally:
+        dns.close()
+    assert {prefix for _, _, prefix in lab.peer.events(since)} <= Prefixes.ANYCAST
+    assert lab.bgpd.pids() == pids
+    assert lab.peer.changes_since(sessions) == []
 
 
 @pytest.mark.parametrize("secret", ("password_file", "enable_password_file"))

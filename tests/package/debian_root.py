@@ -20,6 +20,10 @@ MOST_DAYS = 14
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+class Unavailable(Exception):
+    """What is needed for it cannot be had here."""
+
+
 def missing():
     """Why there can be none here, or None."""
     if os.geteuid() != 0:
@@ -41,8 +45,9 @@ def archives():
          "Created-By: Packages", "Origin: Debian"],
         capture_output=True, text=True,
     )
-    rows = sorted({tuple(line.split()) for line in done.stdout.splitlines()}, key=lambda x: len(x[1]))
-    return [row for row in rows if len(row) == 3 and row[2] == "main"]
+    rows = {tuple(line.split()) for line in done.stdout.splitlines()}
+    main = [row for row in rows if len(row) == 3 and row[2] == "main"]
+    return sorted(main, key=lambda row: (len(row[1]), row))
 
 
 def run(*argv, within=600, **options):
@@ -51,7 +56,8 @@ def run(*argv, within=600, **options):
         stderr=subprocess.STDOUT, text=True, errors="replace", timeout=within, **options,
     )
     if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(map(str, argv))}: exit {done.returncode}: {done.stdout[-4000:]}")
+        what = " ".join(map(str, argv))
+        raise RuntimeError(f"{what}: exit {done.returncode}: {done.stdout[-4000:]}")
     return done.stdout
 
 
@@ -70,7 +76,10 @@ def base(depends):
     try:
         making.chmod(0o755)
         site, suite, _ = archives()[0]
-        run("debootstrap", "--variant=minbase", suite, making, site)
+        try:
+            run("debootstrap", "--variant=minbase", suite, making, site)
+        except RuntimeError as problem:
+            raise Unavailable(f"debootstrap: {str(problem).splitlines()[-1]}") from problem
         (making / "etc/apt/sources.list").write_text(sources)
         (making / "etc/dpkg/dpkg.cfg.d/fast").write_text("force-unsafe-io\n")
         shutil.copy("/etc/resolv.conf", making / "etc/resolv.conf")
@@ -80,7 +89,8 @@ def base(depends):
         script = f"""
 set -e
 mount -t proc proc {making}/proc
-exec chroot {making} /usr/bin/env -i PATH={PATH} LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive sh -ec '
+exec chroot {making} /usr/bin/env -i PATH={PATH} LC_ALL=C.UTF-8 \\
+  DEBIAN_FRONTEND=noninteractive sh -ec '
 apt-get -qq update
 apt-get -qqy --no-install-recommends install {" ".join(HAS)}
 apt-get -qqy --no-install-recommends satisfy "{depends}"
@@ -90,7 +100,9 @@ cd /var/cache/later
 apt-get -qq download frr
 rm -rf /var/lib/apt/lists/*'
 """
-        run("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", script, within=900)
+        run(
+            "unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", script, within=900
+        )
         policy.unlink()
         making.rename(kept)
     except BaseException:
@@ -137,8 +149,8 @@ rmdir /old
 SYSTEMD = """
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 touch dev/console
-for unit in console-getty.service systemd-udevd.service systemd-logind.service systemd-networkd.service \
-  apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service man-db.timer; do
+for unit in console-getty.service systemd-udevd.service systemd-logind.service \
+  systemd-networkd.service apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service man-db.timer; do
   ln -sf /dev/null etc/systemd/system/$unit
 done
 """
@@ -155,8 +167,8 @@ exec /usr/bin/perl -e '$SIG{CHLD} = "IGNORE"; sleep 3600 while 1'
 class Host:
     """A root that runs, in a network namespace of the lab. A context manager.
 
-    `shared` is a folder of the host that it sees as /mnt. `prepare` is shell text that is run in the
-    root's folder before it begins.
+    `shared` is a folder of the host that it sees as /mnt. `prepare` is shell text that is run in
+    the root's folder before it begins.
     """
 
     def __init__(self, base_folder, network, shared, systemd, prepare=""):
@@ -183,7 +195,7 @@ class Host:
             self.init = wait_until("an init", self._init, within=20)
             wait_until("its root", lambda: self.sh("test ! -e /old")[0] == 0, within=20)
             if self.systemd:
-                wait_until("systemd to have booted", self._booted, within=60, every=0.2)
+                self._wait_for_systemd()
         except BaseException:
             self.__exit__()
             raise
@@ -197,8 +209,15 @@ class Host:
 
     def _init(self):
         assert self.holder.poll() is None, self.said.read_text()
-        children = Path(f"/proc/{self.holder.pid}/task/{self.holder.pid}/children").read_text().split()
+        pid = self.holder.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return int(children[0]) if children else None
+
+    def _wait_for_systemd(self):
+        try:
+            wait_until("systemd to have booted", self._booted, within=90, every=0.2)
+        except (AssertionError, subprocess.TimeoutExpired) as problem:
+            raise Unavailable(f"no systemd can run here: {problem}") from problem
 
     def _booted(self):
         assert self.holder.poll() is None, self.said.read_text()
@@ -209,8 +228,8 @@ class Host:
         it begins."""
         inside = f'test -e /{MARK} || exit 125; exec "$@"'
         return [
-            "nsenter", "-t", str(self.init), "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup",
-            "--", "env", "-i", f"PATH={PATH}", "HOME=/root", "LC_ALL=C.UTF-8",
+            "nsenter", "-t", str(self.init), "--mount", "--pid", "--net", "--ipc", "--uts",
+            "--cgroup", "--", "env", "-i", f"PATH={PATH}", "HOME=/root", "LC_ALL=C.UTF-8",
             "DEBIAN_FRONTEND=noninteractive", "sh", "-c", inside, "sh", *map(str, argv),
         ]
 
@@ -235,7 +254,7 @@ class Host:
         assert status == 0, f"{script}\nexit {status}: {said}"
         return said
 
-    def until(self, what, script, within=20):
+    def until(self, what, script, within=60):
         """Waits until it succeeds."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             wait_until(what, lambda: self.sh(script)[0] == 0, within, every=0.1)

@@ -13,7 +13,7 @@ import debian_root
 import pytest
 from conftest import ROOT
 from debian_root import Host
-from lab import Nsd, Peer, Prefixes, Late, missing_requirements, sweep, wait_until
+from lab import Nsd, Peer, Prefixes, missing_requirements, sweep, wait_until
 from lab.namespaces import NetworkNamespace, command
 from lab.network import EDGE, PEER
 
@@ -72,7 +72,7 @@ class World:
         self.near.close()
         self.far.close()
 
-    def wait_for(self, prefixes, within=30):
+    def wait_for(self, prefixes, within=60):
         wait_until(
             f"the peer to have {sorted(prefixes)}",
             lambda: self.peer.established() and self.peer.prefixes() == prefixes, within,
@@ -95,8 +95,10 @@ def packages(program, request, tmp_path_factory, measured):
         ).stdout.split("\0")
         files = [name for name in listed if name and (ROOT / name).is_file()]
     except (OSError, subprocess.CalledProcessError):
-        kept = ("meson.build", "meson_options.txt", "README.md", "LICENSE", "debian/**/*", "docs/**/*",
-                "etc/**/*", "src/**/*", "subprojects/*.wrap")
+        kept = (
+            "meson.build", "meson_options.txt", "README.md", "LICENSE", "debian/**/*", "docs/**/*",
+            "etc/**/*", "src/**/*", "subprojects/*.wrap",
+        )
         files = [str(x.relative_to(ROOT)) for p in kept for x in ROOT.glob(p) if x.is_file()]
     for name in files:
         (source / name).parent.mkdir(parents=True, exist_ok=True)
@@ -126,11 +128,13 @@ def architecture():
 
 def next_version(folder):
     """Two later ones: what is in them is the same, but for the configuration in the second."""
-    for version, change in ((VERSION + "+1", ""), (VERSION + "+2", "# The packager's new remark.\n")):
+    changes = {VERSION + "+1": "", VERSION + "+2": "# The packager's new remark.\n"}
+    for version, change in changes.items():
         unpacked = folder / "unpacked"
         debian_root.run("dpkg-deb", "-R", folder / deb(), unpacked)
         control = unpacked / "DEBIAN/control"
-        control.write_text(control.read_text().replace(f"Version: {VERSION}\n", f"Version: {version}\n"))
+        text = control.read_text()
+        control.write_text(text.replace(f"Version: {VERSION}\n", f"Version: {version}\n"))
         configuration = unpacked / "etc/withdrawd/withdrawd.toml"
         configuration.write_text(change + configuration.read_text())
         debian_root.run("dpkg-deb", "--root-owner-group", "-b", unpacked, folder / deb(version))
@@ -150,7 +154,10 @@ def test_lintian_finds_no_errors_and_no_warnings(packages):
 def base(packages, measured):
     began = time.monotonic()
     depends = debian_root.run("dpkg-deb", "-f", packages / deb(), "Depends").strip()
-    found = debian_root.base(depends)
+    try:
+        found = debian_root.base(depends)
+    except debian_root.Unavailable as problem:
+        pytest.skip(str(problem))
     measured(f"bare Debian root ready in {time.monotonic() - began:.0f} s")
     return found
 
@@ -171,10 +178,10 @@ def world(base, packages, tmp_path_factory):
     world = World(base, tmp_path_factory.mktemp("systemd") / "world", packages, systemd=True)
     try:
         world.__enter__()
-    except (Late, AssertionError) as problem:
-        pytest.skip(f"no systemd can run here: {problem}")
+    except debian_root.Unavailable as problem:
+        pytest.skip(str(problem))
     try:
-        world.host.until("FRR to run", "systemctl is-active frr && vtysh -c 'show bgp summary'", within=60)
+        world.host.until("FRR to run", "systemctl is-active frr && vtysh -c 'show bgp summary'")
         world.wait_for(ALL)
         yield world
     finally:
@@ -239,7 +246,8 @@ def daemon_pid(world):
 def test_the_unit_lets_every_kind_of_check_and_an_on_change_work(world):
     rule = RULE.replace("CHECKS", '"resolver", "here", "asked", "maintenance"')
     configure(world, f"""
-on_change = ["/usr/share/doc/withdrawd/examples/on-change-mail", "noc@example.com", "smtp://127.0.0.1:2525"]
+on_change = ["/usr/share/doc/withdrawd/examples/on-change-mail", "noc@example.com",
+             "smtp://127.0.0.1:2525"]
 {CHECK}
 [check.here]
 type = "address"
@@ -255,7 +263,9 @@ path = "/etc/withdrawd/maintenance"
     world.host.do("systemctl reload withdrawd")
     ups = "withdrawd status --json | grep -o '\"health\":\"up\"' | wc -l"
     # Four checks and the prefix.
-    wait_until("all to be up", lambda: int(world.host.do(f"{ups} || true")) == 5, within=30, every=0.2)
+    wait_until(
+        "all to be up", lambda: int(world.host.do(f"{ups} || true")) == 5, within=60, every=0.2
+    )
     world.host.do("touch /etc/withdrawd/maintenance")
     world.wait_for(ALL - {Prefixes.PLAIN})
     world.host.do("rm /etc/withdrawd/maintenance")
@@ -284,19 +294,19 @@ def test_a_broken_configuration_fails_the_reload_and_changes_nothing(world):
 def test_a_daemon_that_is_stuck_is_started_again_by_systemd(world):
     world.host.do("""
 mkdir -p /etc/systemd/system/withdrawd.service.d
-printf '[Service]\\nWatchdogSec=2\\n' >/etc/systemd/system/withdrawd.service.d/soon.conf
+printf '[Service]\\nWatchdogSec=5\\n' >/etc/systemd/system/withdrawd.service.d/soon.conf
 systemctl daemon-reload
 systemctl restart withdrawd
 """)
     pid = daemon_pid(world)
     # It is fed: as long as it works nothing happens.
     began = time.monotonic()
-    while time.monotonic() - began < 3:
+    while time.monotonic() - began < 6:
         assert daemon_pid(world) == pid
         time.sleep(0.2)
     world.host.do(f"kill -STOP {pid}")
     wait_until(
-        "another daemon", lambda: daemon_pid(world) not in ("0", pid), within=30, every=0.2
+        "another daemon", lambda: daemon_pid(world) not in ("0", pid), within=60, every=0.2
     )
     world.host.do("rm -r /etc/systemd/system/withdrawd.service.d && systemctl daemon-reload")
     world.wait_for(ALL)
@@ -365,7 +375,7 @@ def test_purging_leaves_nothing_but_the_user(world):
     world.host.do("test -e /etc/withdrawd/withdrawd.toml")
     world.wait_for(ALL)
     world.host.do("dpkg --purge withdrawd")
-    left = world.host.do("find / -xdev -name '*withdrawd*' -not -path '/proc/*' -not -path '/mnt/*'")
+    left = world.host.do("find / -xdev -name '*withdrawd*'")
     # The test's own, and what systemd and an editor of units keep.
     mine = ("/etc/polkit-1/", "/etc/systemd/system/withdrawd.service.d", f"/{debian_root.MARK}")
     assert [x for x in left.splitlines() if not x.startswith(mine)] == []
@@ -381,7 +391,11 @@ def old_world(base, packages, tmp_path_factory):
     """A host whose init is none of Debian's; FRR is started by hand."""
     with World(base, tmp_path_factory.mktemp("plain") / "world", packages, systemd=False) as world:
         # What the init of such a host would say to those who ask before they start something.
-        world.host.do("rm -f /sbin/runlevel; printf '#!/bin/sh\\necho N 2\\n' >/sbin/runlevel; chmod 755 /sbin/runlevel")
+        world.host.do("""
+rm -f /sbin/runlevel
+printf '#!/bin/sh\\necho N 2\\n' >/sbin/runlevel
+chmod 755 /sbin/runlevel
+""")
         world.host.do("/usr/lib/frr/frrinit.sh start", within=60)
         world.wait_for(ALL)
         yield world
@@ -391,7 +405,8 @@ def test_installing_starts_nothing_and_puts_everything_in_its_place(old_world):
     host = old_world.host
     host.do(f"dpkg -i /mnt/{deb()}")
     assert host.sh("pidof withdrawd")[0] != 0
-    assert host.do("find /etc/rc?.d /etc/systemd -name 'S*withdrawd' -o -name withdrawd.service") == ""
+    enabled = "find /etc/rc?.d /etc/systemd -name 'S*withdrawd' -o -name withdrawd.service"
+    assert host.do(enabled) == ""
     assert "frrvty" in host.do("id -nG withdrawd").split()
     assert host.do("getent passwd withdrawd").endswith(":/var/lib/withdrawd:/usr/sbin/nologin\n")
     for name in (
@@ -400,7 +415,8 @@ def test_installing_starts_nothing_and_puts_everything_in_its_place(old_world):
         "/usr/share/bash-completion/completions/withdrawd",
         "/usr/share/zsh/vendor-completions/_withdrawd",
         "/usr/share/fish/vendor_completions.d/withdrawd.fish",
-        "/usr/share/doc/withdrawd/examples/withdrawd.cron", "/usr/share/doc/withdrawd/examples/hard.conf",
+        "/usr/share/doc/withdrawd/examples/withdrawd.cron",
+        "/usr/share/doc/withdrawd/examples/hard.conf",
     ):
         host.do(f"test -f {name}")
     kept = host.do("dpkg-query -W -f '${Conffiles}' withdrawd")
@@ -431,7 +447,7 @@ def test_the_init_script_starts_reloads_and_stops(old_world):
     host.do(f"{service} status")
     assert host.do("stat -c %U /proc/$(pidof withdrawd)").split() == ["withdrawd"]
     log = "/var/log/withdrawd/withdrawd.log"
-    # FRR's init script has closed /run/frr to all but group frr, and withdrawd says what mends that.
+    # FRR's init script has closed /run/frr to all but group frr; withdrawd says what mends that.
     host.until("what is missing", f"grep -q \"let withdrawd's user into /run/frr\" {log}")
     host.do(f"adduser --quiet withdrawd frr && {service} restart")
     host.until("health", "withdrawd status --json | grep -q '\"health\":\"up\"'")
@@ -483,6 +499,11 @@ def test_an_frr_that_comes_later_is_joined_too(base, packages, tmp_path_factory)
             host.do("dpkg -i /var/cache/later/frr_*.deb")
             assert host.do("id -nG withdrawd").split() == ["withdrawd", "frrvty"]
             # With nothing of it running, and nothing edited, purging is complete.
-            host.do("dpkg --purge withdrawd && test ! -e /etc/withdrawd && test ! -e /var/lib/withdrawd")
+            host.do("dpkg --purge withdrawd")
+            host.do("test ! -e /etc/withdrawd && test ! -e /var/lib/withdrawd")
+            # Quagga's group, on a host that has never had the user.
+            host.do("deluser --quiet withdrawd && addgroup --quiet --system quaggavty")
+            host.do(f"dpkg -i /mnt/{deb()}")
+            assert {"frrvty", "quaggavty"} < set(host.do("id -nG withdrawd").split())
     finally:
         network.close()

@@ -72,7 +72,8 @@ def test_systemd_has_nothing_to_say_about_the_unit(unit, program):
 
 def test_sysusers_and_tmpfiles_make_what_the_unit_needs(tmp_path):
     root = tmp_path / "root"
-    for directory in ("etc", "usr/lib/sysusers.d", "usr/lib/tmpfiles.d", "run", "var/lib", "var/log"):
+    config = ("usr/lib/sysusers.d", "usr/lib/tmpfiles.d")
+    for directory in ("etc", *config, "run", "var/lib", "var/log"):
         (root / directory).mkdir(parents=True)
     shutil.copy(ETC / "withdrawd.sysusers", root / "usr/lib/sysusers.d/withdrawd.conf")
     shutil.copy(ETC / "withdrawd.tmpfiles", root / "usr/lib/tmpfiles.d/withdrawd.conf")
@@ -83,13 +84,15 @@ def test_sysusers_and_tmpfiles_make_what_the_unit_needs(tmp_path):
     for argv in (["systemd-sysusers"], ["systemd-tmpfiles", "--create"]):
         if not shutil.which(argv[0]):
             pytest.skip(f"needs {argv[0]}")
-        done = subprocess.run([*argv, f"--root={root}", "withdrawd.conf"], capture_output=True, text=True)
+        done = subprocess.run(
+            [*argv, f"--root={root}", "withdrawd.conf"], capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stderr
     assert re.search(
         r"^withdrawd:x:\d+:\d+:.*:/var/lib/withdrawd:/usr/sbin/nologin$",
         (root / "etc/passwd").read_text(), re.M,
     )
-    made = {d: (root / d).stat() for d in ("run/withdrawd", "var/lib/withdrawd", "var/log/withdrawd")}
-    assert [oct(s.st_mode & 0o777) for s in made.values()] == ["0o755", "0o755", "0o750"]
+    made = [(root / d / "withdrawd").stat() for d in ("run", "var/lib", "var/log")]
+    assert [oct(status.st_mode & 0o777) for status in made] == ["0o755", "0o755", "0o750"]
     owner = int(re.search(r"^withdrawd:x:(\d+)", (root / "etc/passwd").read_text(), re.M)[1])
-    assert {s.st_uid for s in made.values()} == {owner}
+    assert {status.st_uid for status in made} == {owner}

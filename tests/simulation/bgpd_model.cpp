@@ -102,6 +102,13 @@ void BgpdModel::edit(Place place, const Prefix& prefix,
   changed_by_others(now);
 }
 
+void BgpdModel::edit_file(Place place, const Prefix& prefix,
+                          const std::optional<core::NetworkOptions>& statement) {
+  Networks& networks = file_.instances[place].networks;
+  networks.erase(prefix);
+  if (statement) networks.emplace(prefix, *statement);
+}
+
 void BgpdModel::reload_file(Time now) {
   config_ = file_;
   changed_by_others(now);

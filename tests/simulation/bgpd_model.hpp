@@ -51,6 +51,8 @@ class BgpdModel {
   // Other people's hands.
   void edit(Place place, const core::Prefix& prefix,
             const std::optional<core::NetworkOptions>& statement, core::Time now);
+  void edit_file(Place place, const core::Prefix& prefix,
+                 const std::optional<core::NetworkOptions>& statement);
   void reload_file(core::Time now);
   void write_file() { file_ = config_; }
   void define_route_map(const std::string& name, bool defined, core::Time now);

@@ -12,6 +12,29 @@ bool GoBetween::hides(Trouble trouble) const {
          (planted_ == Planted::ignores_lock && trouble == Trouble::locked);
 }
 
+Settings GoBetween::pass(Settings settings) {
+  for (Rule& rule : settings.rules) {
+    if (planted_ == Planted::ignores_damping) rule.damping.on = false;
+    if (planted_ == Planted::damps_too_long) rule.damping.half_life *= 3;
+    if (planted_ == Planted::ignores_never) rule.may_fall_back = true;
+    if (planted_ == Planted::ignores_grace) rule.drain_grace.reset();
+    if (planted_ == Planted::requires_all) rule.required = 0;
+    if (planted_ == Planted::ignores_switches) rule.switches.clear();
+  }
+  if (planted_ == Planted::ignores_minimum) {
+    for (Group& group : settings.groups) group.min_announced = 0;
+  }
+  settings_ = settings;
+  return settings;
+}
+
+const Rule* GoBetween::rule_of(const Change& change) const {
+  for (const Rule& rule : settings_.rules) {
+    if (std::ranges::count(rule.prefixes, change.prefix) > 0) return &rule;
+  }
+  return nullptr;
+}
+
 bool GoBetween::pass(Effect& effect) {
   if (planted_ == Planted::never_restarts && std::holds_alternative<RestartBgpd>(effect)) {
     return false;
@@ -39,6 +62,22 @@ bool GoBetween::pass(Effect& effect) {
         }
       }
       break;
+    case Planted::withdraws_degraded:
+      for (Change& change : changes) {
+        const Rule* rule = rule_of(change);
+        const auto& map = change.options.route_map;
+        if (!rule || !map || (map != rule->on_down && map != rule->on_drain)) continue;
+        change.verb = Change::Verb::withdraw;
+        change.options = {};
+      }
+      break;
+    case Planted::stays_degraded:
+      for (Change& change : changes) {
+        const Rule* rule = rule_of(change);
+        if (change.verb != Change::Verb::announce || !rule || !rule->on_down) continue;
+        change.options.route_map = rule->on_down;
+      }
+      break;
     default:
       break;
   }
@@ -50,6 +89,9 @@ void GoBetween::pass(Event& event) {
   if (auto* answer = std::get_if<CheckAnswered>(&event)) {
     if (planted_ == Planted::believes_nxdomain && answer->outcome.kind == OutcomeKind::nxdomain) {
       answer->outcome.kind = OutcomeKind::ok;
+    }
+    if (planted_ == Planted::blames_the_server && answer->outcome.kind == OutcomeKind::unable) {
+      answer->outcome.kind = OutcomeKind::error;
     }
   } else if (auto* drain = std::get_if<DrainChanged>(&event)) {
     if (planted_ == Planted::ignores_undrain && !drain->drain) drain->prefixes.clear();
@@ -86,6 +128,10 @@ void GoBetween::pass(Event& event) {
 void GoBetween::pass(Memory& memory) const {
   if (planted_ == Planted::loses_memory) memory = {};
   if (planted_ == Planted::forgets_drains) memory.policy.drains.clear();
+}
+
+void GoBetween::pass_on(Memory& memory) const {
+  if (planted_ == Planted::reload_forgets) memory = {};
 }
 
 }  // namespace withdrawd::simulation

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,11 +26,18 @@ class Referee {
 
   // What happens to withdrawd.
   struct Knowledge;
-  void born(const std::optional<Knowledge>& from, core::Time now);
+  /// It begins, with this configuration and what an earlier run has left it.
+  void born(const Configuration& configuration, const Knowledge& from, core::Time now);
   void died(core::Time now);
+  /// It has been told to reload, and does so when it has the time.
+  void told_to_reload(core::Time now);
+  void reloaded(const Configuration& configuration, core::Time now);
+  /// It has been told to end.
+  void told_to_end(core::Time now);
   void answered(std::size_t check, const core::Outcome& outcome, core::Time now);
   /// An operator has drained a prefix, until then or for good, or has ended its drain.
   struct Drained {
+    core::Time since;
     std::optional<core::Time> until;
   };
   void drained(std::size_t slot, const std::optional<Drained>& drain, core::Time now);
@@ -48,9 +56,11 @@ class Referee {
   void finds(core::Time now);
   void operates(core::Time now);
   void tells(const core::Tell& line, core::Time now);
-  void restart_ended(core::Time now) { settles_until_ = now + setting_.settings.settle; }
-  /// A statement of withdrawd's has reached bgpd; `late`: long after withdrawd had given it up.
-  void typed(const BgpdModel::Session::Statement& statement, bool late, core::Time now);
+  void notes(const core::Note& note, core::Time now);
+  void restart_ended(core::Time now) { settles_until_ = now + settings().settle; }
+  /// Statements of withdrawd's have reached bgpd; `late`: long after withdrawd had given them up.
+  void typed(const std::vector<BgpdModel::Session::Statement>& statements, bool late,
+             core::Time now);
 
   /// Somebody or something hinders withdrawd, right now.
   void disturbed(core::Time now) { calm_since_ = now; }
@@ -76,18 +86,38 @@ class Referee {
     bool good = false;
     unsigned run = 0;
   };
+  /// How often a prefix has flapped, as a penalty.
+  struct Flaps {
+    double penalty = 0;
+    core::Time at{};
+    bool suppressed = false;
+  };
+  /// A statement as withdrawd has last seen it.
+  struct Statement {
+    std::optional<core::NetworkOptions> options{};  ///< with the route-map that is its own
+    std::optional<core::RouteMapName> stand_in{};   ///< instead of a withdrawal
+  };
+  struct SlotKnowledge {
+    core::Desired desired = core::Desired::as_it_is;  ///< the last that was not that
+    std::optional<Drained> drain{};
+    std::optional<core::Time> switched{};  ///< drained by a check: since when
+    Flaps flaps{};
+    bool flaps_unsure = false;  ///< it was in a group whose minimum says when a flap is one
+  };
+  /// By names, for the next run's configuration may be another one.
   struct Knowledge {
-    std::vector<Count> counts;
-    std::vector<std::optional<core::NetworkOptions>> options;
-    std::vector<std::optional<Drained>> drains;
+    std::map<std::string, Count> counts;
+    std::map<core::PrefixKey, SlotKnowledge> slots;
+    /// Whatever rule a prefix is in.
+    std::map<std::pair<core::Prefix, BgpdModel::Place>, Statement> statements;
   };
   Knowledge knowledge() const;
 
   const std::optional<Violation>& violation() const { return violation_; }
   void complain(core::Time now, std::string text);
 
-  core::Health verdict(const core::Rule& rule) const;
   core::Health verdict_on_all() const;
+  /// Must bgpd run, for a prefix that is to be announced?
   bool any_wanted() const;
 
  private:
@@ -96,30 +126,80 @@ class Referee {
     bool asked_in_this_life = false;
     bool being_asked = false;
     core::Time asked_at{};
+    std::optional<core::Time> unable_since{};
+  };
+  /// What a prefix should be, and who wants it so.
+  struct Wanted {
+    core::Desired desired = core::Desired::as_it_is;
+    std::optional<core::RouteMapName> degraded_by{};
+    bool by_operator = false;
+    bool by_health = false;
+    bool damped = false;
+    bool is_same_as(const Wanted& other) const {
+      return desired == other.desired && degraded_by == other.degraded_by;
+    }
+    bool states() const {
+      return desired == core::Desired::announced || desired == core::Desired::degraded;
+    }
   };
   struct SlotState {
     core::Health health = core::Health::unknown;  ///< of its rule
     core::Time health_since{};
-    std::optional<Drained> drain;
-    core::Health verdict = core::Health::unknown;  ///< what is drained is as good as down
-    core::Time verdict_since{};
+    SlotKnowledge known{};
+    Wanted wanted{};
+    core::Time wanted_since{};
     bool announced = false;
     core::Time announced_since{};
     core::Time last_unwanted{};  ///< when bgpd was last on its way not to announce it
-    bool wrong = false;          ///< healthy, and not as it should be
+    bool wrong = false;          ///< to be stated, and not as it should be
     core::Time wrong_since{};
-    std::optional<core::NetworkOptions> options;  ///< as withdrawd has last seen them
+    Statement statement{};
     bool options_uncertain = false;
+    core::Time last_damped{};  ///< where only withdrawd can know
+    bool told_held = false;    ///< somebody knows that a minimum keeps it
+    core::Time held_until{};
+    bool sent_automatically = false;  ///< the last statement about it was nobody's wish
+  };
+  struct GroupState {
+    std::size_t announced = 0;
+    core::Time no_surplus{};  ///< when no prefix could be spared last
   };
 
+  const core::Settings& settings() const { return configuration_->settings; }
+  core::Health verdict(const core::Rule& rule, bool also_earlier = false) const;
+  Wanted want(std::size_t slot, core::Time now) const;
+  bool wants_now(std::size_t slot, core::Desired desired, core::Time now) const;
+  void look_at_switches(std::size_t slot, core::Time now);
+  void count_flap(std::size_t slot, core::Time now);
+  /// Is it in a group that keeps a minimum, of whose choice only the bounds are known?
+  const core::Group* guard(std::size_t slot) const;
+  bool unsure_of_damping(std::size_t slot) const;
+  bool must_go(std::size_t slot) const;
+  bool is_spared(std::size_t slot) const;
+  bool falls_short(std::size_t slot) const;
+  void check_options(const core::Change& change, std::size_t slot, core::Time now);
+  void check_minimum(const std::vector<BgpdModel::Session::Statement>& statements, core::Time now);
+  void check_kill_against_minimum(core::Time now);
+  void check_slot(std::size_t slot, const core::Controller& controller, core::Time now);
+  std::string unsettled(std::size_t slot, const core::Controller& controller, core::Time now) const;
+  bool may_send(const core::Change& change, std::size_t slot, core::Time now) const;
+  bool any_may_be_wanted(core::Time now) const;
+  void look_at(std::size_t slot, core::Time now);
+  bool may_turn(std::size_t slot) const;
+  bool is_stated_right(std::size_t slot, const core::NetworkOptions& options) const;
+  bool is_damped(std::size_t slot, const core::Controller& controller, core::Time now) const;
   void judge(std::size_t slot, core::Time now);
   std::optional<core::NetworkOptions> wanted_options(std::size_t slot) const;
   std::string text(std::size_t slot) const;
 
   const Setting& setting_;
+  const Configuration* configuration_;
   BgpdModel& bgpd_;
   std::vector<CheckState> checks_;
   std::vector<SlotState> slots_;
+  std::vector<GroupState> groups_;
+  bool told_to_end_ = false;
+  std::optional<core::Time> reload_since_;  ///< asked for, and not yet done
   core::Time born_{};
   bool alive_ = false;
   core::Time calm_since_{};

@@ -17,13 +17,6 @@ using std::chrono::seconds;
 
 namespace {
 
-core::VtyName vty_name(std::string_view text) {
-  return core::VtyName::parse(text).value();
-}
-
-constexpr std::array prefixes{"192.0.2.0/24", "198.51.100.0/24", "203.0.113.64/26",
-                              "2001:db8:53::/48", "2001:db8:54::/64"};
-
 /// How much of it there is, and how long it lasts.
 struct Kind {
   What what;
@@ -40,7 +33,9 @@ constexpr std::array kinds{
     Kind{What::dns_killed, 6, milliseconds(300), seconds(60)},
     Kind{What::dns_loses, 4, seconds(2), seconds(20)},
     Kind{What::dns_slow, 3, seconds(2), seconds(20)},
-    Kind{What::dns_flaps, 4, seconds(5), seconds(30)},
+    Kind{What::dns_lies, 3, seconds(2), seconds(20)},
+    Kind{What::cannot_ask, 2, seconds(1), seconds(20)},
+    Kind{What::dns_flaps, 5, seconds(5), seconds(40)},
     Kind{What::bgpd_frozen, 5, milliseconds(100), seconds(20)},
     Kind{What::bgpd_dies, 4, milliseconds(200), seconds(20)},
     Kind{What::bgpd_restarted, 4, milliseconds(50), seconds(2)},
@@ -57,9 +52,12 @@ constexpr std::array kinds{
     Kind{What::types_network, 5, {}, {}},
     Kind{What::types_no_network, 5, {}, {}},
     Kind{What::frr_reload, 4, {}, {}},
+    Kind{What::frr_reload_anew, 4, {}, {}},
     Kind{What::writes_memory, 2, {}, {}},
     Kind{What::drains, 6, seconds(1), seconds(60)},
     Kind{What::undrains, 5, {}, {}},
+    Kind{What::reloads, 5, {}, {}},
+    Kind{What::reloads_in_the_act, 4, milliseconds(1), seconds(8)},
     Kind{What::redistributes, 2, seconds(1), seconds(30)},
     Kind{What::route_gone, 2, seconds(1), seconds(20)},
     Kind{What::route_map_gone, 2, seconds(1), seconds(20)},
@@ -69,78 +67,9 @@ constexpr std::array kinds{
     Kind{What::restart_in_vain, 2, seconds(1), seconds(30)},
     Kind{What::withdrawd_dies, 6, milliseconds(1), seconds(8)},
     Kind{What::withdrawd_dies_in_the_act, 6, milliseconds(1), seconds(8)},
+    Kind{What::withdrawd_ends, 2, milliseconds(1), seconds(8)},
     Kind{What::starved, 2, milliseconds(50), seconds(6)},
 };
-
-}  // namespace
-
-Setting make_setting(std::uint64_t seed) {
-  Random random(seed * 2 + 1);
-  Setting setting;
-  core::Settings& settings = setting.settings;
-  settings.mode = random.chance(15) ? core::Mode::hard : core::Mode::soft;
-  setting.dialect = random.chance(50) ? Dialect::quagga : Dialect::frr;
-  setting.patience = random.between(seconds(1), seconds(4));
-  setting.keeps_connection = random.chance(70);
-  // In hard mode the two would fight forever, as documented.
-  setting.watchfrr = settings.mode == core::Mode::soft && random.chance(25);
-
-  const std::size_t checks = 1 + random.below(3);
-  for (std::size_t i = 0; i < checks; ++i) {
-    settings.checks.push_back({fmt::format("check{}", i),
-                               core::DnsQuestion{{core::Address::parse("127.0.0.1").value(),
-                                                  static_cast<std::uint16_t>(53 + i)},
-                                                 "www.test.com"},
-                               {.rise = 1 + static_cast<unsigned>(random.below(3)),
-                                .fall = 1 + static_cast<unsigned>(random.below(3))}});
-  }
-
-  const auto asn = core::Asn::from(65001).value();
-  setting.file.instances.push_back({asn, {}, {}});
-  const bool two = random.chance(30);
-  const core::InstanceKey other{setting.dialect == Dialect::frr ? core::InstanceKey::Kind::vrf
-                                                                : core::InstanceKey::Kind::view,
-                                vty_name("RED")};
-  if (two) setting.file.instances.push_back({asn, other, {}});
-  setting.file.route_maps = {"TAG", "OTHER"};
-
-  std::size_t next = 0;
-  const std::size_t rules = 1 + random.below(3);
-  for (std::size_t i = 0; i < rules && settings.mode == core::Mode::soft; ++i) {
-    core::Rule rule{.name = fmt::format("rule{}", i),
-                    .prefixes = {},
-                    .checks = {random.below(checks)},
-                    .instance = {},
-                    .route_map = {},
-                    .may_fall_back = !random.chance(20)};
-    // The referee does not count flaps.
-    rule.damping.on = false;
-    if (checks > 1 && random.chance(30)) rule.checks = {0, 1};
-    if (random.chance(20)) rule.route_map = vty_name("OTHER");
-    const BgpdModel::Place place = two ? random.below(2) : 0;
-    if (two) rule.instance.key = place == 0 ? core::InstanceKey{} : other;
-    for (std::size_t n = 1 + random.below(2); n > 0 && next < prefixes.size(); --n) {
-      const auto prefix = core::Prefix::parse(prefixes[next++]).value();
-      rule.prefixes.push_back(prefix);
-      setting.slots.push_back({i, prefix, place});
-      if (random.chance(15)) continue;
-      core::NetworkOptions options;
-      if (random.chance(40)) options.route_map = vty_name("TAG");
-      if (random.chance(10)) options.backdoor = true;
-      setting.file.instances[place].networks.emplace(prefix, options);
-    }
-    settings.rules.push_back(std::move(rule));
-  }
-  // A neighbour that is nobody's to touch.
-  setting.file.instances[0].networks.emplace(core::Prefix::parse("203.0.113.0/26").value(),
-                                             core::NetworkOptions{});
-  settings.fallback.after = random.between(seconds(2), seconds(5));
-  settings.fallback.restart_delay_max = seconds(20);
-  settings.reconcile_interval = random.between(seconds(4), seconds(10));
-  return setting;
-}
-
-namespace {
 
 class Author {
  public:
@@ -185,7 +114,7 @@ class Author {
   void add(Duration at, What what, Duration lasts) {
     if (at >= length_) return;
     const bool dns = what <= What::dns_flaps;
-    const std::size_t whoms = dns ? setting_.settings.checks.size() : setting_.slots.size();
+    const std::size_t whoms = dns ? setting_.servers : setting_.spots.size();
     story_.push_back({at, what, whoms > 0 ? random_.below(whoms) : 0, std::min(lasts, length_ - at),
                       random_.next()});
   }
@@ -208,11 +137,12 @@ class Author {
         What::stop_fails,       What::withdrawd_dies,  What::withdrawd_dies_in_the_act,
         What::starved,          What::bgpd_dies,       What::bgpd_restarted,
         What::vty_deaf,         What::frr_reload,      What::types_network,
-        What::types_no_network, What::dns_answers,     What::vty_locked};
+        What::types_no_network, What::dns_answers,     What::vty_locked,
+        What::reloads,          What::drains};
     if (random_.chance(30)) {
       // What was withdrawn comes back, unseen.
       constexpr std::array returns{What::bgpd_restarted, What::bgpd_dies, What::frr_reload,
-                                   What::types_network};
+                                   What::frr_reload_anew, What::types_network};
       constexpr std::array veils{What::vty_deaf, What::bgpd_frozen, What::lookups_unanswered,
                                  What::vty_locked};
       add(at, What::dns_dead, seconds(60));
@@ -241,37 +171,6 @@ Story make_story(std::uint64_t seed, const Setting& setting, Duration length) {
   return Author(seed, setting, length).write();
 }
 
-std::string in_words(const Setting& setting) {
-  const core::Settings& settings = setting.settings;
-  std::string text = fmt::format(
-      "{} mode; {}; transports wait {} for an answer{}; {}; fallback after {}, "
-      "reconcile every {}",
-      settings.mode == core::Mode::hard ? "hard" : "soft",
-      setting.dialect == Dialect::frr ? "FRR" : "Quagga", core::describe(setting.patience),
-      setting.keeps_connection ? " on a connection that stays open" : "",
-      setting.watchfrr ? "watchfrr watches" : "nobody watches bgpd",
-      core::describe(settings.fallback.after), core::describe(settings.reconcile_interval));
-  for (const core::Check& check : settings.checks) {
-    text +=
-        fmt::format("\n  {}: rise {}, fall {}", check.name, check.policy.rise, check.policy.fall);
-  }
-  for (const Slot& slot : setting.slots) {
-    const core::Rule& rule = settings.rules[slot.rule];
-    const auto& networks = setting.file.instances[slot.place].networks;
-    const auto there = networks.find(slot.prefix);
-    text += fmt::format(
-        "\n  {}: {} in {}, depends on {}{}{}{}; {}", rule.name, slot.prefix.text(),
-        setting.file.instances[slot.place].text(), settings.checks[rule.checks[0]].name,
-        rule.checks.size() > 1 ? " and " + settings.checks[rule.checks[1]].name : "",
-        rule.route_map ? ", route_map " + rule.route_map->text() : "",
-        rule.may_fall_back ? "" : ", fallback never",
-        there == networks.end() ? std::string("not in bgpd's file")
-                                : fmt::format("in bgpd's file as \"network {}{}\"",
-                                              slot.prefix.text(), there->second.text()));
-  }
-  return text;
-}
-
 bool drains_rule(const Happening& happening) {
   return happening.detail % 2 == 0;
 }
@@ -282,20 +181,50 @@ bool drains_for_good(const Happening& happening) {
 
 namespace {
 
-std::string drained(const Happening& happening, const Setting& setting) {
-  if (setting.slots.empty()) return "nothing";
-  const Slot& slot = setting.slots[happening.whom];
-  return drains_rule(happening) ? setting.settings.rules[slot.rule].name : slot.prefix.text();
+std::string remains_in_words(const Happening& happening) {
+  switch (remains_of(happening)) {
+    case Remains::memory:
+      return "its memory saved";
+    case Remains::nothing:
+      return "its memory lost";
+    case Remains::old_memory:
+      return "its memory an old one";
+    case Remains::damaged_memory:
+      return "its memory damaged";
+  }
+  return "";
 }
 
 }  // namespace
 
+std::size_t configuration_of(const Happening& happening, const Setting& setting) {
+  return happening.detail % setting.configurations.size();
+}
+
+std::size_t route_map_of(const Happening& happening) {
+  return happening.detail % 3;
+}
+
+core::NetworkOptions options_of(std::uint64_t dice) {
+  core::NetworkOptions options;
+  if (dice % 3 == 0) options.route_map = core::VtyName::parse("TAG").value();
+  if (dice % 7 == 0) options.route_map = core::VtyName::parse("OTHER").value();
+  return options;
+}
+
+Remains remains_of(const Happening& happening) {
+  constexpr std::array remains{Remains::nothing, Remains::old_memory, Remains::damaged_memory};
+  const auto luck = happening.detail % 10;
+  return luck < 7 ? Remains::memory : remains[luck - 7];
+}
+
 std::string in_words(const Happening& happening, const Setting& setting) {
-  const auto check = [&] { return setting.settings.checks[happening.whom].name; };
+  const auto check = [&] { return fmt::format("check{}", happening.whom); };
   const auto prefix = [&] {
-    return setting.slots.empty() ? std::string("nothing")
-                                 : setting.slots[happening.whom].prefix.text();
+    return setting.spots.empty() ? std::string("nothing")
+                                 : setting.spots[happening.whom].prefix.text();
   };
+  const auto drained = [&] { return (drains_rule(happening) ? "the rule of " : "") + prefix(); };
   const std::string lasts = "for " + core::describe(happening.length);
   switch (happening.what) {
     case What::dns_answers:
@@ -313,6 +242,10 @@ std::string in_words(const Happening& happening, const Setting& setting) {
       return fmt::format("half of the way to {}'s DNS server is lost {}", check(), lasts);
     case What::dns_slow:
       return fmt::format("{}'s DNS server is slow {}", check(), lasts);
+    case What::dns_lies:
+      return fmt::format("{}'s DNS server says this and that {}", check(), lasts);
+    case What::cannot_ask:
+      return fmt::format("withdrawd lacks what it takes to ask {}'s DNS server {}", check(), lasts);
     case What::dns_flaps:
       return fmt::format("{}'s DNS server comes and goes {}", check(), lasts);
     case What::bgpd_frozen:
@@ -342,25 +275,35 @@ std::string in_words(const Happening& happening, const Setting& setting) {
     case What::table_slow:
       return "bgpd's table follows slowly " + lasts;
     case What::types_network:
-      return fmt::format("somebody types \"network {}\"{}", prefix(),
-                         happening.detail % 3 == 0 ? " with route-map TAG" : "");
+      return fmt::format("somebody types \"network {}{}\"", prefix(),
+                         options_of(happening.detail).text());
     case What::types_no_network:
       return fmt::format("somebody types \"no network {}\"", prefix());
     case What::frr_reload:
       return "frr-reload puts bgpd's file in force";
+    case What::frr_reload_anew:
+      return "frr-reload puts another file in force, with other statements";
     case What::writes_memory:
       return "somebody types \"write memory\"";
     case What::drains:
-      return fmt::format("an operator drains {} {}", drained(happening, setting),
+      return fmt::format("an operator drains {} {}", drained(),
                          drains_for_good(happening) ? "until further notice" : lasts);
     case What::undrains:
-      return fmt::format("an operator ends the drain of {}", drained(happening, setting));
+      return fmt::format("an operator ends the drain of {}", drained());
+    case What::reloads:
+      return fmt::format("withdrawd is told to reload its file, which is configuration {} now",
+                         configuration_of(happening, setting) + 1);
+    case What::reloads_in_the_act:
+      return fmt::format(
+          "withdrawd is told to reload its file as soon as it does something; it is configuration "
+          "{} now",
+          configuration_of(happening, setting) + 1);
     case What::redistributes:
       return fmt::format("bgpd redistributes {} {}", prefix(), lasts);
     case What::route_gone:
       return fmt::format("{} is not in the RIB {}", prefix(), lasts);
     case What::route_map_gone:
-      return "route-map TAG is gone " + lasts;
+      return fmt::format("route-map {} is gone {}", route_maps[route_map_of(happening)], lasts);
     case What::find_fails:
       return "the process table cannot be read " + lasts;
     case What::stop_fails:
@@ -374,10 +317,9 @@ std::string in_words(const Happening& happening, const Setting& setting) {
       return fmt::format(
           "withdrawd is killed{}, {}, and comes back after {}",
           happening.what == What::withdrawd_dies ? "" : " as soon as it does something",
-          happening.detail % 10 < 7   ? "its memory saved"
-          : happening.detail % 10 < 9 ? "its memory lost"
-                                      : "its memory an old one",
-          core::describe(happening.length));
+          remains_in_words(happening), core::describe(happening.length));
+    case What::withdrawd_ends:
+      return "withdrawd is told to end, and comes back after " + core::describe(happening.length);
     case What::starved:
       return "withdrawd gets no time " + lasts;
   }

@@ -4,14 +4,14 @@
 #include <string>
 #include <vector>
 
-#include "bgpd_model.hpp"
-#include "core/settings.hpp"
+#include "core/time.hpp"
+#include "setting.hpp"
 
 namespace withdrawd::simulation {
 
 /// What can happen to the world of one withdrawd. Most of it lasts for a while.
 enum class What : std::uint8_t {
-  // The DNS server of a check.
+  // A DNS server.
   dns_answers,
   dns_nxdomain,
   dns_servfail,
@@ -19,6 +19,8 @@ enum class What : std::uint8_t {
   dns_killed,
   dns_loses,
   dns_slow,
+  dns_lies,
+  cannot_ask,
   dns_flaps,
   // bgpd.
   bgpd_frozen,
@@ -38,9 +40,12 @@ enum class What : std::uint8_t {
   types_network,
   types_no_network,
   frr_reload,
+  frr_reload_anew,
   writes_memory,
   drains,
   undrains,
+  reloads,
+  reloads_in_the_act,
   redistributes,
   route_gone,
   route_map_gone,
@@ -52,6 +57,7 @@ enum class What : std::uint8_t {
   // withdrawd itself.
   withdrawd_dies,
   withdrawd_dies_in_the_act,
+  withdrawd_ends,
   starved,
 };
 constexpr std::size_t what_count = static_cast<std::size_t>(What::starved) + 1;
@@ -59,7 +65,7 @@ constexpr std::size_t what_count = static_cast<std::size_t>(What::starved) + 1;
 struct Happening {
   core::Duration at;
   What what;
-  std::size_t whom;  ///< the check, or the slot, as far as there is one
+  std::size_t whom;  ///< the DNS server, or the spot, as far as there is one
   core::Duration length;
   std::uint64_t detail;
 };
@@ -69,30 +75,20 @@ using Story = std::vector<Happening>;
 bool drains_rule(const Happening& happening);
 /// Of `drains`: until somebody ends it, or for the happening's length?
 bool drains_for_good(const Happening& happening);
+/// Of the two reloads: which configuration the file has from now on.
+std::size_t configuration_of(const Happening& happening, const Setting& setting);
+/// Of `route_map_gone`: which one.
+std::size_t route_map_of(const Happening& happening);
+/// Of `frr_reload_anew` and `types_network`: what a statement has.
+core::NetworkOptions options_of(std::uint64_t dice);
 
-/// A prefix of a rule, and the instance of bgpd in which it stands.
-struct Slot {
-  std::size_t rule;
-  core::Prefix prefix;
-  BgpdModel::Place place;
-};
+/// Of a death: what the next run finds.
+enum class Remains : std::uint8_t { memory, nothing, old_memory, damaged_memory };
+Remains remains_of(const Happening& happening);
 
-/// The parts of a world that stay as they are.
-struct Setting {
-  core::Settings settings;
-  Dialect dialect = Dialect::frr;
-  core::RunningConfig file;
-  std::vector<Slot> slots;
-  core::Duration patience{};     ///< how long withdrawd's transports wait for an answer
-  bool keeps_connection = true;  ///< a socket that stays open, or a vtysh each time
-  bool watchfrr = false;         ///< restarts a bgpd that has died
-};
-
-Setting make_setting(std::uint64_t seed);
 /// All that happens within `length`; behind it the world is quiet.
 Story make_story(std::uint64_t seed, const Setting& setting, core::Duration length);
 
-std::string in_words(const Setting& setting);
 std::string in_words(const Happening& happening, const Setting& setting);
 
 }  // namespace withdrawd::simulation

@@ -10,6 +10,7 @@
 
 #include "bgpd_model.hpp"
 #include "core/controller.hpp"
+#include "daemon/state_file.hpp"
 #include "random.hpp"
 #include "vty/answers.hpp"
 #include "vty/running_config.hpp"
@@ -37,9 +38,10 @@ class World {
         random_(seed * 2 + 3),
         bgpd_(setting.dialect, setting.file),
         referee_(setting, bgpd_, now_),
-        between_(planted, setting.settings),
+        between_(planted),
         keep_log_(keep_log),
-        dns_(setting.settings.checks.size()) {
+        missing_routes_(setting.spots.size()),
+        dns_(setting.servers) {
     bgpd_.table_delay = milliseconds(50);
     bgpd_.start_delay = milliseconds(100);
     bgpd_.start(now_);
@@ -90,11 +92,15 @@ class World {
 
   // Troubles.
   bool on(What what) const { return spells_[static_cast<std::size_t>(what)] > 0; }
+  const Configuration& in_force() const { return setting_.configurations[in_force_]; }
+  const Settings& settings() const { return in_force().settings; }
   bool pressure() const;
   bool cannot_read() const;
   void watch_pressure();
   void begin(const Happening& happening);
   void kernel_tells(const Happening& happening);
+  const Spot* spot_of(const Happening& happening) const;
+  void edit_file(std::uint64_t dice);
   void operator_speaks(const Happening& happening);
   void end(const Happening& happening);
   void apply_spells();
@@ -107,9 +113,21 @@ class World {
   void bgpd_thaws();
 
   // withdrawd.
+  /// The state file, and what the referee knows of it.
+  struct Saved {
+    std::string text;
+    Time at;
+    Referee::Knowledge knowledge;
+    bool killed = false;  ///< is it written that we have killed bgpd?
+  };
   void be_born(bool first);
   void die(const Happening& happening);
-  void remember();
+  void is_killed(Remains remains);
+  void is_told_to_end();
+  void is_told_to_reload(std::size_t configuration);
+  bool may_reload() const;
+  void reloads();
+  Saved save() const;
   void deliver(Event event, std::uint64_t life);
   void wake(std::uint64_t life, std::uint64_t alarm);
   void step(Effects effects);
@@ -159,6 +177,8 @@ class World {
   std::uint64_t numbers_ = 0;
 
   std::array<int, what_count> spells_{};
+  std::array<int, 3> missing_route_maps_{};
+  std::vector<int> missing_routes_;  ///< by spot
   struct Dns {
     What manner = What::dns_answers;
     std::uint64_t version = 0;
@@ -183,12 +203,13 @@ class World {
   bool changing_process_ = false;
   std::size_t steps_ = 0;
 
-  struct Saved {
-    Memory memory;
-    Referee::Knowledge knowledge;
-    bool killed = false;
-  };
+  std::size_t in_file_ = 0;   ///< the configuration that the file holds
+  std::size_t in_force_ = 0;  ///< and the one that withdrawd has read
+  bool to_reload_ = false;
+  bool ending_ = false;
+  bool retires_ = false;  ///< prefixes are being withdrawn, because it ends
   std::optional<Happening> death_in_the_act_;
+  std::optional<Happening> reload_in_the_act_;
   std::optional<Saved> old_;
   std::optional<Saved> kept_;
 
@@ -220,7 +241,7 @@ bool World::cannot_read() const {
 void World::watch_pressure() {
   if (cannot_read()) referee_.blinded(now_);
   if (pressure()) referee_.disturbed(now_);
-  referee_.owes_restart(controller_ && setting_.settings.mode == Mode::soft && killed_by_us_ &&
+  referee_.owes_restart(controller_ && settings().mode == Mode::soft && killed_by_us_ &&
                             !orphaned_ && !bgpd_.running() && now_ >= starved_until_ &&
                             !on(What::find_fails) && !on(What::restart_fails) &&
                             !on(What::restart_in_vain),
@@ -230,8 +251,7 @@ void World::watch_pressure() {
 void World::begin(const Happening& happening) {
   note("        (" + in_words(happening, setting_) + ")");
   const What what = happening.what;
-  const bool has_slot = !setting_.slots.empty();
-  const Slot* slot = has_slot ? &setting_.slots[happening.whom % setting_.slots.size()] : nullptr;
+  const Spot* spot = spot_of(happening);
   ++spells_[static_cast<std::size_t>(what)];
   switch (what) {
     case What::dns_answers:
@@ -241,6 +261,8 @@ void World::begin(const Happening& happening) {
     case What::dns_killed:
     case What::dns_loses:
     case What::dns_slow:
+    case What::dns_lies:
+    case What::cannot_ask:
     case What::dns_flaps: {
       Dns& dns = dns_[happening.whom];
       dns.manner = what;
@@ -264,18 +286,18 @@ void World::begin(const Happening& happening) {
       if (connected_) deliver(ConnectionLost{}, life_);
       break;
     case What::types_network:
-      if (!slot || !bgpd_.running() || bgpd_.frozen()) break;
-      bgpd_.edit(slot->place, slot->prefix,
-                 NetworkOptions{.route_map = happening.detail % 3 == 0
-                                                 ? std::optional(VtyName::parse("TAG").value())
-                                                 : std::nullopt},
-                 now_);
+      if (!spot || !bgpd_.running() || bgpd_.frozen()) break;
+      bgpd_.edit(spot->place, spot->prefix, options_of(happening.detail), now_);
       break;
     case What::types_no_network:
-      if (!slot || !bgpd_.running() || bgpd_.frozen()) break;
-      bgpd_.edit(slot->place, slot->prefix, std::nullopt, now_);
+      if (!spot || !bgpd_.running() || bgpd_.frozen()) break;
+      bgpd_.edit(spot->place, spot->prefix, std::nullopt, now_);
       break;
     case What::frr_reload:
+      if (bgpd_.running() && !bgpd_.frozen()) bgpd_.reload_file(now_);
+      break;
+    case What::frr_reload_anew:
+      edit_file(happening.detail);
       if (bgpd_.running() && !bgpd_.frozen()) bgpd_.reload_file(now_);
       break;
     case What::writes_memory:
@@ -283,16 +305,31 @@ void World::begin(const Happening& happening) {
       break;
     case What::drains:
     case What::undrains:
-      if (slot) operator_speaks(happening);
+      if (spot) operator_speaks(happening);
+      break;
+    case What::reloads:
+      is_told_to_reload(configuration_of(happening, setting_));
+      break;
+    case What::reloads_in_the_act:
+      reload_in_the_act_ = happening;
       break;
     case What::redistributes:
-      if (slot) bgpd_.redistribute(slot->place, slot->prefix, true, now_);
+      if (spot) bgpd_.redistribute(spot->place, spot->prefix, true, now_);
+      break;
+    case What::route_gone:
+      if (spot) ++missing_routes_[happening.whom];
+      break;
+    case What::route_map_gone:
+      ++missing_route_maps_[route_map_of(happening)];
       break;
     case What::withdrawd_dies:
       die(happening);
       break;
     case What::withdrawd_dies_in_the_act:
       death_in_the_act_ = happening;
+      break;
+    case What::withdrawd_ends:
+      is_told_to_end();
       break;
     case What::starved:
       starved_until_ = std::max(starved_until_, now_ + happening.length);
@@ -312,17 +349,38 @@ void World::begin(const Happening& happening) {
 void World::kernel_tells(const Happening& happening) {
   for (std::size_t deaths = happening.detail % 4; deaths > 0; --deaths) {
     later(random_.between({}, happening.detail % 5 == 0 ? seconds(1) : milliseconds(5)),
-          [this, life = life_, whom = happening.whom] { deliver(ProcessDied{whom}, life); });
+          [this, life = life_, server = happening.whom] {
+            if (life != life_) return;
+            const auto& checks = settings().checks;
+            for (std::size_t i = 0; i < checks.size(); ++i) {
+              if (server_of(checks[i]) == server) deliver(ProcessDied{i}, life);
+            }
+          });
+  }
+}
+
+const Spot* World::spot_of(const Happening& happening) const {
+  return setting_.spots.empty() ? nullptr : &setting_.spots[happening.whom];
+}
+
+// Each statement that a rule may be about: there or not, and with what.
+void World::edit_file(std::uint64_t dice) {
+  Random random(dice);
+  for (const Spot& spot : setting_.spots) {
+    const bool stated = random.chance(70);
+    const auto options = options_of(random.next());
+    bgpd_.edit_file(spot.place, spot.prefix, stated ? std::optional(options) : std::nullopt);
   }
 }
 
 void World::operator_speaks(const Happening& happening) {
-  const std::size_t whom = happening.whom % setting_.slots.size();
+  const auto& slots = in_force().slots;
+  const auto meant = std::ranges::find(slots, happening.whom, &Slot::spot);
+  if (meant == slots.end()) return;  // withdrawd knows no such prefix
   DrainChanged change{{}, std::nullopt, "an operator"};
-  for (std::size_t i = 0; i < setting_.slots.size(); ++i) {
-    const Slot& slot = setting_.slots[i];
-    if (drains_rule(happening) ? slot.rule != setting_.slots[whom].rule : i != whom) continue;
-    change.prefixes.emplace_back(setting_.settings.rules[slot.rule].name, slot.prefix);
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    if (drains_rule(happening) ? slots[i].rule != meant->rule : &slots[i] != &*meant) continue;
+    change.prefixes.push_back(in_force().key_of(i));
   }
   if (happening.what == What::drains) {
     change.drain = Drain{"an operator", "maintenance", now_, std::nullopt};
@@ -333,8 +391,7 @@ void World::operator_speaks(const Happening& happening) {
 
 void World::end(const Happening& happening) {
   --spells_[static_cast<std::size_t>(happening.what)];
-  const Slot* slot =
-      setting_.slots.empty() ? nullptr : &setting_.slots[happening.whom % setting_.slots.size()];
+  const Spot* spot = spot_of(happening);
   switch (happening.what) {
     case What::bgpd_frozen:
     case What::freezes_at_statement:
@@ -348,9 +405,19 @@ void World::end(const Happening& happening) {
       if (!bgpd_.running()) bgpd_starts();
       break;
     case What::redistributes:
-      if (slot) bgpd_.redistribute(slot->place, slot->prefix, false, now_);
+      if (spot) bgpd_.redistribute(spot->place, spot->prefix, false, now_);
+      break;
+    case What::route_gone:
+      if (spot) --missing_routes_[happening.whom];
+      break;
+    case What::route_map_gone:
+      --missing_route_maps_[route_map_of(happening)];
+      break;
+    case What::reloads_in_the_act:
+      reload_in_the_act_.reset();  // it has done nothing
       break;
     case What::withdrawd_dies:
+    case What::withdrawd_ends:
       if (!controller_) be_born(false);
       break;
     case What::withdrawd_dies_in_the_act:
@@ -370,14 +437,19 @@ void World::apply_spells() {
   bgpd_.table_delay = on(What::table_slow) ? milliseconds(900) : milliseconds(50);
   bgpd_.without_answer.clear();
   if (on(What::lookups_unanswered)) {
-    for (const Slot& slot : setting_.slots) bgpd_.without_answer.insert(slot.prefix);
+    for (const Spot& spot : setting_.spots) bgpd_.without_answer.insert(spot.prefix);
   }
-  const bool tag = !on(What::route_map_gone);
-  if (tag != bgpd_.config().route_maps.contains("TAG")) bgpd_.define_route_map("TAG", tag, now_);
-  for (const Slot& slot : setting_.slots) {
-    if (!on(What::route_gone) != !bgpd_.misses_in_rib(slot.prefix)) {
-      bgpd_.miss_in_rib(slot.prefix, on(What::route_gone), now_);
+  for (std::size_t i = 0; i < missing_route_maps_.size(); ++i) {
+    const std::string name(route_maps[i]);
+    const bool there = missing_route_maps_[i] == 0;
+    if (there != bgpd_.config().route_maps.contains(name)) {
+      bgpd_.define_route_map(name, there, now_);
     }
+  }
+  for (std::size_t i = 0; i < setting_.spots.size(); ++i) {
+    const core::Prefix& prefix = setting_.spots[i].prefix;
+    const bool missing = missing_routes_[i] > 0;
+    if (missing != bgpd_.misses_in_rib(prefix)) bgpd_.miss_in_rib(prefix, missing, now_);
   }
 }
 
@@ -424,45 +496,131 @@ void World::bgpd_thaws() {
 
 // --- withdrawd
 
-void World::remember() {
-  old_ = Saved{controller_->memory(), referee_.knowledge(), killed_by_us_};
+/// One moment by both clocks. The wall's is about noon.
+daemon::StateFile::Moment moment(Time now) {
+  const auto noon = daemon::StateFile::WallTime{} + std::chrono::hours(24 * 365 * 56 + 12);
+  return {noon + std::chrono::duration_cast<daemon::StateFile::WallTime::duration>(
+                     now.time_since_epoch()),
+          now};
+}
+
+/// A file that was being written when the power went.
+std::string damaged(std::string text, Random& random) {
+  text.resize(random.below(text.size() - 2));
+  if (random.chance(30)) text.append(64, '\0');
+  return text;
+}
+
+World::Saved World::save() const {
+  return {daemon::state_text(controller_->memory(), moment(now_)), now_, referee_.knowledge(),
+          killed_by_us_};
 }
 
 void World::be_born(bool first) {
   ++life_;
   operating_ = finding_ = changing_process_ = connected_ = false;
+  to_reload_ = ending_ = false;
   starved_until_ = now_;
+  in_force_ = in_file_;
   Memory memory;
-  std::optional<Referee::Knowledge> knowledge;
+  Referee::Knowledge knowledge;
+  bool knows_of_kill = false;
   if (kept_) {
-    memory = kept_->memory;
-    knowledge = kept_->knowledge;
-    if (!kept_->killed && killed_by_us_) orphaned_ = true;
-  } else if (killed_by_us_) {
-    orphaned_ = true;
+    if (auto parsed = daemon::parse_state(kept_->text, moment(now_))) {
+      memory = std::move(*parsed);
+      knowledge = kept_->knowledge;
+      knows_of_kill = kept_->killed;
+      // So old, they say nothing about now.
+      if (memory.checks.empty()) knowledge.counts.clear();
+    }
   }
+  if (!knows_of_kill && killed_by_us_) orphaned_ = true;
   between_.pass(memory);
   for (Dns& dns : dns_) dns.asking = 0;
-  if (!first) note("withdrawd starts");
-  controller_ = std::make_unique<Controller>(setting_.settings, memory, now_);
-  referee_.born(knowledge, now_);
-  if (!old_) remember();
+  if (!first) note(fmt::format("withdrawd starts, with configuration {}", in_force_ + 1));
+  controller_ = std::make_unique<Controller>(between_.pass(settings()), memory, now_);
+  referee_.born(in_force(), knowledge, now_);
+  if (!old_) old_ = save();
   wake(life_, alarm_);
 }
 
 void World::die(const Happening& happening) {
-  if (!controller_) return;
-  const auto luck = happening.detail % 10;
-  if (luck < 7) {
-    kept_ = Saved{controller_->memory(), referee_.knowledge(), true};
-  } else if (luck < 9) {
-    kept_.reset();
-  } else {
-    kept_ = old_;
+  if (controller_) is_killed(remains_of(happening));
+}
+
+void World::is_killed(Remains remains) {
+  switch (remains) {
+    case Remains::memory:
+      kept_ = save();
+      break;
+    case Remains::nothing:
+      kept_.reset();
+      break;
+    case Remains::old_memory:
+      kept_ = old_;
+      break;
+    case Remains::damaged_memory:
+      kept_ = save();
+      kept_->text = damaged(kept_->text, random_);
+      if (daemon::parse_state(kept_->text, moment(now_))) {
+        referee_.complain(now_, "half a state file is taken for a whole one");
+      }
   }
   controller_.reset();
   ++life_;  // nothing that is under way is answered any longer
   referee_.died(now_);
+}
+
+// As it does on SIGTERM: prefixes that are to go with it go first, and what is under way ends.
+void World::is_told_to_end() {
+  if (!controller_ || ending_) return;
+  ending_ = true;
+  const auto& rules = settings().rules;
+  retires_ = std::ranges::any_of(rules, &Rule::withdraw_on_exit);
+  later(seconds(10), [this, life = life_] {
+    if (life == life_ && ending_ && controller_) is_killed(Remains::memory);
+  });
+  if (retires_) {
+    deliver(Retire{}, life_);
+  } else if (!controller_->busy()) {
+    is_killed(Remains::memory);
+  }
+}
+
+void World::is_told_to_reload(std::size_t configuration) {
+  in_file_ = configuration;
+  if (!controller_) return;
+  to_reload_ = true;
+  referee_.told_to_reload(now_);
+  // Not from inside the request.
+  later({}, [this, life = life_] {
+    if (life == life_ && controller_ && to_reload_ && may_reload()) reloads();
+  });
+}
+
+bool World::may_reload() const {
+  return now_ >= starved_until_ && !ending_ &&
+         (!controller_->busy() || !between_.waits_to_reload());
+}
+
+// A new Controller goes on with the memory of the old one, and has a connection of its own.
+void World::reloads() {
+  // Nobody would hear what comes of it, and the next one would be typed on top of it.
+  if (operating_ || changing_process_) {
+    referee_.complain(now_, "a reload does not wait for what is under way at bgpd");
+  }
+  to_reload_ = false;
+  ++life_;
+  ++alarm_;
+  operating_ = finding_ = changing_process_ = connected_ = false;
+  in_force_ = in_file_;
+  note(fmt::format("withdrawd goes on with configuration {}", in_force_ + 1));
+  Memory memory = controller_->memory();
+  between_.pass_on(memory);
+  for (Dns& dns : dns_) dns.asking = 0;
+  controller_ = std::make_unique<Controller>(between_.pass(settings()), memory, now_);
+  referee_.reloaded(in_force(), now_);
+  later({}, [this, life = life_, alarm = alarm_] { wake(life, alarm); });
 }
 
 void World::deliver(Event event, std::uint64_t life) {
@@ -472,24 +630,25 @@ void World::deliver(Event event, std::uint64_t life) {
     return;
   }
   const auto* answer = std::get_if<CheckAnswered>(&event);
-  if (answer && answer->asking == dns_[answer->check].asking) {
+  if (answer && answer->asking == dns_[server_of(settings().checks[answer->check])].asking) {
     referee_.answered(answer->check, answer->outcome, now_);
-    if (dns_[answer->check].last != answer->outcome.kind) {
-      dns_[answer->check].last = answer->outcome.kind;
-      note(fmt::format("check{}'s outcomes from here on: {}", answer->check,
+    Dns& dns = dns_[server_of(settings().checks[answer->check])];
+    if (dns.last != answer->outcome.kind) {
+      dns.last = answer->outcome.kind;
+      note(fmt::format("{}'s outcomes from here on: {}", settings().checks[answer->check].name,
                        name(answer->outcome.kind)));
     }
   }
   if (const auto* change = std::get_if<DrainChanged>(&event)) {
-    for (std::size_t i = 0; i < setting_.slots.size(); ++i) {
-      const Slot& slot = setting_.slots[i];
-      const PrefixKey key{setting_.settings.rules[slot.rule].name, slot.prefix};
+    for (std::size_t i = 0; i < in_force().slots.size(); ++i) {
+      const PrefixKey key = in_force().key_of(i);
       if (std::ranges::find(change->prefixes, key) == change->prefixes.end()) continue;
       std::optional<Referee::Drained> drain;
-      if (change->drain) drain = Referee::Drained{change->drain->until};
+      if (change->drain) drain = Referee::Drained{change->drain->since, change->drain->until};
       referee_.drained(i, drain, now_);
     }
   }
+  if (std::holds_alternative<Retire>(event)) referee_.told_to_end(now_);
   between_.pass(event);
   step(controller_->on(event, now_));
 }
@@ -522,9 +681,25 @@ void World::step(Effects effects) {
       if (!controller_) be_born(false);
     });
   }
+  if (acts && reload_in_the_act_) {
+    const Happening reload = *std::exchange(reload_in_the_act_, std::nullopt);
+    later(random_.between({}, milliseconds(10)),
+          [this, configuration = configuration_of(reload, setting_)] {
+            is_told_to_reload(configuration);
+          });
+  }
   referee_.check_clock(now_);
   watch_pressure();
   referee_.check(*controller_, now_);
+  if (ending_ && !controller_->busy() &&
+      (!retires_ || controller_->at_rest() || controller_->stuck())) {
+    is_killed(Remains::memory);
+    return;
+  }
+  if (to_reload_ && may_reload()) {
+    reloads();
+    return;
+  }
   const auto next = controller_->next_wake();
   ++alarm_;
   if (next) {
@@ -541,18 +716,23 @@ void World::carry_out(const Tell& effect) {
 }
 
 void World::carry_out(const Note& effect) {
+  referee_.notes(effect, now_);
   if (effect.kind != Note::Kind::changed)
     note("withdrawd notes: " + std::string(name(effect.kind)));
 }
 
 // --- DNS
 
-Outcome World::dns_outcome(std::size_t check, Duration& latency) {
-  const auto& probe = setting_.settings.checks[check].probe;
-  const Duration timeout = std::get<core::DnsQuestion>(probe).timeout;
+Outcome World::dns_outcome(std::size_t index, Duration& latency) {
+  const core::Check& check = settings().checks[index];
+  const Duration timeout = std::get<core::DnsQuestion>(check.probe).timeout;
   latency = random_.between(microseconds(100), milliseconds(3));
-  What manner = dns_[check].manner;
-  if (manner == What::dns_flaps) {
+  What manner = dns_[server_of(check)].manner;
+  if (manner == What::dns_lies) {
+    constexpr std::array lies{What::dns_answers, What::dns_nxdomain, What::dns_servfail,
+                              What::dns_dead};
+    manner = random_.pick(std::span<const What>(lies));
+  } else if (manner == What::dns_flaps) {
     const auto second = std::chrono::duration_cast<seconds>(now_.time_since_epoch()).count();
     manner = second % 3 == 0 ? What::dns_dead : What::dns_answers;
   } else if (manner == What::dns_loses && random_.chance(50)) {
@@ -573,15 +753,16 @@ Outcome World::dns_outcome(std::size_t check, Duration& latency) {
     case What::dns_dead:
       latency = timeout;
       return {OutcomeKind::timeout, latency, ""};
+    case What::cannot_ask:
+      return {OutcomeKind::unable, latency, "has no file descriptors left"};
     default:
       return {OutcomeKind::ok, latency, "192.0.2.53"};
   }
 }
 
 void World::carry_out(const AskCheck& effect) {
-  if (effect.asking != std::exchange(dns_[effect.check].asking, effect.asking)) {
-    referee_.overtakes(effect.check);
-  }
+  auto& asking = dns_[server_of(settings().checks[effect.check])].asking;
+  if (effect.asking != std::exchange(asking, effect.asking)) referee_.overtakes(effect.check);
   referee_.asks(effect.check, now_);
   Duration latency{};
   const Outcome outcome = dns_outcome(effect.check, latency);
@@ -672,7 +853,7 @@ std::optional<Failure> World::type(Operation& operation, bool late) {
     if (vty::says_locked(reply.text)) return failure(Trouble::locked, "it is locked");
     if (!reply.text.empty()) operation.answered.push_back(vty::one_line(reply.text, 400));
   }
-  for (const auto& statement : session.statements()) referee_.typed(statement, late, now_);
+  referee_.typed(session.statements(), late, now_);
   // From withdrawd's side that is somebody else's doing: it has given up on it.
   if (late && !session.statements().empty()) bgpd_.count_as_foreign();
   return std::nullopt;

@@ -120,10 +120,17 @@ class VtyProxy(_Proxy):
 
 
 class TelnetProxy(_Proxy):
-    """A telnet port in `namespace`, in front of bgpd's."""
+    """A telnet port in `namespace`, in front of bgpd's.
+
+    `speak(client, bytes)` passes on what bgpd says; `cut`, if it is a number, is how many bytes of it
+    a conversation has before it is hung up on.
+    """
 
     def __init__(self, namespace, port, bgpd_port=2605):
         self.namespace, self.bgpd_port = namespace, bgpd_port
+        self.speak = socket.socket.sendall
+        self.cut = None
+        self.cuts = 0  # conversations that ended so
         listening = namespace.socket(socket.AF_INET, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", port))
@@ -136,13 +143,20 @@ class TelnetProxy(_Proxy):
 
     def _carry(self, client, bgpd):
         typed, shown = b"", b""
+        said = 0
         while not self.closing:
             ready = select.select([client, bgpd], [], [], 0.1)[0]
             if bgpd in ready:
                 got = bgpd.recv(65536)
                 if not got:
                     return
-                client.sendall(got)
+                cut = self.cut
+                if cut is not None and said + len(got) >= cut:
+                    client.sendall(got[: max(cut - said, 0)])
+                    self.cuts += 1
+                    return
+                said += len(got)
+                self.speak(client, got)
                 shown = (shown + got)[-100:]
             elif client in ready:
                 got = client.recv(65536)
