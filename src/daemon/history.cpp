@@ -159,6 +159,20 @@ core::Result<void> History::append(const std::string& line) const {
   }
 }
 
+std::vector<HistoryEntry> last_entries(const std::filesystem::path& file, off_t bytes) {
+  std::vector<HistoryEntry> entries;
+  for (const auto& one : {History::older(file), file}) {
+    const FileDescriptor opened(::open(one.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    struct stat status{};
+    if (!opened || ::fstat(opened.number(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+    // Where that begins inside a line, the rest of it is a damaged one.
+    if (status.st_size > bytes) ::lseek(opened.number(), status.st_size - bytes, SEEK_SET);
+    std::string partial;
+    static_cast<void>(read_lines(opened.number(), one, partial, entries));
+  }
+  return entries;
+}
+
 core::Result<std::vector<HistoryEntry>> HistoryReader::next() {
   std::vector<HistoryEntry> entries;
   struct stat status{};

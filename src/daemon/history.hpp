@@ -62,6 +62,10 @@ class History {
   bool failed_ = false;
 };
 
+/// The end of what is kept: of each of the two files that many bytes. Oldest first; what cannot be
+/// read is not there.
+std::vector<HistoryEntry> last_entries(const std::filesystem::path& file, off_t bytes);
+
 /// Reads what is kept, and then what is added, also across the moment when FILE becomes FILE.1.
 /// Takes no part in the writing; damaged lines are skipped.
 class HistoryReader {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -29,9 +30,11 @@
 #include "daemon/log_summary.hpp"
 #include "daemon/measurements.hpp"
 #include "daemon/on_change.hpp"
+#include "daemon/page_routes.hpp"
 #include "daemon/report_json.hpp"
 #include "daemon/requests.hpp"
 #include "daemon/state_file.hpp"
+#include "daemon/status_page.hpp"
 #include "daemon/supervisor.hpp"
 #include "daemon/web.hpp"
 #include "process/bgpd_process.hpp"
@@ -42,6 +45,10 @@ namespace asio = boost::asio;
 using core::Severity;
 namespace {
 
+/// So much of the history is read for the status page: thousands of changes, in milliseconds.
+constexpr off_t page_history = 1'000'000;
+/// How exactly the status page knows when a bgpd died of which nobody was told.
+constexpr auto between_looks = std::chrono::seconds(10);
 constexpr auto lock_poll = std::chrono::milliseconds(20);
 /// How long a change of bgpd that is under way may still take when the run is to end.
 constexpr auto last_words = std::chrono::seconds(10);
@@ -216,6 +223,7 @@ class Session {
       const auto entry = entry_of(note, std::chrono::system_clock::now());
       history_->add(entry);
       on_change_->add(entry);
+      if (page_) page_->add(entry);
     });
     auto control =
         ControlServer::open(io_.get_executor(), config_.control_socket,
@@ -271,7 +279,13 @@ class Session {
     measurements_->use(config_);
     // A daemon's counters begin with it, as those of daemons do.
     if (plan_.mode != "run") measurements_->resume(earlier);
-    engine_->watch(measurements_->witness());
+    Engine::Witness witness = measurements_->witness();
+    witness.event = [this, measure = std::move(witness.event)](const core::Event& event) {
+      measure(event);
+      const auto* answer = std::get_if<core::CheckAnswered>(&event);
+      if (answer && page_) page_->answered(*answer, std::chrono::steady_clock::now());
+    };
+    engine_->watch(std::move(witness));
   }
 
   /// Only a daemon: a run of cron ends in the middle of somebody's question.
@@ -279,11 +293,39 @@ class Session {
     if (plan_.mode != "run") return;
     add_web_routes(routes_, {.report = [this] { return report(); },
                              .metrics = [this] { return measurements_->text(); }});
+    open_page();
     http_ = std::make_unique<HttpServer>(
         io_.get_executor(), routes_,
         [this](Severity severity, const std::string& text) { tell(severity, text); });
     http_->use(config_.http);
     changes_.emplace(io_.get_executor(), *http_, [this] { return report(); });
+  }
+
+  void open_page() {
+    std::array<char, 256> host{};
+    static_cast<void>(::gethostname(host.data(), host.size() - 1));
+    page_.emplace(core::printable(host.data()));
+    page_->use(config_.settings);
+    if (!config_.http.listen.empty()) {
+      for (const HistoryEntry& entry : last_entries(config_.history_file, page_history)) {
+        page_->add(entry);
+      }
+    }
+    add_page_routes(routes_, *page_, [this] { return report(); });
+    look_for_page();
+  }
+
+  /// A bgpd that has died on its own is nobody's change: it is only seen by looking.
+  void look_for_page() {
+    page_timer_.expires_after(between_looks);
+    page_timer_.async_wait([this](boost::system::error_code error) {
+      if (error || ending_) return;
+      if (!config_.http.listen.empty()) {
+        const auto now = StatusPage::Moment::now();
+        page_->see(report(), now.wall);
+      }
+      look_for_page();
+    });
   }
 
   void keep_notes() {
@@ -498,6 +540,7 @@ class Session {
     keep_notes();
     measurements_->use(config_);
     if (http_) http_->use(config_.http);
+    if (page_) page_->use(config_.settings);
     share();
     engine_->replace(config_);
     supervisor_.ready();
@@ -567,6 +610,8 @@ class Session {
   Heartbeat heartbeat_{io_.get_executor(), supervisor_,
                        [this] { return engine_->controller().next_wake(); }};
   HttpRoutes routes_;
+  std::optional<StatusPage> page_;
+  asio::steady_timer page_timer_{io_};
   std::unique_ptr<HttpServer> http_;
   std::optional<ChangeFeed> changes_;
   LogSummary log_summary_;

@@ -33,12 +33,6 @@ HttpResponse health(const core::Report& report) {
   return {.status = 503, .body = *failure + "\n"};
 }
 
-HttpResponse index(const std::vector<std::string>& paths) {
-  std::string text = "withdrawd\n\n";
-  for (const auto& path : paths) text.append(path).append("\n");
-  return {.body = text + "/events\n"};
-}
-
 }  // namespace
 
 std::string status_json(const core::Report& report) {
@@ -88,7 +82,6 @@ void add_web_routes(HttpRoutes& routes, WebSources sources) {
                             .body = from->metrics()};
       },
       fresh);
-  routes.add("/", [&routes](const HttpRequest&) { return index(routes.paths()); });
 }
 
 }  // namespace withdrawd::daemon

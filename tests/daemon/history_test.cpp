@@ -143,3 +143,18 @@ TEST_CASE("a history that cannot be written is told once, until it can be again"
   kept.history.add(numbered(4));
   CHECK(kept.told.size() == 2);
 }
+
+TEST_CASE("of a long history the end can be read, without what comes before it") {
+  const ScratchDirectory scratch;
+  const auto file = scratch / "history.jsonl";
+  CHECK(last_entries(file, 1000).empty());
+  const auto line = static_cast<off_t>(history_line(numbered(100)).size());
+  Kept kept(file, static_cast<std::uint64_t>(line * 50));
+  for (int number = 100; number < 200; ++number) kept.history.add(numbered(number));
+  const auto last = last_entries(file, line * 10 + line / 2);
+  REQUIRE(last.size() == 20);
+  CHECK(last.front().cause == "cause 140");
+  CHECK(last[9].cause == "cause 149");
+  CHECK(last[10].cause == "cause 190");
+  CHECK(last.back().cause == "cause 199");
+}

@@ -1,6 +1,7 @@
 """tools/demo tells its story to the end, and leaves nothing behind when it is interrupted."""
 
 import os
+import re
 import signal
 import uuid
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 from lab import owned_by, wait_until
 from lab.programs import Program
 
-DEMO = Path(__file__).resolve().parents[2] / "tools" / "demo"
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "tools" / "demo"
+RECORD = ROOT / "docs" / "demo.md"
 
 
 class Demo(Program):
@@ -53,6 +56,19 @@ def test_the_demo_sees_all_that_it_tells_of(demo):
     assert "\033[" not in said  # It was no terminal.
     assert owned_by(demo.process.pid) == []
     assert demo.processes() == []
+    told = without_numbers(said)
+    assert [line for line in recorded() if without_numbers(line) not in told] == []
+
+
+def recorded():
+    """The lines of docs/demo.md that the demo has printed itself: not those of withdrawd's log, in
+    which a cause may be another one each time."""
+    record = RECORD.read_text().split("```console\n# tools/demo\n")[1].split("```")[0]
+    return [line for line in record.splitlines() if not line.strip().startswith("|")]
+
+
+def without_numbers(text):
+    return re.sub(r"[ \d.]+ (ms|s)\b", " # s", text)
 
 
 @pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM), ids=("ctrl-c", "sigterm"))

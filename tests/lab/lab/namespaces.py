@@ -1,5 +1,6 @@
 """Namespaces: where the lab's programs live, and how nothing of them is left behind."""
 
+import contextlib
 import ctypes
 import os
 import re
@@ -56,8 +57,7 @@ class NetworkNamespace:
         def make():
             # Only the calling thread changes namespace, and this one ends right away.
             with open(RUN / self.name) as namespace:
-                if _libc.setns(namespace.fileno(), CLONE_NEWNET) != 0:
-                    raise OSError(ctypes.get_errno(), "setns")
+                _set_namespace(namespace)
             made.append(socket.socket(family, kind))
 
         thread = threading.Thread(target=make)
@@ -67,8 +67,23 @@ class NetworkNamespace:
             raise RuntimeError(f"no socket in namespace {self.name}")
         return made[0]
 
+    @contextlib.contextmanager
+    def entered(self):
+        """The calling thread is in here, and whatever it starts."""
+        with open("/proc/thread-self/ns/net") as before, open(RUN / self.name) as here:
+            _set_namespace(here)
+            try:
+                yield
+            finally:
+                _set_namespace(before)
+
     def close(self):
         _remove(self.name)
+
+
+def _set_namespace(file):
+    if _libc.setns(file.fileno(), CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 class PidNamespace:

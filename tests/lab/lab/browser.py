@@ -1,0 +1,102 @@
+"""A real browser: chromium without a window, driven by selenium. Both are Debian's."""
+
+import json
+import os
+import shutil
+
+try:
+    from selenium import webdriver
+except ImportError:
+    webdriver = None
+
+CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
+
+# Nothing but what the page asks for.
+FLAGS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-dev-shm-usage", "--hide-scrollbars", "--window-size=1100,900",
+)
+
+
+def missing_browser():
+    """Why there can be no browser here, or None."""
+    if webdriver is None:
+        return "needs python3-selenium"
+    for program in (CHROMIUM, DRIVER):
+        if not os.access(program, os.X_OK):
+            return f"needs {program}"
+    return None
+
+
+class Browser:
+    """One window. To be used where it was made: in the same network namespace."""
+
+    def __init__(self, directory):
+        # A profile of an earlier run could know too much.
+        self.profile = directory / "chromium"
+        shutil.rmtree(self.profile, ignore_errors=True)
+        options = webdriver.ChromeOptions()
+        options.binary_location = CHROMIUM
+        for flag in (*FLAGS, f"--user-data-dir={self.profile}"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        options.set_capability("unhandledPromptBehavior", "ignore")
+        service = webdriver.chrome.service.Service(DRIVER, log_path=str(directory / "driver.log"))
+        self.driver = webdriver.Chrome(options=options, service=service)
+        self.driver.set_page_load_timeout(60)
+
+    def open(self, address):
+        self.driver.get(address)
+
+    def run(self, script, *arguments):
+        """A function's body in the page; what it returns."""
+        return self.driver.execute_script(script, *arguments)
+
+    def text(self, selector="main"):
+        """What somebody would read there; "" where there is nothing, or nothing is shown."""
+        return self.run(
+            "const node = document.querySelector(arguments[0]);"
+            "return node?.checkVisibility() ? node.innerText : ''", selector,
+        )
+
+    def command(self, name, **parameters):
+        """One of the Chrome DevTools Protocol."""
+        return self.driver.execute_cdp_cmd(name, parameters)
+
+    def size(self, width, height=900, phone=False):
+        self.command(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height,
+            deviceScaleFactor=1, mobile=phone,
+        )
+
+    def prefer(self, **features):
+        """`prefer(color_scheme="dark")`, `prefer(forced_colors="active")`"""
+        names = {"color_scheme": "prefers-color-scheme", "forced_colors": "forced-colors"}
+        self.command(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": names[key], "value": value} for key, value in features.items()],
+        )
+
+    def requests(self):
+        """The addresses asked for since this was last called."""
+        found = []
+        for entry in self.driver.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                found.append(message["params"]["request"]["url"])
+        return found
+
+    def complaints(self):
+        """What the browser has written to its console since this was last called."""
+        return [entry["message"] for entry in self.driver.get_log("browser")]
+
+    def picture(self, path, width, longest, phone=False):
+        """The page from its top, as long as it is or as it may be."""
+        self.size(width, phone=phone)
+        height = self.run("return document.documentElement.scrollHeight")
+        self.size(width, min(height, longest), phone)
+        self.driver.save_screenshot(str(path))
+
+    def close(self):
+        self.driver.quit()
