@@ -196,8 +196,8 @@ class SoftPath {
   bool reached_ = false;       ///< the last operation got through
   Time last_verdict_{};
   std::size_t exposed_ = 0;  ///< slots
-  /// The slots that have been exposed for longest, as long as neither the policy nor what is known of
-  /// bgpd has changed.
+  /// The slots that have been exposed for longest, as long as neither the policy nor what is known
+  /// of bgpd has changed.
   struct Longest {
     std::uint64_t policy;  ///< its revision then
     std::optional<std::string> at_stake{};

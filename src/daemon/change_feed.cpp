@@ -72,9 +72,9 @@ std::size_t fingerprint(const core::Report& report) {
   return hash.value();
 }
 
-ChangeFeed::ChangeFeed(boost::asio::any_io_executor executor, HttpServer& server,
+ChangeFeed::ChangeFeed(const boost::asio::any_io_executor& executor, HttpServer& server,
                        ReportFunction report, core::Duration pause)
-    : server_(server), report_(std::move(report)), pause_(pause), timer_(std::move(executor)) {}
+    : server_(server), report_(std::move(report)), pause_(pause), timer_(executor) {}
 
 void ChangeFeed::stepped() {
   if (waiting_ || server_.listeners() == 0) return;

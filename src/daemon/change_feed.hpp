@@ -21,8 +21,8 @@ class ChangeFeed {
   using ReportFunction = std::function<core::Report()>;
 
   /// `server` must outlive it. At most one event each `pause`.
-  ChangeFeed(boost::asio::any_io_executor executor, HttpServer& server, ReportFunction report,
-             core::Duration pause = std::chrono::milliseconds(500));
+  ChangeFeed(const boost::asio::any_io_executor& executor, HttpServer& server,
+             ReportFunction report, core::Duration pause = std::chrono::milliseconds(500));
 
   /// Something has happened; cheap, and free while nobody listens.
   void stepped();

@@ -37,6 +37,7 @@ std::shared_ptr<const HttpResponse> HttpRoutes::answer(const HttpRequest& reques
 
 std::vector<std::string> HttpRoutes::paths() const {
   std::vector<std::string> paths;
+  paths.reserve(routes_.size());
   for (const auto& [path, route] : routes_) paths.push_back(path);
   return paths;
 }
