@@ -17,9 +17,9 @@ core::Time now() {
 
 }  // namespace
 
-Measurements::Measurements(boost::asio::any_io_executor executor, std::string run, Sources sources,
-                           TellFunction tell)
-    : timer_(std::move(executor)),
+Measurements::Measurements(const boost::asio::any_io_executor& executor, std::string run,
+                           Sources sources, TellFunction tell)
+    : timer_(executor),
       run_(std::move(run)),
       sources_(std::move(sources)),
       tell_(std::move(tell)) {}
