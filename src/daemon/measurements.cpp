@@ -17,8 +17,8 @@ core::Time now() {
 
 }  // namespace
 
-Measurements::Measurements(boost::asio::any_io_executor executor, std::string run, Sources sources,
-                           TellFunction tell)
+Measurements::Measurements(const boost::asio::any_io_executor& executor, std::string run,
+                           Sources sources, TellFunction tell)
     : timer_(executor),
       run_(std::move(run)),
       sources_(std::move(sources)),

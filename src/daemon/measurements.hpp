@@ -25,7 +25,7 @@ class Measurements {
     std::function<std::uint64_t()> changes_waiting;  ///< for on_change
   };
 
-  Measurements(boost::asio::any_io_executor executor, std::string run, Sources sources,
+  Measurements(const boost::asio::any_io_executor& executor, std::string run, Sources sources,
                TellFunction tell);
 
   /// Goes on with this configuration: what has been counted stays.
