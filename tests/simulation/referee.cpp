@@ -191,7 +191,7 @@ void Referee::judge(std::size_t index, Time now) {
   look_at_switches(index, now);
   if (now >= end_of_suppression(known.flaps, rule.damping)) known.flaps.suppressed = false;
 
-  known.flaps_unsure = rule.damping.on && (known.flaps_unsure || guard(index));
+  known.flaps_unsure = known.flaps_unsure || guard(index);
   const Wanted wanted = want(index, now);
   const bool goes_down = wanted.by_health && known.desired == Desired::announced;
   if (goes_down && rule.damping.on) count_flap(index, now);
