@@ -191,7 +191,7 @@ void Referee::judge(std::size_t index, Time now) {
   look_at_switches(index, now);
   if (now >= end_of_suppression(known.flaps, rule.damping)) known.flaps.suppressed = false;
 
-  known.flaps_unsure = rule.damping.on && (known.flaps_unsure || guard(index));
+  known.flaps_unsure = known.flaps_unsure || guard(index);
   const Wanted wanted = want(index, now);
   const bool goes_down = wanted.by_health && known.desired == Desired::announced;
   if (goes_down && rule.damping.on) count_flap(index, now);
@@ -581,7 +581,9 @@ void Referee::restarts(Time now) {
     complain(now, "bgpd is restarted too soon after it was killed");
   }
   if (!has_looked_) complain(now, "bgpd is restarted without a look whether it runs");
-  if (!any_may_be_wanted(now)) complain(now, "bgpd is restarted although no prefix is wanted");
+  // Who has stood still learns what time has done in the same moment.
+  if (now != unknowable_until_ && !any_may_be_wanted(now))
+    complain(now, "bgpd is restarted although no prefix is wanted");
   // Whoever starts it in the same moment has won a race; later than that it must be noticed.
   look(now);
   if (runs_ && now - std::max(runs_since_, calm_since_) > quick) {
@@ -731,7 +733,10 @@ void Referee::check_slot(std::size_t index, const core::Controller& controller, 
     }
     // Without trouble it is gone at once, or when bgpd is read the next time, which is soon.
     const bool came_back = std::max(slot.announced_since, edited_at_) > slot.wanted_since;
-    const Duration limit = came_back || guarded ? watchful + quick : quick;
+    // What a minimum keeps is looked at as seldom as what is healthy.
+    const Duration limit = guarded     ? 2 * settings().reconcile_interval + quick
+                           : came_back ? watchful + quick
+                                       : quick;
     if (now - std::max({exposed, calm_since_, came_back ? edited_at_ : exposed}) > limit) {
       complain(now, fmt::format("{} is {} and still announced, and nothing stands in the way",
                                 text(index),

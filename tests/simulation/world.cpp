@@ -123,7 +123,8 @@ class World {
   void be_born(bool first);
   void die(const Happening& happening);
   void is_killed(Remains remains);
-  void is_told_to_end();
+  void is_told_to_end(Time back_at);
+  void ends();
   void is_told_to_reload(std::size_t configuration);
   bool may_reload() const;
   void reloads();
@@ -207,6 +208,7 @@ class World {
   std::size_t in_force_ = 0;  ///< and the one that withdrawd has read
   bool to_reload_ = false;
   bool ending_ = false;
+  Time back_at_{};        ///< then it is started again
   bool retires_ = false;  ///< prefixes are being withdrawn, because it ends
   std::optional<Happening> death_in_the_act_;
   std::optional<Happening> reload_in_the_act_;
@@ -329,7 +331,7 @@ void World::begin(const Happening& happening) {
       death_in_the_act_ = happening;
       break;
     case What::withdrawd_ends:
-      is_told_to_end();
+      is_told_to_end(now_ + happening.length);
       break;
     case What::starved:
       starved_until_ = std::max(starved_until_, now_ + happening.length);
@@ -417,7 +419,6 @@ void World::end(const Happening& happening) {
       reload_in_the_act_.reset();  // it has done nothing
       break;
     case What::withdrawd_dies:
-    case What::withdrawd_ends:
       if (!controller_) be_born(false);
       break;
     case What::withdrawd_dies_in_the_act:
@@ -572,19 +573,27 @@ void World::is_killed(Remains remains) {
 }
 
 // As it does on SIGTERM: prefixes that are to go with it go first, and what is under way ends.
-void World::is_told_to_end() {
+void World::is_told_to_end(Time back_at) {
   if (!controller_ || ending_) return;
   ending_ = true;
+  back_at_ = back_at;
   const auto& rules = settings().rules;
   retires_ = std::ranges::any_of(rules, &Rule::withdraw_on_exit);
   later(seconds(10), [this, life = life_] {
-    if (life == life_ && ending_ && controller_) is_killed(Remains::memory);
+    if (life == life_ && ending_ && controller_) ends();
   });
   if (retires_) {
     deliver(Retire{}, life_);
   } else if (!controller_->busy()) {
-    is_killed(Remains::memory);
+    ends();
   }
+}
+
+void World::ends() {
+  is_killed(Remains::memory);
+  at(back_at_, [this] {
+    if (!controller_) be_born(false);
+  });
 }
 
 void World::is_told_to_reload(std::size_t configuration) {
@@ -693,7 +702,7 @@ void World::step(Effects effects) {
   referee_.check(*controller_, now_);
   if (ending_ && !controller_->busy() &&
       (!retires_ || controller_->at_rest() || controller_->stuck())) {
-    is_killed(Remains::memory);
+    ends();
     return;
   }
   if (to_reload_ && may_reload()) {
