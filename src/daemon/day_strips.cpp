@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <utility>
 
 namespace withdrawd::daemon {
@@ -51,15 +50,30 @@ Standing standing_of(const core::PrefixReport& prefix, const core::Report& repor
 }
 
 std::optional<WallTime> moment_of(const HistoryEntry& entry) {
-  struct tm utc{};
-  int ms = 0;
-  if (std::sscanf(entry.time.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ", &utc.tm_year, &utc.tm_mon,
-                  &utc.tm_mday, &utc.tm_hour, &utc.tm_min, &utc.tm_sec, &ms) != 7) {
-    return std::nullopt;
+  constexpr std::string_view shape = "0000-00-00T00:00:00.000Z";
+  if (entry.time.size() != shape.size()) return std::nullopt;
+  std::array<int, 8> parts{};  // year, month, day, hour, minute, second, millisecond
+  std::size_t part = 0;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    const char c = entry.time[i];
+    if (shape[i] != '0') {
+      if (c != shape[i]) return std::nullopt;
+      ++part;
+    } else if (c < '0' || c > '9') {
+      return std::nullopt;
+    } else {
+      parts[part] = 10 * parts[part] + (c - '0');
+    }
   }
-  utc.tm_year -= 1900;
-  utc.tm_mon -= 1;
-  return std::chrono::system_clock::from_time_t(::timegm(&utc)) + std::chrono::milliseconds(ms);
+  struct tm utc{};
+  utc.tm_year = parts[0] - 1900;
+  utc.tm_mon = parts[1] - 1;
+  utc.tm_mday = parts[2];
+  utc.tm_hour = parts[3];
+  utc.tm_min = parts[4];
+  utc.tm_sec = parts[5];
+  return std::chrono::system_clock::from_time_t(::timegm(&utc)) +
+         std::chrono::milliseconds(parts[6]);
 }
 
 void DayStrips::use(const core::Settings& settings) {
@@ -154,7 +168,9 @@ std::vector<DayStrips::Change> DayStrips::worst_strip(const std::string& rule, W
   constexpr auto step = std::chrono::minutes(5);
   constexpr std::size_t steps = span / step;
   const WallTime begin = now - span;
-  std::array<std::optional<Standing>, steps> worst{};
+  // Where nobody has told anything nothing is known.
+  std::array<std::pair<int, Standing>, steps> worst{};
+  worst.fill({-1, Standing::unknown});
   // Prefixes are ordered: those of one rule stand together.
   const core::PrefixKey first{rule,
                               core::Prefix::containing(core::Address(core::Family::ipv4, {}), 0)};
@@ -166,13 +182,13 @@ std::vector<DayStrips::Change> DayStrips::worst_strip(const std::string& rule, W
       const auto from = std::max(changes[i].at, begin) - begin;
       const auto last = std::min<std::size_t>((end - begin) / step, steps - 1);
       for (std::size_t at = from / step; at <= last; ++at) {
-        if (!worst[at] || weight(changes[i].is) > weight(*worst[at])) worst[at] = changes[i].is;
+        worst[at] = std::max(worst[at], {weight(changes[i].is), changes[i].is});
       }
     }
   }
   std::vector<Change> strip;
   for (std::size_t at = 0; at < steps; ++at) {
-    const Standing is = worst[at].value_or(Standing::unknown);
+    const Standing is = worst[at].second;
     if (strip.empty() || strip.back().is != is) {
       strip.push_back({begin + static_cast<int>(at) * step, is});
     }

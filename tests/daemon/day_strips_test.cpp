@@ -55,6 +55,8 @@ TEST_CASE("an entry's time is what it was, to the millisecond") {
   const auto at = noon + std::chrono::milliseconds(123);
   CHECK(moment_of(change(at, "announced", "withdrawn")) == at);
   CHECK_FALSE(moment_of({.time = "yesterday"}));
+  CHECK_FALSE(moment_of({.time = "2026-11-23T12:0x:00.000Z"}));
+  CHECK_FALSE(moment_of({.time = "2026-11-23 12:00:00.000Z"}));
 }
 
 TEST_CASE("nothing is known of a prefix that nobody has told of") {
