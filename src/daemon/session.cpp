@@ -437,11 +437,10 @@ class Session {
     const core::Controller& controller = engine_->controller();
     measurements_->stepped(controller);
     if (plan_.single_round && (controller.at_rest() || controller.stuck())) end();
-    if (ending_ && !controller.busy() &&
-        (!retires_ || controller.at_rest() || controller.stuck())) {
-      finish();
-    }
-    if (next_config_ && !controller.busy()) adopt();
+    // What is refused is tried again, for as long as there is time.
+    if (ending_ && !controller.busy() && (!retires_ || controller.at_rest())) finish();
+    // A run that ends takes up nothing new: it might bring back what it is withdrawing.
+    if (next_config_ && !ending_ && !controller.busy()) adopt();
   }
 
   /// With thousands of prefixes the state takes a while to be written, and thousands of checks
@@ -509,6 +508,10 @@ class Session {
                                          "file anyway",
                                          ""});
     }
+    if (ending_) {
+      return std::unexpected(
+          core::Error{"reload", "this run is ending", "the next one reads the file anyway"});
+    }
     // Also if there is something wrong with the configuration: the file may have been renamed.
     open_log_again();
     supervisor_.reloading();
@@ -527,7 +530,7 @@ class Session {
     reloaded_by_ = by;
     if (engine_ && !engine_->controller().busy()) {
       asio::post(io_, [this] {
-        if (next_config_ && engine_ && !engine_->controller().busy()) adopt();
+        if (next_config_ && !ending_ && engine_ && !engine_->controller().busy()) adopt();
       });
     }
     return "the new configuration is good, and in force";
@@ -574,7 +577,14 @@ class Session {
     }
     force_.expires_after(last_words);
     force_.async_wait([this](boost::system::error_code error) {
-      if (!error) finish();
+      if (error) return;
+      if (retires_ && !engine_->controller().at_rest()) {
+        tell(Severity::critical,
+             fmt::format("ends although bgpd has not done in {} what on_exit asks for: what is not "
+                         "withdrawn stays announced, and nobody watches it",
+                         core::describe(last_words)));
+      }
+      finish();
     });
     if (retires_) engine_->happen(core::Retire{});
   }

@@ -2,11 +2,13 @@
 
 import contextlib
 import json
+import signal
 import time
 
 import pytest
 
 from lab import Prefixes, stays, wait_until
+from lab.vty_proxy import LOCKED, VtyProxy
 
 QUICK = {"interval": "100ms", "fast_interval": "50ms", "timeout": "150ms"}
 
@@ -286,6 +288,40 @@ def test_on_exit_and_at_start(lab):
         assert withdrawd.terminate() == 0
         assert "on_exit" in withdrawd.lines(containing=f"{Prefixes.PLAIN} withdrawn")[-1].message
     lab.wait_for_announcements(Prefixes.STAYING, within=2)
+
+
+def test_a_reload_that_the_end_overtakes_keeps_nothing_announced(lab):
+    """Both come while a change of bgpd waits for its answer, which is that it is locked."""
+    proxy = VtyProxy(lab.bgpd, lab.directory / "slow")
+    try:
+        configuration = lab.write(
+            lab.configuration(
+                transports=["socket"], rule={"on_exit": "withdraw"},
+                bgpd={"socket": proxy.path, "reconcile_interval": "200ms"},
+            )
+        )
+        with lab.withdrawd("run", "-c", configuration) as withdrawd:
+            withdrawd.wait_for_health("resolver", "up")
+            lab.wait_for_announcements(Prefixes.ALL, within=5)
+
+            def moment(stage, command):
+                if command != "configure terminal":
+                    return
+                proxy.moment, proxy.locked = None, LOCKED["Quagga"]
+                withdrawd.signal_it(signal.SIGHUP)
+                time.sleep(0.1)  # the answer takes so long
+                withdrawd.signal_it(signal.SIGTERM)
+                time.sleep(0.1)
+
+            proxy.moment = moment
+            lab.bgpd.configure(65001, "ipv4", f"no network {Prefixes.PLAIN}")
+            withdrawd.wait_for_line("configuration is locked", within=5)
+            proxy.locked = None
+            assert withdrawd.wait(10) == 0
+        lab.wait_for_announcements(Prefixes.STAYING, within=2)
+    finally:
+        proxy.close()
+        lab.restore()
 
 
 def test_now_asks_at_once(lab):
