@@ -90,6 +90,11 @@ void Referee::born(const Configuration& configuration, const Knowledge& from, Ti
     }
     if (rule.switches.empty()) slot.known.switched.reset();
     if (!rule.damping.on) slot.known.flaps = {};
+    // Where it decayed faster for a while, it may have been forgotten.
+    Flaps& flaps = slot.known.flaps;
+    if (flaps.penalty > 0 && flaps.half_life != rule.damping.half_life) {
+      slot.known.flaps_unsure = true;
+    }
     slot.known.flaps.penalty = std::min(slot.known.flaps.penalty, highest_penalty(rule.damping));
     const Slot& where = configuration.slots[i];
     if (const auto it = from.statements.find({where.prefix, where.place});
@@ -227,6 +232,7 @@ void Referee::count_flap(std::size_t index, Time now) {
   double penalty = penalty_at(flaps, damping, now);
   if (penalty < forgotten) penalty = 0;
   flaps.penalty = std::min(penalty + core::Damping::penalty, highest_penalty(damping));
+  flaps.half_life = damping.half_life;
   flaps.at = now;
   if (flaps.penalty >= damping.suppress) flaps.suppressed = true;
 }
@@ -414,7 +420,10 @@ void Referee::sends(const core::Plan& plan, Time now) {
                                   text(i), core::name(slots_[i].wanted.desired)));
       }
       if (change.verb == Change::Verb::announce) check_options(change, i, now);
-      slots_[i].sent_automatically = !slots_[i].wanted.by_operator;
+      // At the turn of a drain it may be the operator's already.
+      slots_[i].sent_automatically = !slots_[i].wanted.by_operator &&
+                                     !want(i, now - blurred).by_operator &&
+                                     !want(i, now + blurred).by_operator;
     }
     if (!ours) {
       complain(now, fmt::format("\"{}\" is sent, which no rule is about", change.statement()));
@@ -433,7 +442,8 @@ bool Referee::may_send(const Change& change, std::size_t slot, Time now) const {
   // Held by it, and put right.
   const Slot& where = configuration_->slots[slot];
   return guard(slot) && !state.wanted.by_operator &&
-         bgpd_.config().instances[where.place].networks.contains(where.prefix);
+         (bgpd_.config().instances[where.place].networks.contains(where.prefix) ||
+          seen_changes_ != bgpd_.foreign_changes());
 }
 
 void Referee::check_options(const Change& change, std::size_t slot, Time now) {
@@ -745,7 +755,7 @@ void Referee::check_slot(std::size_t index, const core::Controller& controller, 
                                                         : "sick"));
     }
   }
-  if (slot.wanted.states() && slot.wrong) {
+  if (slot.wanted.states() && slot.wrong && !let_back) {
     if (unsure_of_damping(index) && is_damped(index, controller, now)) slot.last_damped = now;
     const Time from =
         std::max({slot.wrong_since, slot.wanted_since, calm_since_, slot.last_damped});

@@ -90,6 +90,7 @@ class Referee {
   struct Flaps {
     double penalty = 0;
     core::Time at{};
+    core::Duration half_life{};  ///< of the configuration that it was counted under
     bool suppressed = false;
   };
   /// A statement as withdrawd has last seen it.
@@ -102,7 +103,8 @@ class Referee {
     std::optional<Drained> drain{};
     std::optional<core::Time> switched{};  ///< drained by a check: since when
     Flaps flaps{};
-    bool flaps_unsure = false;  ///< it was in a group whose minimum says when a flap is one
+    /// It was in a group whose minimum says when a flap is one, or decayed by another half-life.
+    bool flaps_unsure = false;
   };
   /// By names, for the next run's configuration may be another one.
   struct Knowledge {
