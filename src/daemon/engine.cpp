@@ -224,6 +224,15 @@ void Engine::carry_out(const core::RestartBgpd&) {
   });
 }
 
+void Engine::carry_out(const core::AskLeave& effect) {
+  spawn([effect]() -> asio::awaitable<core::Event> {
+    co_return core::LeaveAnswered{effect.prefix, effect.number,
+                                  core::LeaveAnswered::Answer::unreachable, "there is no store"};
+  });
+}
+
+void Engine::carry_out(const core::SayPlace&) {}
+
 void Engine::carry_out(const core::Tell& effect) {
   tell_(effect);
 }

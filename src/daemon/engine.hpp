@@ -75,6 +75,8 @@ class Engine {
   void carry_out(const core::FindBgpd& effect);
   void carry_out(const core::StopBgpd& effect);
   void carry_out(const core::RestartBgpd& effect);
+  void carry_out(const core::AskLeave& effect);
+  void carry_out(const core::SayPlace& effect);
   void carry_out(const core::Tell& effect);
   void carry_out(const core::Note& effect);
   void say(std::size_t most);

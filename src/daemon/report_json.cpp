@@ -28,6 +28,8 @@ std::string_view name(core::Wish::Reason reason) {
       return "damping";
     case Reason::minimum:
       return "min_announced";
+    case Reason::fleet:
+      return "keep_announcing";
     case Reason::drain:
       return "drain";
     case Reason::exit:
