@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -16,9 +17,11 @@ namespace withdrawd::core {
 struct FleetFloor {
   std::size_t least = 1;    ///< sites; 0: the prefix is not guarded
   bool in_percent = false;  ///< of the live sites, this one among them; rounded up
+  /// More are never asked for: that is what one transaction of the store can compare.
+  static constexpr std::size_t most = 100;
   /// Of so many live sites.
   std::size_t needed(std::size_t live) const {
-    return in_percent ? (least * live + 99) / 100 : least;
+    return std::min(in_percent ? (least * live + 99) / 100 : least, most);
   }
   /// "2", "50%"
   std::string text() const { return std::to_string(least) + (in_percent ? "%" : ""); }

@@ -121,7 +121,9 @@ void FleetGuard::look_at_clock(Item& item, Time now) {
 
 /// What follows for one that is to go.
 void FleetGuard::settle(Item& item) {
-  if (item.leave == Leave::unreachable && !fleet_->hold_when_unreachable) {
+  // Who has been refused knows of being among the last; that stands when the store goes away.
+  if (item.leave == Leave::unreachable && !fleet_->hold_when_unreachable &&
+      item.verdict != Verdict::held) {
     item.left = item.without = true;
   }
   if (item.left) {
@@ -215,7 +217,10 @@ bool FleetGuard::waits() const {
 std::optional<std::string> FleetGuard::kill_hindrance() const {
   for (const Item& item : items_) {
     if (item.left || item.floor.least == 0) continue;
-    if (item.leave == Leave::unreachable && !fleet_->hold_when_unreachable) continue;
+    if (item.leave == Leave::unreachable && !fleet_->hold_when_unreachable &&
+        item.verdict != Verdict::held) {
+      continue;
+    }
     return fmt::format("keep_announcing of the fleet: no leave for {}{}", item.place,
                        item.detail.empty() ? "" : " (" + item.detail + ")");
   }

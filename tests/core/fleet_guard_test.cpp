@@ -148,6 +148,22 @@ TEST_CASE("where it is so configured, a site stays announced while the store is 
   site.world.run_until([&] { return !site.announced(); }, 2s);
 }
 
+TEST_CASE("a refusal stands when the store goes away afterwards") {
+  Site site;
+  site.store.answer = Answer::refused;
+  site.fall_sick();
+  site.world.run_for(2s);
+  site.store.answer = Answer::unreachable;
+  site.world.run_for(10s);
+  site.store.latency.reset();
+  site.world.run_for(10s);
+  CHECK(site.world.leave_asked.size() > 2);
+  CHECK(site.announced());
+  site.store.latency = 2ms;
+  site.store.answer = Answer::granted;
+  site.world.run_until([&] { return !site.announced(); });
+}
+
 TEST_CASE("what has been withdrawn with leave is withdrawn again without asking") {
   Site site;
   site.fall_sick();
