@@ -153,8 +153,9 @@ Wish FleetGuard::judge(std::size_t index, const Facts& facts, Time now, Effects&
   if (!wants) {
     forget(item);
     item.verdict = Verdict::none;
+    item.without = false;
     // The place is given back when it is taken again, not when that is only meant.
-    if (item.left && heard && facts.health != Health::unknown) item.left = item.without = false;
+    if (item.left && heard && facts.health != Health::unknown) item.left = false;
   } else if (!item.left) {
     const bool again = item.leave != Leave::none && item.leave != Leave::asked &&
                        (now >= item.retry_at || (begins && item.leave == Leave::refused));

@@ -782,9 +782,9 @@ std::optional<Time> SoftPath::next_wake() const {
 std::optional<SoftPath::Exposed> SoftPath::longest_exposed(bool may_fall_back) const {
   if (!any_exposed()) return std::nullopt;
   if (!longest_ || longest_->policy != policy_.revision()) {
-    longest_ = Longest{.policy = policy_.revision(),
-                       .at_stake = policy_.kill_hindrance(
-                           [this](std::size_t index) { return standing(index); })};
+    longest_ = Longest{
+        .policy = policy_.revision(),
+        .at_stake = policy_.kill_hindrance([this](std::size_t index) { return standing(index); })};
     for (const Slot& slot : slots_) {
       if (!slot.exposed_since) continue;
       const bool may = slot.rule->may_fall_back && !longest_->at_stake;

@@ -95,7 +95,7 @@ json::object prefix_json(const core::PrefixReport& prefix) {
     object["fleet"] = json::object{
         {"keep_announcing", fleet->floor.text()},
         {"state", fleet->place ? json::value(core::name(fleet->place->state)) : json::value()},
-        {"held", fleet->verdict == Verdict::held},
+        {"held", prefix.reason == core::Wish::Reason::fleet && fleet->verdict == Verdict::held},
         {"without_leave", fleet->verdict == Verdict::without}};
   }
   object["trouble"] = prefix.trouble ? json::value(*prefix.trouble) : json::value(nullptr);

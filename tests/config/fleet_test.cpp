@@ -43,8 +43,8 @@ TEST_CASE("a fleet has defaults for all but its endpoints and this site's name")
 }
 
 TEST_CASE("an endpoint is a URL with an address or a name") {
-  const auto config = parsed(
-      in_fleet("", "[\"http://10.0.0.1\", \"https://[2001:db8::1]:4001\", \"https://etcd.net:1/\"]"));
+  const auto config = parsed(in_fleet(
+      "", "[\"http://10.0.0.1\", \"https://[2001:db8::1]:4001\", \"https://etcd.net:1/\"]"));
   REQUIRE(config.fleet.endpoints.size() == 3);
   CHECK(config.fleet.endpoints[0].text() == "http://10.0.0.1:2379");
   CHECK(config.fleet.endpoints[1].text() == "https://[2001:db8::1]:4001");
@@ -58,8 +58,8 @@ TEST_CASE("an endpoint is a URL with an address or a name") {
 }
 
 TEST_CASE("a rule has a floor of its own, as a number or a share") {
-  const auto config = parsed(in_fleet("keep_announcing = 3", "[\"http://a\"]",
-                                      "keep_announcing = \"50%\""));
+  const auto config =
+      parsed(in_fleet("keep_announcing = 3", "[\"http://a\"]", "keep_announcing = \"50%\""));
   CHECK(config.settings.fleet->keep_announcing == core::FleetFloor{3});
   CHECK(config.settings.rules.at(0).keep_announcing == core::FleetFloor{50, true});
   for (const auto* bad : {"101", "-1", "\"0%\"", "\"101%\"", "\"half\""}) {
@@ -79,8 +79,7 @@ TEST_CASE("what belongs together must be said together") {
 }
 
 TEST_CASE("a password that goes through the net in clear text is worth a warning") {
-  const auto lines =
-      complaints(in_fleet("user = \"u\"\npassword_file = \"/p\"", "[\"http://a\"]"));
+  const auto lines = complaints(in_fleet("user = \"u\"\npassword_file = \"/p\"", "[\"http://a\"]"));
   REQUIRE(lines.size() == 1);
   CHECK(lines[0].find("warning") != std::string::npos);
 }
