@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/command.hpp"
+#include "cli/fleet.hpp"
 #include "config/near_miss.hpp"
 #include "core/outcome.hpp"
 #include "daemon/exit_status.hpp"
@@ -39,6 +40,7 @@ int main(int argc, char** argv) {
   cli::add_undrain(app, status);
   cli::add_reload(app, status);
   cli::add_now(app, status);
+  cli::add_fleet(app, status);
   if (argc < 2) {
     fmt::print(stderr, "{}", app.help());
     return daemon::exit_usage;

@@ -8,10 +8,10 @@ _withdrawd_options() {
     cron)
       echo "$common $log --for --hard --name --server --pid-file --process-name --restart"
       ;;
-    status) echo "$common --json --watch --interval" ;;
+    status | fleet) echo "$common --json --watch --interval" ;;
     show | check | doctor) echo "$common --json" ;;
     log) echo "$common --json -n --lines -f --follow" ;;
-    drain) echo "$common --all --for --reason" ;;
+    drain) echo "$common --all --for --reason --force" ;;
     undrain) echo "$common --all" ;;
     plan | validate | reload | now) echo "$common" ;;
     "") echo "-h --help -V --version" ;;
@@ -30,7 +30,7 @@ _withdrawd_prefixes() {
 }
 
 _withdrawd() {
-  local commands="run cron once status show plan check doctor log validate drain undrain reload now"
+  local commands="run cron once status show plan check doctor log validate drain undrain reload now fleet"
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
   local command="" file=/etc/withdrawd/withdrawd.toml i
   for ((i = 1; i < COMP_CWORD; ++i)); do

@@ -22,7 +22,7 @@ function __withdrawd_prefixes
         grep -o '"[0-9A-Fa-f.:]*/[0-9]*"' | tr -d '"'
 end
 
-set -l commands run cron once status show plan check doctor log validate drain undrain reload now
+set -l commands run cron once status show plan check doctor log validate drain undrain reload now fleet
 set -l none "not __fish_seen_subcommand_from $commands"
 
 complete -c withdrawd -f
@@ -44,6 +44,7 @@ complete -c withdrawd -n "$none" -a drain -d "Move traffic away"
 complete -c withdrawd -n "$none" -a undrain -d "End a drain"
 complete -c withdrawd -n "$none" -a reload -d "Let the daemon read its configuration again"
 complete -c withdrawd -n "$none" -a now -d "Let the daemon ask all checks at once"
+complete -c withdrawd -n "$none" -a fleet -d "Where every site stands with every prefix"
 
 set -l is "__fish_seen_subcommand_from"
 complete -c withdrawd -n "$is run cron once" -l log -r -F -d "Where to log: a file, stderr, journal or syslog"
@@ -56,14 +57,15 @@ complete -c withdrawd -n "$is cron" -l server -x -d "The DNS server to ask"
 complete -c withdrawd -n "$is cron" -l pid-file -r -F -d "bgpd's pid file"
 complete -c withdrawd -n "$is cron" -l process-name -x -d "bgpd's process name"
 complete -c withdrawd -n "$is cron" -l restart -x -d "What restarts bgpd"
-complete -c withdrawd -n "$is status show check doctor log" -l json -d "For scripts"
-complete -c withdrawd -n "$is status" -l watch -d "Again and again"
-complete -c withdrawd -n "$is status" -l interval -x -d "How often"
+complete -c withdrawd -n "$is status show check doctor log fleet" -l json -d "For scripts"
+complete -c withdrawd -n "$is status fleet" -l watch -d "Again and again"
+complete -c withdrawd -n "$is status fleet" -l interval -x -d "How often"
 complete -c withdrawd -n "$is log" -s n -l lines -x -d "Only the last so many"
 complete -c withdrawd -n "$is log" -s f -l follow -d "Go on showing"
 complete -c withdrawd -n "$is drain undrain" -l all -d "Every prefix of every rule"
 complete -c withdrawd -n "$is drain" -l for -x -d "End it after this time"
 complete -c withdrawd -n "$is drain" -l reason -x -d "For those who wonder why"
+complete -c withdrawd -n "$is drain" -l force -d "Without leave of the fleet"
 complete -c withdrawd -n "$is check" -a "(__withdrawd_names check)" -d check
 complete -c withdrawd -n "$is log drain undrain" -a "(__withdrawd_names rule)" -d rule
 complete -c withdrawd -n "$is show log drain undrain" -a "(__withdrawd_prefixes)" -d prefix

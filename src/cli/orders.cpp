@@ -56,6 +56,7 @@ struct DrainOptions {
   bool all = false;
   std::string length;
   std::string reason;
+  bool force = false;
 
   void add_to(CLI::App& command) {
     file.add_to(command);
@@ -72,8 +73,12 @@ int drain(const DrainOptions& options, Request::Verb verb) {
     complain("which one? Name a rule or a prefix, or say --all");
     return daemon::exit_usage;
   }
-  Request request{
-      .verb = verb, .target = options.target, .who = who(), .why = options.reason, .length = {}};
+  Request request{.verb = verb,
+                  .target = options.target,
+                  .who = who(),
+                  .why = options.reason,
+                  .length = {},
+                  .force = options.force};
   if (!options.length.empty()) {
     auto length = drain_length(options.length);
     if (!length) {
@@ -107,10 +112,12 @@ void add_drain(CLI::App& app, int& status) {
   options->add_to(*command);
   command->add_option("--for", options->length, "End it after this time, such as 30m, 2h or 1d");
   command->add_option("--reason", options->reason, "For those who wonder why");
+  command->add_flag("--force", options->force, "Even where the fleet does not give leave");
   command->footer(
       "Withdraws it, or does what on_drain says, however healthy it is, until `undrain` or until\n"
       "the time is over. It outlives restarts. Without a running withdrawd the next run (of cron,\n"
-      "say) takes it up. Exit status: 0 done, 2 not.");
+      "say) takes it up. In a fleet it waits for leave: with --force it does not. Exit status:\n"
+      "0 done, 2 not.");
   command->callback([options, &status] { status = drain(*options, Request::Verb::drain); });
 }
 

@@ -125,6 +125,24 @@ std::string group_lines(const json::object& root, const Palette& palette) {
   return out;
 }
 
+std::string fleet_line(const json::object& root, const Palette& palette) {
+  const json::value* fleet = root.if_contains("fleet");
+  if (!fleet || fleet->is_null()) return "";
+  const json::value& reached = fleet->at("reached");
+  const std::string state = is(reached, true)    ? "its store answers"
+                            : is(reached, false) ? "its store cannot be reached"
+                                                 : "its store has not answered yet";
+  std::string line = fmt::format("fleet {}: site {}, {}", text(fleet->at("group")),
+                                 text(fleet->at("site")), state);
+  if (const std::string span = short_span(fleet->at("for_s")); !span.empty()) {
+    line += fmt::format(" for {}", span);
+  }
+  const std::string detail = text(fleet->at("detail"));
+  if (!detail.empty()) line += fmt::format(" ({})", detail);
+  if (!is(reached, false)) return wrapped(line, 0);
+  return palette.bad + wrapped(line, 0) + palette.plain;
+}
+
 }  // namespace
 
 std::string wrapped(const std::string& line, std::size_t indent) {
@@ -166,6 +184,7 @@ std::string status_table(const json::value& report, const Palette& palette) {
     }
     return out;
   }
+  out += fleet_line(root, palette);
   out += group_lines(root, palette);
   std::size_t widest = 6;
   for (const json::value& prefix : prefixes) {

@@ -391,6 +391,46 @@ std::vector<core::Group> agree_on_groups(const ReadFile& file, Complaints& compl
   return groups;
 }
 
+void agree_on_fleet(ReadSection<ConfigDraft>& single, std::optional<Mode> mode,
+                    Complaints& complaints) {
+  auto& draft = single.draft;
+  const auto& access = draft.config.fleet;
+  const auto says = [&single](const char* key) {
+    return single.given.contains(std::string("fleet.") + key);
+  };
+  if (!says("endpoints")) return;
+  const auto where = single.where("fleet.endpoints");
+  if (mode == Mode::hard) {
+    complaints.error(where, "[fleet] guards prefixes; expected it with mode = \"soft\" only");
+  }
+  for (const auto& [one, other] : {std::pair{"user", "password_file"},
+                                   {"password_file", "user"},
+                                   {"cert", "key"},
+                                   {"key", "cert"}}) {
+    if (!says(one) || says(other)) continue;
+    complaints.error(single.where(std::string("fleet.") + one),
+                     fmt::format("\"{}\" in [fleet] is of no use without \"{}\"", one, other));
+  }
+  const bool any_tls = std::ranges::any_of(access.endpoints, &core::FleetAccess::Endpoint::tls);
+  for (const auto* key : {"ca", "cert"}) {
+    if (any_tls || !says(key) || access.endpoints.empty()) continue;
+    complaints.error(single.where(std::string("fleet.") + key),
+                     fmt::format("\"{}\" in [fleet] is of no use without an endpoint that begins "
+                                 "with https://",
+                                 key));
+  }
+  const bool all_tls = std::ranges::all_of(access.endpoints, &core::FleetAccess::Endpoint::tls);
+  if (says("user") && !all_tls) {
+    complaints.warning(single.where("fleet.user"),
+                       "\"user\" in [fleet]: the password goes to endpoints that begin with "
+                       "http:// for everybody on the way to read; https:// hides it");
+  }
+  // What was misspelt has been complained of.
+  if (access.endpoints.empty() || draft.fleet.site.empty()) return;
+  if (draft.fleet.group.empty()) draft.fleet.group = "withdrawd";
+  draft.config.settings.fleet = draft.fleet;
+}
+
 void complain_of_unused_checks(const ReadFile& file, Complaints& complaints) {
   for (std::size_t i = 0; i < file.checks.size(); ++i) {
     const auto& check = file.checks[i];
@@ -440,6 +480,13 @@ Config agree(ReadFile file, Complaints& complaints) {
                                             "[\"192.0.2.0/24\", \"2001:db8:53::/48\"])",
                                             rule.name));
     }
+  }
+  agree_on_fleet(file.single, mode, complaints);
+  for (const auto& rule : file.rules) {
+    if (!rule.gives("keep_announcing") || file.single.given.contains("fleet.endpoints")) continue;
+    complaints.error(
+        rule.where("keep_announcing"),
+        fmt::format("\"keep_announcing\" in [{}] is of no use without [fleet]", rule.title));
   }
   complain_of_overlaps(file.rules, complaints);
   auto groups = agree_on_groups(file, complaints);

@@ -28,6 +28,7 @@ struct Config {
   core::Settings settings;
   core::BgpdAccess access;
   core::BgpdProcess process;
+  core::FleetAccess fleet;  ///< no endpoints: `settings` has no fleet either
 
   std::filesystem::path state_file = "/var/lib/withdrawd/state.json";
   std::filesystem::path control_socket = "/run/withdrawd/control.sock";

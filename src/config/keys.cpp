@@ -64,9 +64,14 @@ constexpr std::array<Word<core::FileMeaning>, 3> presences{{{"down", core::FileM
                                                             {"up", core::FileMeaning::up},
                                                             {"drain", core::FileMeaning::drain}}};
 constexpr std::array<Word<bool>, 2> may_fall_back{{{"hard", true}, {"never", false}}};
+constexpr std::array<Word<bool>, 2> without_the_fleet{{{"withdraw", false}, {"hold", true}}};
 constexpr std::array<Word<bool>, 2> withdraws{{{"keep", false}, {"withdraw", true}}};
 
 constexpr DurationLimits timeouts{.most = std::chrono::hours(1)};
+constexpr DurationLimits fleet_timeouts{.least = std::chrono::milliseconds(1),
+                                        .most = std::chrono::seconds(10)};
+/// etcd itself makes leases that are shorter longer.
+constexpr DurationLimits leases{.least = std::chrono::seconds(2), .most = std::chrono::minutes(5)};
 /// Shorter ones would leave no time for anything between two questions.
 constexpr DurationLimits intervals{.least = std::chrono::milliseconds(10)};
 
@@ -341,6 +346,104 @@ void store_group(const Value& value, RuleDraft& draft) {
   if (name) draft.group = RuleDraft::PlacedName{*name, value};
 }
 
+/// A number of sites, or a share of them in percent.
+std::optional<core::FleetFloor> fleet_floor(const Value& value) {
+  const std::string_view expected = "a number of other sites, or a share of all such as \"50%\"";
+  if (!value.is_string()) {
+    const auto number = value.integer(0, core::FleetFloor::most);
+    if (!number) return {};
+    return core::FleetFloor{static_cast<std::size_t>(*number)};
+  }
+  const auto text = value.string(expected).value();
+  std::size_t percent = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), percent);
+  const bool is_share =
+      failed == std::errc() && std::string_view(end, text.data() + text.size()) == "%";
+  if (is_share && percent >= 1 && percent <= 100) return core::FleetFloor{percent, true};
+  value.refuse(expected);
+  return {};
+}
+
+core::Result<core::FleetAccess::Endpoint> parse_endpoint(std::string_view text) {
+  const auto wrong = [](std::string what) {
+    return std::unexpected(core::Error{
+        "", std::move(what), "expected a URL such as \"https://etcd1.example.net:2379\""});
+  };
+  core::FleetAccess::Endpoint endpoint;
+  endpoint.tls = text.starts_with("https://");
+  if (!endpoint.tls && !text.starts_with("http://")) {
+    return wrong("it begins with neither https:// nor http://");
+  }
+  text.remove_prefix(endpoint.tls ? 8 : 7);
+  if (text.ends_with('/')) text.remove_suffix(1);
+  const auto bracket = text.starts_with('[') ? text.find(']') : 0;
+  if (bracket == text.npos) return wrong("its bracket is not closed");
+  const auto colon = text.find(':', bracket);
+  const std::string_view host = text.substr(0, colon);
+  if (colon != text.npos) {
+    const std::string_view port = text.substr(colon + 1);
+    const auto [end, failed] =
+        std::from_chars(port.data(), port.data() + port.size(), endpoint.port);
+    if (failed != std::errc() || end != port.data() + port.size() || endpoint.port == 0) {
+      return wrong("its port is no number from 1 to 65535");
+    }
+  }
+  if (bracket > 0) {
+    endpoint.host = host.substr(1, host.size() - 2);
+    if (!host.ends_with(']') || !core::Address::parse(endpoint.host)) {
+      return wrong("what stands in brackets is no IPv6 address");
+    }
+    return endpoint;
+  }
+  endpoint.host = host;
+  if (core::Address::parse(host)) return endpoint;
+  if (const auto name = core::parse_domain_name(host); !name) return wrong("it has no host name");
+  return endpoint;
+}
+
+void store_endpoints(const Value& value, ConfigDraft& draft) {
+  const auto elements =
+      value.elements("an array of URLs, such as [\"https://etcd1.example.net:2379\"]");
+  if (!elements) return;
+  auto& endpoints = draft.config.fleet.endpoints;
+  for (const auto& element : *elements) {
+    const auto endpoint = element.parsed(parse_endpoint, "a URL");
+    if (!endpoint) continue;
+    if (std::ranges::count(endpoints, *endpoint) > 0) {
+      element.complain(" twice");
+    } else {
+      endpoints.push_back(*endpoint);
+    }
+  }
+}
+
+/// A name that becomes a part of a key, and of a table.
+std::optional<std::string> fleet_name(const Value& value) {
+  const std::string_view expected = "1 to 64 letters, digits, \"-\", \"_\" or \".\"";
+  const auto name = value.string(expected);
+  if (!name) return {};
+  const bool fine = !name->empty() && name->size() <= 64 && std::ranges::all_of(*name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+  });
+  if (fine) return name;
+  value.refuse(expected);
+  return {};
+}
+
+void store_user(const Value& value, ConfigDraft& draft) {
+  const std::string_view expected = "the name of a user of etcd";
+  const auto name = value.string(expected);
+  if (!name) return;
+  const bool fine = !name->empty() && name->size() <= 128 &&
+                    std::ranges::all_of(*name, [](char c) { return c > 0x20 && c < 0x7f; });
+  if (fine) {
+    draft.config.fleet.user = *name;
+  } else {
+    value.refuse(expected);
+  }
+}
+
 void store_include(const Value& value, ConfigDraft& draft) {
   const std::string_view expected = "a path, such as \"/etc/withdrawd/conf.d/*.toml\"";
   const auto elements =
@@ -565,6 +668,40 @@ const std::vector<Section<ConfigDraft>>& single_sections() {
             [](const V& v, D& d) {
               put(d.config.settings.fallback.restart_delay_max, v.duration());
             }},
+       }},
+      {"fleet",
+       {
+           {"endpoints", "array of URLs", required,
+            "the members of the etcd cluster, tried in turn", store_endpoints},
+           {"site", "name", required, "this site's name, which no other one of the group has",
+            [](const V& v, D& d) { put(d.fleet.site, fleet_name(v)); }},
+           {"group", "name", "\"withdrawd\"", "the sites that guard their prefixes together",
+            [](const V& v, D& d) { put(d.fleet.group, fleet_name(v)); }},
+           {"keep_announcing", "integer, 0 to 100, or percentage", "1",
+            "a prefix is withdrawn only while so many other sites announce it healthy; a "
+            "percentage is of the live sites; 0: it is not guarded",
+            [](const V& v, D& d) { put(d.fleet.keep_announcing, fleet_floor(v)); }},
+           {"when_unreachable", "\"withdraw\" or \"hold\"", "\"withdraw\"",
+            "what is done with a sick prefix when etcd does not answer in time",
+            [](const V& v, D& d) {
+              put(d.fleet.hold_when_unreachable, v.one_of(without_the_fleet));
+            }},
+           {"timeout", "duration, 1ms to 10s", "\"250ms\"",
+            "a withdrawal waits no longer than that for etcd's answer",
+            [](const V& v, D& d) { put(d.fleet.timeout, v.duration(fleet_timeouts)); }},
+           {"lease", "duration, 2s to 5min", "\"10s\"",
+            "a site that has not been heard of for so long does not count",
+            [](const V& v, D& d) { put(d.config.fleet.lease, v.duration(leases)); }},
+           {"user", "name", "none", "log in to etcd as this user", store_user},
+           {"password_file", "file", "none",
+            "holds that user's password; only withdrawd may be able to read it",
+            [](const V& v, D& d) { put(d.config.fleet.password_file, v.file()); }},
+           {"ca", "file", "the system's", "certificates that vouch for etcd's, PEM",
+            [](const V& v, D& d) { put(d.config.fleet.ca, v.file()); }},
+           {"cert", "file", "none", "the certificate that withdrawd shows to etcd, PEM",
+            [](const V& v, D& d) { put(d.config.fleet.cert, v.file()); }},
+           {"key", "file", "none", "the private key of cert, PEM",
+            [](const V& v, D& d) { put(d.config.fleet.key, v.file()); }},
        }}};
   return sections;
 }
@@ -756,6 +893,11 @@ const Section<RuleDraft>& rule_section() {
            [](const V& v, D& d) { put(d.rule.damping.reuse, v.integer(1, most_penalty)); }},
           {"group", "name of a group", "none",
            "the [group.NAME] of which so many prefixes stay announced", store_group},
+          {"keep_announcing", "integer, 0 to 100, or percentage", "that of [fleet]",
+           "its prefixes are withdrawn only while so many other sites announce them healthy",
+           [](const V& v, D& d) {
+             if (const auto floor = fleet_floor(v)) d.rule.keep_announcing = floor;
+           }},
           {"at_start", "\"keep\" or \"withdraw\"", "\"keep\"",
            "until the first verdict: as it is, or withdrawn",
            [](const V& v, D& d) { put(d.rule.withdraw_at_start, v.one_of(withdraws)); }},

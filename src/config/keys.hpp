@@ -21,6 +21,7 @@ struct ConfigDraft {
     Position at;
   };
   std::vector<PlacedPattern> include;
+  core::Fleet fleet;
 };
 
 enum class CheckType : std::uint8_t { dns = 1, exec = 2, address = 4, file = 8 };

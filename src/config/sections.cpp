@@ -228,8 +228,8 @@ void read_defaults(const toml::node& node, Position at, ReadFile& into, Complain
 }
 
 std::string unknown_section(std::string_view name) {
-  auto near = near_miss(
-      name, {"log", "http", "metrics", "bgpd", "fallback", "defaults", "check", "rule", "group"});
+  auto near = near_miss(name, {"log", "http", "metrics", "bgpd", "fallback", "fleet", "defaults",
+                               "check", "rule", "group"});
   if (near == "check" || near == "rule" || near == "group") near += ".NAME";
   return fmt::format("unknown section [{}]{}", core::printable(name, 80),
                      near.empty() ? "" : fmt::format("; did you mean [{}]?", near));

@@ -8,6 +8,20 @@
 
 namespace withdrawd::core {
 
+namespace {
+
+/// After so long an answer is not likely to come any more: the last try has been sent.
+Duration late_after(const Probe& probe) {
+  if (const auto* question = std::get_if<DnsQuestion>(&probe)) {
+    const auto tries = static_cast<std::int64_t>(question->tries);
+    return tries > 1 ? question->timeout * (tries - 1) / tries : question->timeout / 2;
+  }
+  if (const auto* command = std::get_if<ExecCheck>(&probe)) return command->timeout / 2;
+  return std::chrono::milliseconds(100);
+}
+
+}  // namespace
+
 CheckSchedule::CheckSchedule(const std::vector<Check>& checks, bool first_outcome_decides, Time now)
     : origin_(now), first_outcome_decides_(first_outcome_decides) {
   const auto share = [&checks](Duration of, std::size_t index) {
@@ -49,6 +63,7 @@ void CheckSchedule::ask_due(Time now, Effects& effects) {
     const std::size_t index = heap_.front().index;
     Entry& entry = entries_[index];
     entry.asking = true;
+    entry.asked_at = now;
     // Whoever missed whole intervals (held, busy, asleep) does not ask twice to catch up.
     if (now - entry.due >= entry.tracker.pause()) entry.due = now;
     if (!entry.again) entry.asking_since = now;
@@ -81,6 +96,26 @@ void CheckSchedule::process_died(std::size_t index, Time now) {
 
 void CheckSchedule::hold(Time until) {
   if (!held_until_ || *held_until_ < until) held_until_ = until;
+}
+
+bool CheckSchedule::near_down(std::size_t index, Time now) const {
+  const Entry& entry = entries_[index];
+  const HealthCount& count = entry.tracker.count();
+  if (verdict(index) != Health::up) return false;
+  const unsigned bad = count.good ? 0 : count.run;
+  if (bad + 1 < entry.check->policy.fall) return false;
+  return bad > 0 || (entry.asking && now >= entry.asked_at + late_after(entry.check->probe));
+}
+
+std::optional<Time> CheckSchedule::next_near_down(Time now) const {
+  std::optional<Time> next;
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    const Entry& entry = entries_[i];
+    if (!entry.asking || entry.check->policy.fall > 1 || verdict(i) != Health::up) continue;
+    const Time late = entry.asked_at + late_after(entry.check->probe);
+    if (late > now && (!next || late < *next)) next = late;
+  }
+  return next;
 }
 
 bool CheckSchedule::is_passed_over(Entry& entry, Time now) {

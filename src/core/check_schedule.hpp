@@ -48,6 +48,12 @@ class CheckSchedule {
   /// not being able to ask counts as a bad outcome.
   static constexpr Duration unable_for = std::chrono::seconds(10);
 
+  /// Does one more bad outcome, for which the asking may be under way, take a check down that is
+  /// up? Where the first one decides: once an answer is so late that the last try has been sent.
+  bool near_down(std::size_t index, Time now) const;
+  /// When an answer that is out becomes so late, for the next check of which that can be said.
+  std::optional<Time> next_near_down(Time now) const;
+
   /// Counts the answer. True if the check's health changed by it.
   bool answered(const CheckAnswered& answer, Time now);
   /// Was the last outcome left out of the count, because it says nothing of the server?
@@ -85,6 +91,7 @@ class CheckSchedule {
     bool again = false;       ///< at once, when it has been answered
     std::uint64_t asked = 0;  ///< the asking that counts
     Time asking_since{};      ///< and those that it has overtaken
+    Time asked_at{};
     std::optional<Outcome> last{};
     std::optional<Time> since{};  ///< health is what it is; none: it is unknown
     bool counted = false;         ///< at least one outcome was, in this run

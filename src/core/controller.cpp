@@ -100,6 +100,12 @@ Effects Controller::on(const Event& event, Time now) {
     }
   } else if (const auto* drain = std::get_if<DrainChanged>(&event)) {
     soft_->on(*drain, now, effects);
+  } else if (const auto* leave = std::get_if<LeaveAnswered>(&event)) {
+    soft_->on(*leave, now, effects);
+  } else if (const auto* reached = std::get_if<FleetReached>(&event)) {
+    soft_->on(*reached, now, effects);
+  } else if (const auto* others = std::get_if<FleetChanged>(&event)) {
+    soft_->on(*others, now, effects);
   } else if (std::holds_alternative<AskNow>(event)) {
     checks_->ask_now(now);
   } else if (std::holds_alternative<Retire>(event)) {
@@ -189,6 +195,7 @@ std::optional<Time> Controller::next_wake() const {
   }
   sooner(checks_->next_due());
   sooner(soft_->next_wake());
+  if (settings_->fleet) sooner(checks_->next_near_down(last_now_));
   sooner(last_resort_->next_wake(*soft_));
   return wake;
 }
@@ -238,6 +245,15 @@ Report Controller::report(Time now) const {
       .failing = last_resort_->failing(),
       .via = soft_->via(),
       .groups = soft_->policy().groups()};
+  if (const auto& fleet = settings_->fleet) {
+    const FleetGuard& guard = soft_->policy().guard();
+    FleetReport& said = report.fleet.emplace(FleetReport{fleet->group, fleet->site, {}, "", {}});
+    if (const auto& reached = guard.reached()) {
+      said.reached = reached->reached;
+      said.detail = reached->detail;
+      if (const auto since = guard.reached_since()) said.reached_for = now - *since;
+    }
+  }
   for (std::size_t i = 0; i < checks_->size(); ++i) {
     report.checks.push_back({checks_->check(i).name, checks_->check(i).text(), checks_->health(i),
                              checks_->last(i), checks_->story(i), checks_->health_for(i, now)});

@@ -37,6 +37,15 @@ struct CheckReport {
   std::optional<Duration> health_for;  ///< so long it has been that; none: unknown
 };
 
+/// The fleet that this site is in.
+struct FleetReport {
+  std::string group;
+  std::string site;
+  std::optional<bool> reached;  ///< none: nothing heard yet
+  std::string detail;           ///< where, or why not
+  std::optional<Duration> reached_for;
+};
+
 struct Report {
   Mode mode;
   std::vector<CheckReport> checks;
@@ -48,6 +57,7 @@ struct Report {
   bool failing;         ///< a sick prefix stays announced, and a human is needed
   std::string via;      ///< the transport that the last operation used; empty: none yet
   std::vector<Policy::GroupCount> groups;
+  std::optional<FleetReport> fleet{};
 };
 
 /// The decisions: a state machine without I/O, clock or threads. Whoever drives it

@@ -12,6 +12,7 @@
 
 #include "core/bgp.hpp"
 #include "core/failure.hpp"
+#include "core/fleet.hpp"
 #include "core/outcome.hpp"
 #include "core/plan.hpp"
 #include "core/settings.hpp"
@@ -84,6 +85,7 @@ struct Drain {
   std::string why;            ///< may be empty
   Time since{};               ///< may lie before this run's begin
   std::optional<Time> until;  ///< ends by itself then; none: when somebody ends it
+  bool forced = false;        ///< withdrawn even where the fleet does not give leave
   bool operator==(const Drain&) const = default;
 };
 
@@ -99,11 +101,36 @@ struct AskNow {};
 /// This run ends, and no other follows: rules with `withdraw_on_exit` are withdrawn.
 struct Retire {};
 
-using Event = std::variant<CheckAnswered, ProcessDied, BgpdRead, PlanApplied, ConnectionLost,
-                           BgpdFound, BgpdStopped, BgpdRestarted, DrainChanged, AskNow, Retire>;
+/// The answer to AskLeave: may the prefix be withdrawn?
+struct LeaveAnswered {
+  enum class Answer : std::uint8_t {
+    granted,      ///< and no other site counts on this one any longer
+    refused,      ///< too few others announce it healthy
+    unreachable,  ///< the store has not answered
+  };
+  std::size_t prefix;  ///< as Policy counts them
+  unsigned number;     ///< of the asking
+  Answer answer;
+  std::string detail;  ///< for people; printable
+};
 
-// What the Controller wants done. Each but Tell and Note is answered by exactly one event, some
-// time later.
+/// The fleet's store can be reached, or cannot any longer.
+struct FleetReached {
+  bool reached;
+  std::string detail;  ///< where, or why not; printable
+};
+
+/// Other sites count again where they did not: who was refused leave may ask anew.
+struct FleetChanged {
+  std::vector<std::size_t> prefixes;
+};
+
+using Event = std::variant<CheckAnswered, ProcessDied, BgpdRead, PlanApplied, ConnectionLost,
+                           BgpdFound, BgpdStopped, BgpdRestarted, DrainChanged, AskNow, Retire,
+                           LeaveAnswered, FleetReached, FleetChanged>;
+
+// What the Controller wants done. Each but Tell, Note and SayPlace is answered by exactly one
+// event, some time later; AskLeave by none where a later SayPlace has made it pointless.
 
 struct AskCheck {
   std::size_t check;
@@ -123,6 +150,22 @@ struct ApplyPlan {
 struct FindBgpd {};
 struct StopBgpd {};
 struct RestartBgpd {};
+
+/// Asks the other sites for leave to withdraw a prefix.
+struct AskLeave {
+  std::size_t prefix;
+  unsigned number;
+  std::string place;  ///< the prefix's name among the sites
+  FleetFloor floor;
+};
+
+/// Tells the other sites where this one stands. What is said last is to be in the store, sooner or
+/// later; `up` takes back what was asked or given before.
+struct SayPlace {
+  std::size_t prefix;
+  std::string place;
+  Place said;
+};
 
 /// What a line is about, for those who sort lines. Of many alike (of one severity, rule, check and
 /// topic) some may be counted instead of shown.
@@ -146,7 +189,7 @@ struct Tell {
 struct Note {
   enum class Kind : std::uint8_t {
     changed,    ///< a prefix's statement is not what it was: `was` and `is`
-    held,       ///< would have been withdrawn, but for min_announced
+    held,       ///< would have been withdrawn, but for min_announced or the fleet
     released,   ///< no longer held
     drained,    ///< an operator wants traffic away from it
     undrained,  ///< and back
@@ -167,8 +210,8 @@ struct Note {
 /// "changed", "held", "released", ...
 std::string_view name(Note::Kind kind);
 
-using Effect =
-    std::variant<AskCheck, ReadBgpd, ApplyPlan, FindBgpd, StopBgpd, RestartBgpd, Tell, Note>;
+using Effect = std::variant<AskCheck, ReadBgpd, ApplyPlan, FindBgpd, StopBgpd, RestartBgpd,
+                            AskLeave, SayPlace, Tell, Note>;
 using Effects = std::vector<Effect>;
 
 }  // namespace withdrawd::core

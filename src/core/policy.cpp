@@ -67,9 +67,11 @@ Time reuse_time(const Flaps& flaps, const Damping& damping) {
 Policy::Policy(const Settings& settings, const CheckSchedule& checks, const Memory& memory)
     : settings_(settings),
       checks_(checks),
+      guard_(settings),
       dependents_(checks.size()),
       members_(settings.groups.size()),
       verdicts_(checks.size(), Health::unknown),
+      near_down_(checks.size(), 0),
       dirty_(settings.rules.size(), 1) {
   const auto recall = [](auto& to, const auto& map, const PrefixKey& key) {
     if (auto it = map.find(key); it != map.end()) to = it->second;
@@ -103,7 +105,13 @@ void Policy::answered(std::size_t check) {
   any_dirty_ = true;
 }
 
+void Policy::mark_all() {
+  std::ranges::fill(dirty_, 1);
+  any_dirty_ = true;
+}
+
 void Policy::bgpd_seen() {
+  if (guard_.on()) mark_all();
   for (std::size_t group = 0; group < members_.size(); ++group) {
     if (settings_.groups[group].min_announced == 0) continue;
     for (std::size_t rule : members_[group]) dirty_[rule] = 1;
@@ -113,8 +121,57 @@ void Policy::bgpd_seen() {
 
 void Policy::retire() {
   retired_ = true;
-  std::ranges::fill(dirty_, 1);
+  mark_all();
+}
+
+void Policy::on(const LeaveAnswered& answer, Time now) {
+  if (!guard_.on() || !guard_.on_event(answer, now)) return;
+  dirty_[items_[answer.prefix].rule] = 1;
   any_dirty_ = true;
+}
+
+void Policy::on(const FleetReached& reached, Time now, Effects& effects) {
+  if (!guard_.on()) return;
+  const bool news = !guard_.reached() || guard_.reached()->reached != reached.reached;
+  if (guard_.on_event(reached, now)) mark_all();
+  if (!news) return;
+  effects.push_back(
+      Tell{reached.reached ? Severity::info : Severity::error,
+           fmt::format("fleet \"{}\": the store {} ({})", settings_.fleet->group,
+                       reached.reached ? "answers" : "cannot be reached", reached.detail)});
+}
+
+void Policy::on(const FleetChanged& changed) {
+  if (guard_.on() && guard_.on_event(changed)) mark_all();
+}
+
+void Policy::bgpd_gone(bool gone) {
+  if (guard_.on() && guard_.bgpd_gone(gone)) mark_all();
+}
+
+void Policy::kill_near(bool near) {
+  if (guard_.on() && guard_.kill_near(near)) mark_all();
+}
+
+void Policy::look_for_near_down(Time now) {
+  for (std::size_t check = 0; check < near_down_.size(); ++check) {
+    const char near = checks_.near_down(check, now) ? 1 : 0;
+    if (std::exchange(near_down_[check], near) == near) continue;
+    for (const std::size_t rule : dependents_[check]) dirty_[rule] = 1;
+    any_dirty_ = true;
+  }
+}
+
+/// Would the rule be down, were each check so that one more bad outcome takes down?
+bool Policy::near_down(const Rule& rule) const {
+  std::size_t down = 0;
+  bool one_is_near = false;
+  for (const std::size_t check : rule.checks) {
+    one_is_near = one_is_near || near_down_[check];
+    down += near_down_[check] || checks_.verdict(check) == Health::down;
+  }
+  const std::size_t required = rule.required == 0 ? rule.checks.size() : rule.required;
+  return one_is_near && !rule.on_down && rule.checks.size() - down < required;
 }
 
 void Policy::drain(const DrainChanged& change, Time now, Effects& effects) {
@@ -370,12 +427,53 @@ void Policy::tell_minimum(std::size_t index, const Wish& before, Effects& effect
   }
 }
 
+Wish Policy::guarded(std::size_t index, const Wish& wish, const Standings& standings, Time now,
+                     Effects& effects) {
+  const Item& item = items_[index];
+  const Rule& rule = settings_.rules[item.rule];
+  return guard_.judge(index,
+                      {.wish = wish,
+                       .before = item.wish,
+                       .standing = standings(index),
+                       .health = health(rule),
+                       .near_down = near_down(rule),
+                       .drained = drained_since(item).has_value(),
+                       .forced = item.drain && item.drain->forced},
+                      now, effects);
+}
+
+void Policy::tell_guard(std::size_t index, FleetGuard::Verdict before, Effects& effects) const {
+  using Verdict = FleetGuard::Verdict;
+  const Verdict now = guard_.verdict(index);
+  const Wish& wish = items_[index].wish;
+  if (now == before) return;
+  const Rule& rule = settings_.rules[items_[index].rule];
+  const Prefix& prefix = items_[index].prefix;
+  const bool held = now == Verdict::held && wish.reason == Reason::fleet;
+  const std::string why = cause(index);
+  if (held) {
+    effects.push_back(Tell{Severity::critical, fmt::format("rule \"{}\": {} stays announced: {}",
+                                                           rule.name, prefix.text(), why)});
+    effects.push_back(note(Note::Kind::held, rule, prefix, why, "withdrawd"));
+  } else if (before == Verdict::held) {
+    effects.push_back(Tell{Severity::warning,
+                           fmt::format("rule \"{}\": {} is no longer kept by the fleet: {} now: {}",
+                                       rule.name, prefix.text(), name(wish.desired), why)});
+    effects.push_back(note(Note::Kind::released, rule, prefix, why, "withdrawd"));
+  }
+  if (now == Verdict::without && wish.desired == Desired::withdrawn) {
+    effects.push_back(
+        Tell{Severity::critical,
+             fmt::format("rule \"{}\": {} is withdrawn without leave of the fleet, as "
+                         "when_unreachable = \"withdraw\": {}",
+                         rule.name, prefix.text(), guard_.detail(index))});
+  }
+}
+
 std::vector<std::size_t> Policy::decide(Time now, const Standings& standings, Effects& effects) {
   std::vector<std::size_t> changed;
-  if (next_change_ && now >= *next_change_) {
-    std::ranges::fill(dirty_, 1);
-    any_dirty_ = true;
-  }
+  if (next_change_ && now >= *next_change_) mark_all();
+  if (guard_.on()) look_for_near_down(now);
   if (!std::exchange(any_dirty_, false)) return changed;
   ++revision_;
   for (const auto& rules : members_) {
@@ -414,7 +512,15 @@ std::vector<std::size_t> Policy::decide(Time now, const Standings& standings, Ef
   std::ranges::fill(dirty_, 0);
   for (auto& [index, wish] : wishes) {
     Item& item = items_[index];
-    if (wish == item.wish) continue;
+    FleetGuard::Verdict verdict{};
+    if (guard_.on()) {
+      verdict = guard_.verdict(index);
+      wish = guarded(index, wish, standings, now, effects);
+    }
+    if (wish == item.wish) {
+      if (guard_.on()) tell_guard(index, verdict, effects);
+      continue;
+    }
     const Rule& rule = settings_.rules[item.rule];
     const Wish before = std::exchange(item.wish, std::move(wish));
     if (before.desired != item.wish.desired) {
@@ -436,6 +542,7 @@ std::vector<std::size_t> Policy::decide(Time now, const Standings& standings, Ef
       }
     }
     tell_minimum(index, before, effects);
+    if (guard_.on()) tell_guard(index, verdict, effects);
     changed.push_back(index);
   }
   find_next_change(now);
@@ -453,6 +560,26 @@ void Policy::find_next_change(Time now) {
     sooner(grace_ends(rule, item));
     if (item.flaps && item.flaps->suppressed) sooner(reuse_time(*item.flaps, rule.damping));
   }
+  if (guard_.on()) sooner(guard_.next_change());
+}
+
+/// What it would be withdrawn for, and what keeps it.
+std::string Policy::fleet_cause(std::size_t index, const std::string& story) const {
+  const Item& item = items_[index];
+  const Fleet& fleet = *settings_.fleet;
+  std::string what = story;
+  if (retired_ && settings_.rules[item.rule].withdraw_on_exit) {
+    what = "withdrawd ends, and on_exit = \"withdraw\"";
+  } else if (item.drain) {
+    what = fmt::format("drained by {}{}", item.drain->who, quoted_reason(*item.drain));
+  } else if (const auto drained = switched(index)) {
+    what = fmt::format("drained by {}", drained->check);
+  }
+  if (guard_.verdict(index) != FleetGuard::Verdict::held) {
+    return fmt::format("fleet \"{}\" is being asked for leave, as {}", fleet.group, what);
+  }
+  return fmt::format("keep_announcing = {} of fleet \"{}\" keeps it: {}; though {}",
+                     guard_.floor(index).text(), fleet.group, guard_.detail(index), what);
 }
 
 std::string Policy::cause(std::size_t index) const {
@@ -482,6 +609,8 @@ std::string Policy::cause(std::size_t index) const {
       return fmt::format("min_announced = {} of group \"{}\" keeps it, though {}",
                          group.min_announced, group.name, story);
     }
+    case Reason::fleet:
+      return fleet_cause(index, story);
     case Reason::drain:
       if (item.drain) {
         return fmt::format("drained by {}{}", item.drain->who, quoted_reason(*item.drain));
@@ -494,6 +623,13 @@ std::string Policy::cause(std::size_t index) const {
       return "withdrawd ends, and on_exit = \"withdraw\"";
   }
   return story;
+}
+
+std::optional<std::string> Policy::kill_hindrance(const Standings& standings) const {
+  if (const auto group = minimum_at_stake(standings)) {
+    return fmt::format("min_announced of group \"{}\"", *group);
+  }
+  return guard_.on() ? guard_.kill_hindrance() : std::nullopt;
 }
 
 std::optional<std::string> Policy::minimum_at_stake(const Standings& standings) const {

@@ -8,27 +8,12 @@
 #include <vector>
 
 #include "core/check_schedule.hpp"
-#include "core/desired.hpp"
 #include "core/events.hpp"
+#include "core/fleet_guard.hpp"
 #include "core/settings.hpp"
+#include "core/wish.hpp"
 
 namespace withdrawd::core {
-
-/// What a prefix should be, and who wants it so.
-struct Wish {
-  enum class Reason : std::uint8_t {
-    health,   ///< its checks
-    start,    ///< nobody knows its health yet
-    damping,  ///< its checks are up, but it has flapped
-    minimum,  ///< it would be withdrawn, but for its group's min_announced
-    drain,    ///< an operator, or a switch that operators have
-    exit,     ///< this run ends
-  };
-  Desired desired = Desired::as_it_is;
-  Reason reason = Reason::health;
-  std::optional<RouteMapName> route_map{};  ///< for `degraded`
-  bool operator==(const Wish&) const = default;
-};
 
 /// How often a prefix has flapped, as a penalty that decays.
 struct Flaps {
@@ -72,18 +57,21 @@ class Policy {
   void drain(const DrainChanged& change, Time now, Effects& effects);
   void retire();
 
-  /// What bgpd makes of a prefix, as far as it has been read.
-  enum class Standing : std::uint8_t {
-    unknown,
-    absent,
-    stated,     ///< there is a statement, but no path in the table (yet)
-    unstated,   ///< in the table, but there is no statement (any longer)
-    announced,  ///< in the table, by a statement
-  };
+  // The fleet, if this site is in one.
+  void on(const LeaveAnswered& answer, Time now);
+  void on(const FleetReached& reached, Time now, Effects& effects);
+  void on(const FleetChanged& changed);
+  /// Is there no bgpd process?
+  void bgpd_gone(bool gone);
+  /// May bgpd have to be killed soon? Then leave is asked for all that it announces.
+  void kill_near(bool near);
+  const FleetGuard& guard() const { return guard_; }
+
   using Standings = std::function<Standing(std::size_t index)>;
   /// Decides again what may have changed. The prefixes whose wish is another one now.
   std::vector<std::size_t> decide(Time now, const Standings& standings, Effects& effects);
-  /// When time alone changes something: the end of a drain, of its grace, of a suppression.
+  /// When time alone changes something: the end of a drain, of its grace, of a suppression, of the
+  /// patience with the fleet.
   std::optional<Time> next_wake() const { return next_change_; }
 
   const Wish& wish(std::size_t index) const { return items_[index].wish; }
@@ -93,6 +81,8 @@ class Policy {
   /// Why the wish is what it is, in one line.
   std::string cause(std::size_t index) const;
 
+  /// What forbids to kill bgpd, which would withdraw everything: a group's minimum, the fleet.
+  std::optional<std::string> kill_hindrance(const Standings& standings) const;
   /// Would a bgpd without any prefix break a group's minimum? Names the group.
   std::optional<std::string> minimum_at_stake(const Standings& standings) const;
 
@@ -149,14 +139,23 @@ class Policy {
   std::optional<Time> grace_ends(const Rule& rule, const Item& item) const;
   void find_next_change(Time now);
   void tell_minimum(std::size_t index, const Wish& before, Effects& effects) const;
+  void look_for_near_down(Time now);
+  bool near_down(const Rule& rule) const;
+  Wish guarded(std::size_t index, const Wish& wish, const Standings& standings, Time now,
+               Effects& effects);
+  void tell_guard(std::size_t index, FleetGuard::Verdict before, Effects& effects) const;
+  void mark_all();
+  std::string fleet_cause(std::size_t index, const std::string& story) const;
 
   const Settings& settings_;
   const CheckSchedule& checks_;
+  FleetGuard guard_;
   std::vector<Item> items_;
   std::vector<std::size_t> first_item_;               ///< by rule; and the end
   std::vector<std::vector<std::size_t>> dependents_;  ///< rules, by check
   std::vector<std::vector<std::size_t>> members_;     ///< rules, by group
   std::vector<Health> verdicts_;                      ///< by check, as last acted on
+  std::vector<char> near_down_;                       ///< by check: the next bad outcome decides
   std::vector<char> dirty_;                           ///< by rule
   bool any_dirty_ = true;
   bool retired_ = false;

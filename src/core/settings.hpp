@@ -10,6 +10,7 @@
 #include "core/bgp.hpp"
 #include "core/check.hpp"
 #include "core/error.hpp"
+#include "core/fleet.hpp"
 #include "core/prefix.hpp"
 #include "core/time.hpp"
 
@@ -52,9 +53,10 @@ struct Rule {
   std::optional<RouteMapName> on_drain;   ///< likewise while drained
   std::optional<Duration> drain_grace;    ///< with on_drain: withdrawn after it; none: never
   Damping damping;
-  std::optional<std::size_t> group;  ///< index into Settings::groups
-  bool withdraw_at_start = false;    ///< nobody knows its health yet: withdrawn; else as it is
-  bool withdraw_on_exit = false;     ///< withdrawn when a daemon ends
+  std::optional<std::size_t> group;           ///< index into Settings::groups
+  std::optional<FleetFloor> keep_announcing;  ///< none: the fleet's
+  bool withdraw_at_start = false;  ///< nobody knows its health yet: withdrawn; else as it is
+  bool withdraw_on_exit = false;   ///< withdrawn when a daemon ends
 };
 
 struct Fallback {
@@ -71,6 +73,7 @@ struct Settings {
   std::vector<Check> checks;
   std::vector<Rule> rules;  ///< hard mode needs none: there every check counts
   std::vector<Group> groups;
+  std::optional<Fleet> fleet;
   Fallback fallback;
   Duration reconcile_interval = std::chrono::seconds(10);
   Duration settle =

@@ -119,8 +119,7 @@ SoftPath::View SoftPath::find_view(const Slot& slot) const {
   return view;
 }
 
-Policy::Standing SoftPath::standing(std::size_t index) const {
-  using Standing = Policy::Standing;
+Standing SoftPath::standing(std::size_t index) const {
   if (gone_ || !seen_) return Standing::unknown;
   const View seen = view(slots_[index]);
   if (seen.configured) {
@@ -161,6 +160,32 @@ void SoftPath::answered(std::size_t check, Time now, Effects& effects) {
 void SoftPath::on(const DrainChanged& event, Time now, Effects& effects) {
   policy_.drain(event, now, effects);
   decide(now, effects);
+}
+
+void SoftPath::on(const LeaveAnswered& event, Time now, Effects& effects) {
+  policy_.on(event, now);
+  decide(now, effects);
+}
+
+void SoftPath::on(const FleetReached& event, Time now, Effects& effects) {
+  policy_.on(event, now, effects);
+  decide(now, effects);
+}
+
+void SoftPath::on(const FleetChanged& event, Time now, Effects& effects) {
+  policy_.on(event);
+  decide(now, effects);
+}
+
+/// When leave is asked for what a kill would take along: early enough to have the answer by then.
+std::optional<Time> SoftPath::kill_nears_at() const {
+  std::optional<Time> at;
+  for (const Slot& slot : slots_) {
+    if (!slot.exposed_since || !slot.rule->may_fall_back) continue;
+    const Time near = *slot.exposed_since + settings_.fallback.after / 2;
+    if (!at || near < *at) at = near;
+  }
+  return at;
 }
 
 void SoftPath::retire(Time now, Effects& effects) {
@@ -343,6 +368,7 @@ void SoftPath::observe(const Observed& observed, Time now, Effects& effects) {
   reached_ = true;
   gone_ = false;
   ++sights_;
+  policy_.bgpd_gone(false);
   stale_ = false;
 
   for (Slot& slot : slots_) learn(slot, view(slot), effects);
@@ -434,6 +460,7 @@ void SoftPath::failed(const Failure& failure, Time now, Effects& effects) {
       gone_ = false;
       longest_.reset();
       ++sights_;
+      policy_.bgpd_gone(false);
       unanswered_.clear();
       told_unanswered_ = false;
       refusal_ = std::move(text);
@@ -482,6 +509,7 @@ void SoftPath::process_found(bool running, Time now) {
   gone_ = !running;
   longest_.reset();
   ++sights_;
+  policy_.bgpd_gone(gone_);
   for (Slot& slot : slots_) judge_exposure(slot, view(slot), now);
 }
 
@@ -705,6 +733,10 @@ void SoftPath::begin(Time now, std::vector<Lookup> lookups) {
 }
 
 void SoftPath::advance(Time now, Effects& effects) {
+  if (policy_.guard().on()) {
+    const auto near = kill_nears_at();
+    policy_.kill_near(near && now >= *near);
+  }
   decide(now, effects);
   if (busy_ || slots_.empty()) return;
   if (seen_ && !stale_) {
@@ -735,7 +767,11 @@ void SoftPath::advance(Time now, Effects& effects) {
 }
 
 std::optional<Time> SoftPath::next_wake() const {
-  const std::optional<Time> policy = policy_.next_wake();
+  std::optional<Time> policy = policy_.next_wake();
+  if (policy_.guard().on()) {
+    const auto near = kill_nears_at();
+    if (near && !policy_.guard().is_kill_near() && (!policy || *near < *policy)) policy = near;
+  }
   if (busy_ || slots_.empty()) return policy;
   // Also while a refused plan has to wait: what is seen meanwhile may call for another one.
   const Time operation =
@@ -746,9 +782,9 @@ std::optional<Time> SoftPath::next_wake() const {
 std::optional<SoftPath::Exposed> SoftPath::longest_exposed(bool may_fall_back) const {
   if (!any_exposed()) return std::nullopt;
   if (!longest_ || longest_->policy != policy_.revision()) {
-    longest_ = Longest{.policy = policy_.revision(),
-                       .at_stake = policy_.minimum_at_stake(
-                           [this](std::size_t index) { return standing(index); })};
+    longest_ = Longest{
+        .policy = policy_.revision(),
+        .at_stake = policy_.kill_hindrance([this](std::size_t index) { return standing(index); })};
     for (const Slot& slot : slots_) {
       if (!slot.exposed_since) continue;
       const bool may = slot.rule->may_fall_back && !longest_->at_stake;
@@ -765,12 +801,11 @@ std::optional<SoftPath::Exposed> SoftPath::longest_exposed(bool may_fall_back) c
                          : longest->trouble   ? "it " + *longest->trouble
                          : busy_              ? "bgpd has not answered yet"
                                               : "bgpd has not withdrawn it yet";
-  return Exposed{*longest->exposed_since,
-                 fmt::format("rule \"{}\": {} could not be withdrawn: {}; {}", longest->rule->name,
-                             longest->prefix.text(), obstacle, policy_.cause(longest->index)),
-                 !longest->rule->may_fall_back ? std::string("fallback = \"never\"")
-                 : at_stake ? fmt::format("min_announced of group \"{}\"", *at_stake)
-                            : ""};
+  return Exposed{
+      *longest->exposed_since,
+      fmt::format("rule \"{}\": {} could not be withdrawn: {}; {}", longest->rule->name,
+                  longest->prefix.text(), obstacle, policy_.cause(longest->index)),
+      !longest->rule->may_fall_back ? std::string("fallback = \"never\"") : at_stake.value_or("")};
 }
 
 bool SoftPath::any_wanted() const {
@@ -781,11 +816,14 @@ bool SoftPath::agrees() const {
   if (gone_) {
     return std::ranges::none_of(slots_, [](const Slot& slot) { return is_wanted(slot.desired); });
   }
-  if (!seen_ || stale_ || busy_ || seen_from_ < last_verdict_) return false;
+  if (!seen_ || stale_ || busy_ || seen_from_ < last_verdict_ || policy_.guard().waits()) {
+    return false;
+  }
   return std::ranges::all_of(slots_, [this](const Slot& slot) { return agrees(slot, view(slot)); });
 }
 
 bool SoftPath::obstructed() const {
+  if (policy_.guard().waits()) return false;
   if (!unanswered_.empty() || !refusal_.empty()) return true;
   if (!seen_ || stale_ || busy_ || dirty_ || !plan_.empty()) return false;
   if (seen_from_ < last_verdict_) return false;  // it is read again before that is known
@@ -849,11 +887,16 @@ std::vector<PrefixReport> SoftPath::report(Time now) const {
                         .trouble = slot.trouble,
                         .agrees = agrees(slot, seen),
                         .drain = drain_report(slot, now),
-                        .damping = {}};
+                        .damping = {},
+                        .fleet = {}};
     if (slot.desired != Desired::as_it_is) report.desired_for = now - policy_.since(slot.index);
     if (const auto damped = policy_.damped(slot.index, now)) {
       report.damping = DampingReport{damped->penalty, damped->suppressed,
                                      damped->suppressed ? damped->reuse_at - now : Duration{}};
+    }
+    if (const FleetGuard& guard = policy_.guard(); guard.on()) {
+      report.fleet = PrefixReport::Fleet{guard.verdict(slot.index), guard.floor(slot.index),
+                                         guard.detail(slot.index), guard.place(slot.index)};
     }
     if (seen_) report.configured = seen.configured != nullptr;
     if (gone_) report.configured = false;

@@ -49,6 +49,13 @@ struct PrefixReport {
   bool agrees;                            ///< observed is what is desired (or nothing is desired)
   std::optional<DrainReport> drain;
   std::optional<DampingReport> damping;
+  struct Fleet {
+    FleetGuard::Verdict verdict;
+    FleetFloor floor;
+    std::string detail;          ///< of the verdict
+    std::optional<Place> place;  ///< as the others were told; none: nothing yet
+  };
+  std::optional<Fleet> fleet{};
 };
 
 /// The soft path: desired against observed by prefix, and one operation on bgpd at a time to bring
@@ -68,6 +75,9 @@ class SoftPath {
   /// A check was answered.
   void answered(std::size_t check, Time now, Effects& effects);
   void on(const DrainChanged& event, Time now, Effects& effects);
+  void on(const LeaveAnswered& event, Time now, Effects& effects);
+  void on(const FleetReached& event, Time now, Effects& effects);
+  void on(const FleetChanged& event, Time now, Effects& effects);
   /// This run ends: what has to go with it goes.
   void retire(Time now, Effects& effects);
 
@@ -153,7 +163,7 @@ class SoftPath {
   View find_view(const Slot& slot) const;
   bool statement_agrees(const Slot& slot, const View& view) const;
   bool agrees(const Slot& slot, const View& view) const;
-  Policy::Standing standing(std::size_t index) const;
+  Standing standing(std::size_t index) const;
   bool must_go(const Slot& slot) const;
   void decide(Time now, Effects& effects);
   void learn(Slot& slot, const View& view, Effects& effects);
@@ -163,6 +173,7 @@ class SoftPath {
   void judge_exposure(Slot& slot, const View& view, Time now);
   bool any_exposed() const { return exposed_ > 0; }
   bool changes_nothing(const Observed& observed) const;
+  std::optional<Time> kill_nears_at() const;
   Duration reading_interval() const;
   std::optional<Change> change_for(Slot& slot, const View& view, Effects& effects);
   void await_table(Slot& slot, const View& view, Time now, Effects& effects);

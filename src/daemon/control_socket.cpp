@@ -28,8 +28,25 @@ constexpr std::size_t longest_answer = std::size_t{64} * 1024 * 1024;
 constexpr std::string_view asking = "ask the running withdrawd at ";
 constexpr auto patience = std::chrono::seconds(5);  // with a client that says or takes nothing
 
+using LaterAnswers = std::map<std::string, ControlServer::Later, std::less<>>;
+
+/// Waits for an answer that takes its time; none: it has not come.
+asio::awaitable<std::string> wait_for(asio::any_io_executor executor,
+                                      const ControlServer::Later& answer) {
+  auto done = std::make_shared<asio::steady_timer>(executor, patience);
+  auto text = std::make_shared<std::string>();
+  answer([done, text](std::string said) {
+    *text = std::move(said);
+    done->expires_after({});  // also where nobody waits yet
+  });
+  boost::system::error_code ignored;
+  co_await done->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  co_return std::move(*text);
+}
+
 asio::awaitable<void> serve(std::shared_ptr<Local::socket> socket,
-                            std::shared_ptr<const ControlServer::Answer> answer) {
+                            std::shared_ptr<const ControlServer::Answer> answer,
+                            std::shared_ptr<const LaterAnswers> later) {
   auto timer = std::make_shared<asio::steady_timer>(socket->get_executor(), patience);
   timer->async_wait([socket](boost::system::error_code error) {
     boost::system::error_code ignored;
@@ -41,7 +58,14 @@ asio::awaitable<void> serve(std::shared_ptr<Local::socket> socket,
       co_await asio::async_read_until(*socket, asio::dynamic_buffer(line, longest_request), '\n',
                                       asio::redirect_error(asio::use_awaitable, error));
   if (!error && length > 0) {
-    const std::string reply = (*answer)(std::string_view(line).substr(0, length - 1));
+    const std::string_view request = std::string_view(line).substr(0, length - 1);
+    const auto slow = later->find(request);
+    std::string reply;
+    if (slow == later->end()) {
+      reply = (*answer)(request);
+    } else {
+      reply = co_await wait_for(socket->get_executor(), slow->second);
+    }
     co_await asio::async_write(*socket, asio::buffer(reply),
                                asio::redirect_error(asio::use_awaitable, error));
   }
@@ -86,6 +110,10 @@ ControlServer::ControlServer(Local::acceptor acceptor, std::filesystem::path pat
       answer_(std::make_shared<const Answer>(std::move(answer))),
       pause_(acceptor_.get_executor()) {}
 
+void ControlServer::answer_later(std::string word, Later answer) {
+  later_->insert_or_assign(std::move(word), std::move(answer));
+}
+
 ControlServer::~ControlServer() {
   boost::system::error_code error;
   acceptor_.close(error);
@@ -111,7 +139,8 @@ void ControlServer::accept() {
       return;
     }
     auto executor = socket.get_executor();
-    asio::co_spawn(executor, serve(std::make_shared<Local::socket>(std::move(socket)), answer_),
+    asio::co_spawn(executor,
+                   serve(std::make_shared<Local::socket>(std::move(socket)), answer_, later_),
                    // An order that was carried out by half must not pass for done.
                    [](const std::exception_ptr& thrown) {
                      if (thrown) std::rethrow_exception(thrown);

@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,12 +22,17 @@ namespace withdrawd::daemon {
 class ControlServer {
  public:
   using Answer = std::function<std::string(std::string_view request)>;
+  /// Takes the answer, once.
+  using Reply = std::function<void(std::string answer)>;
+  using Later = std::function<void(Reply reply)>;
 
   /// Takes the place of a socket file that nobody listens on any more. An error: the socket cannot
   /// be made; the caller may go on without.
   static core::Result<std::unique_ptr<ControlServer>> open(boost::asio::any_io_executor executor,
                                                            const std::filesystem::path& path,
                                                            Answer answer);
+  /// A request of this word is answered when the answer is there, within a few seconds.
+  void answer_later(std::string word, Later answer);
   /// Gives the socket to a group, whose members may then connect.
   core::Result<void> give_to(gid_t group) const;
 
@@ -43,6 +49,8 @@ class ControlServer {
   boost::asio::local::stream_protocol::acceptor acceptor_;
   std::filesystem::path path_;
   std::shared_ptr<const Answer> answer_;
+  std::shared_ptr<std::map<std::string, Later, std::less<>>> later_ =
+      std::make_shared<std::map<std::string, Later, std::less<>>>();
   boost::asio::steady_timer pause_;  ///< after a failed accept: there may be no descriptors left
 };
 

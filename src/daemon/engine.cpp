@@ -8,6 +8,7 @@
 
 #include "checks/ask.hpp"
 #include "process/bgpd_process.hpp"
+#include "vty/password_file.hpp"
 
 namespace withdrawd::daemon {
 namespace asio = boost::asio;
@@ -27,7 +28,8 @@ Engine::Engine(asio::io_context& io, config::Config config, const core::Memory& 
       timer_(io),
       controller_(std::make_unique<core::Controller>(config_.settings, memory,
                                                      std::chrono::steady_clock::now())),
-      bgpd_(make_bgpd()) {
+      bgpd_(make_bgpd()),
+      link_(make_link()) {
   watch_processes();
 }
 
@@ -65,7 +67,18 @@ void Engine::watch_processes() {
   }
 }
 
+std::shared_ptr<fleet::Link> Engine::make_link() {
+  if (!config_.settings.fleet || manner_ == Manner::observe) return nullptr;
+  return std::make_shared<fleet::Link>(
+      io_.get_executor(), *config_.settings.fleet, config_.fleet,
+      [file = config_.fleet.password_file] { return vty::read_password_file(file); },
+      [this, alive = std::weak_ptr(generation_)](const core::Event& event) {
+        if (alive.lock()) feed(event);
+      });
+}
+
 void Engine::start() {
+  if (link_) link_->start();
   asio::post(io_, [this, alive = std::weak_ptr(generation_)] {
     if (!alive.lock()) return;
     carry_out(controller_->wake(std::chrono::steady_clock::now()));
@@ -75,6 +88,7 @@ void Engine::start() {
 
 void Engine::stop() {
   say(unsaid_.size());
+  if (link_) link_->stop();
   generation_.reset();
   timer_.cancel();
 }
@@ -87,6 +101,8 @@ void Engine::replace(config::Config config) {
                                                    std::chrono::steady_clock::now());
   bgpd_ = make_bgpd();
   watch_processes();
+  if (link_) link_->stop();
+  link_ = make_link();
   talking_ = false;
   start();
 }
@@ -222,6 +238,21 @@ void Engine::carry_out(const core::RestartBgpd&) {
     if (restarted && alive.lock() && !talking_) bgpd_->reset();
     co_return core::BgpdRestarted{std::move(restarted)};
   });
+}
+
+void Engine::carry_out(const core::AskLeave& effect) {
+  if (link_) {
+    link_->ask(effect);
+    return;
+  }
+  spawn([effect]() -> asio::awaitable<core::Event> {
+    co_return core::LeaveAnswered{effect.prefix, effect.number,
+                                  core::LeaveAnswered::Answer::unreachable, "there is no store"};
+  });
+}
+
+void Engine::carry_out(const core::SayPlace& effect) {
+  if (link_) link_->say(effect);
 }
 
 void Engine::carry_out(const core::Tell& effect) {

@@ -10,6 +10,7 @@
 
 #include "config/config.hpp"
 #include "core/controller.hpp"
+#include "fleet/link.hpp"
 #include "process/death_watch.hpp"
 #include "vty/bgpd.hpp"
 
@@ -55,6 +56,8 @@ class Engine {
   void happen(const core::Event& event) { feed(event); }
 
   const core::Controller& controller() const { return *controller_; }
+  /// To the fleet's store; none: this site is in no fleet.
+  const std::shared_ptr<fleet::Link>& link() const { return link_; }
   const config::Config& config() const { return config_; }
 
   /// Observing only: has the Controller come to an action? And what it is, a line each.
@@ -75,12 +78,15 @@ class Engine {
   void carry_out(const core::FindBgpd& effect);
   void carry_out(const core::StopBgpd& effect);
   void carry_out(const core::RestartBgpd& effect);
+  void carry_out(const core::AskLeave& effect);
+  void carry_out(const core::SayPlace& effect);
   void carry_out(const core::Tell& effect);
   void carry_out(const core::Note& effect);
   void say(std::size_t most);
 
   std::shared_ptr<vty::Bgpd> make_bgpd();
   void watch_processes();
+  std::shared_ptr<fleet::Link> make_link();
 
   boost::asio::io_context& io_;
   config::Config config_;
@@ -94,7 +100,8 @@ class Engine {
   std::shared_ptr<const int> generation_ = std::make_shared<const int>(0);
   std::unique_ptr<core::Controller> controller_;
   std::shared_ptr<vty::Bgpd> bgpd_;
-  bool talking_ = false;  ///< an operation of bgpd_ is under way
+  std::shared_ptr<fleet::Link> link_;  ///< none: this site is in no fleet
+  bool talking_ = false;               ///< an operation of bgpd_ is under way
   std::vector<std::string> withheld_;
   /// What there is to say and to note. Ten thousand prefixes that go together have twice as many
   /// lines, which must not keep other checks from being asked: a few are written at a time.

@@ -63,6 +63,12 @@ double number(std::uint64_t count) {
 
 using Prefix = core::PrefixReport;
 
+bool is_held(const Prefix& prefix) {
+  return prefix.reason == Reason::minimum ||
+         (prefix.reason == Reason::fleet && prefix.fleet &&
+          prefix.fleet->verdict == core::FleetGuard::Verdict::held);
+}
+
 void host(const MetricsView& view, Exposition& out) {
   const core::Report& report = view.report;
   out.gauge("withdrawd_build_info", "The version that runs.");
@@ -113,9 +119,10 @@ void all_prefixes(const MetricsView& view, Exposition& out) {
   out.sample({}, count([](const Prefix& one) { return one.drain.has_value(); }));
   out.gauge("withdrawd_prefixes_damped", "Prefixes that stay down because they flapped.");
   out.sample({}, count([](const Prefix& one) { return one.damping && one.damping->suppressed; }));
-  out.gauge("withdrawd_prefixes_held",
-            "Prefixes that stay announced for the minimum of their group alone.");
-  out.sample({}, count([](const Prefix& one) { return one.reason == Reason::minimum; }));
+  out.gauge(
+      "withdrawd_prefixes_held",
+      "Prefixes that stay announced for the minimum of their group, or for the fleet, alone.");
+  out.sample({}, count(is_held));
 }
 
 void transports(const MetricsView& view, Exposition& out) {
@@ -307,8 +314,9 @@ void prefixes(const MetricsView& view, Exposition& out) {
   each("withdrawd_prefix_damping_penalty", "Its penalty for flapping.", [](const Prefix& one) {
     return std::optional(one.damping ? std::round(one.damping->penalty) : 0);
   });
-  each("withdrawd_prefix_held", "Whether it stays announced for the minimum of its group alone.",
-       [](const Prefix& one) { return std::optional(one_if(one.reason == Reason::minimum)); });
+  each("withdrawd_prefix_held",
+       "Whether it stays announced for the minimum of its group, or for the fleet, alone.",
+       [](const Prefix& one) { return std::optional(one_if(is_held(one))); });
 }
 
 std::size_t number_of_rules(const MetricsView& view) {

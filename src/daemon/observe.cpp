@@ -16,6 +16,9 @@ Observation observe(config::Config config, core::Duration limit) {
   config.settings.first_outcome_decides = true;
   // This is no start: what is announced waits for the answers.
   for (core::Rule& rule : config.settings.rules) rule.withdraw_at_start = false;
+  // Nor is anybody asked for leave.
+  config.settings.fleet.reset();
+  for (core::Rule& rule : config.settings.rules) rule.keep_announcing.reset();
   const StateFile state(config.state_file);
   // Of an earlier run all but the checks' counts: they are asked afresh.
   core::Memory memory = state.load(StateFile::Moment::now(), StateFile::Damaged::leave).memory;

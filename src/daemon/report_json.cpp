@@ -28,6 +28,8 @@ std::string_view name(core::Wish::Reason reason) {
       return "damping";
     case Reason::minimum:
       return "min_announced";
+    case Reason::fleet:
+      return "keep_announcing";
     case Reason::drain:
       return "drain";
     case Reason::exit:
@@ -87,6 +89,15 @@ json::object prefix_json(const core::PrefixReport& prefix) {
                                      {"suppressed", damping->suppressed},
                                      {"left_s", seconds(damping->left)}};
   }
+  object["fleet"] = nullptr;
+  if (const auto& fleet = prefix.fleet) {
+    using Verdict = core::FleetGuard::Verdict;
+    object["fleet"] = json::object{
+        {"keep_announcing", fleet->floor.text()},
+        {"state", fleet->place ? json::value(core::name(fleet->place->state)) : json::value()},
+        {"held", prefix.reason == core::Wish::Reason::fleet && fleet->verdict == Verdict::held},
+        {"without_leave", fleet->verdict == Verdict::without}};
+  }
   object["trouble"] = prefix.trouble ? json::value(*prefix.trouble) : json::value(nullptr);
   return object;
 }
@@ -106,8 +117,17 @@ json::value to_json(const core::Report& report) {
                                   {"wanted", group.wanted},
                                   {"held", group.held}});
   }
+  json::value fleet;
+  if (report.fleet) {
+    fleet = json::object{{"group", report.fleet->group},
+                         {"site", report.fleet->site},
+                         {"reached", or_null(report.fleet->reached)},
+                         {"detail", report.fleet->detail},
+                         {"for_s", or_null(report.fleet->reached_for)}};
+  }
   return json::object{
       {"version", 1},
+      {"fleet", std::move(fleet)},
       {"mode", report.mode == core::Mode::soft ? "soft" : "hard"},
       {"bgpd", json::object{{"reachable", report.bgpd_reachable},
                             {"running", report.bgpd_gone        ? json::value(false)

@@ -46,6 +46,7 @@ std::string Request::line() const {
   if (length) {
     object["for_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(*length).count();
   }
+  if (force) object["force"] = true;
   std::string line(word->first);
   if (verb == Verb::drain || verb == Verb::undrain) line += " " + json::serialize(object);
   return line;
@@ -70,6 +71,9 @@ core::Result<Request> Request::parse(std::string_view line) {
   request.who = text_of(*object, "who", 60);
   if (request.who.empty()) request.who = "somebody";
   request.why = text_of(*object, "why", 200);
+  if (const auto* force = object->if_contains("force")) {
+    request.force = force->is_bool() && force->get_bool();
+  }
   if (const auto* length = object->if_contains("for_ms")) {
     if (!length->is_int64() || length->get_int64() <= 0 || length->get_int64() > longest_drain) {
       return wrong("the time is not one of at most a year");
@@ -98,7 +102,7 @@ core::Result<std::string> read_said(std::string_view answer) {
 
 std::optional<core::Drain> drain_of(const Request& request, core::Time now) {
   if (request.verb == Verb::undrain) return std::nullopt;
-  core::Drain drain{request.who, request.why, now, {}};
+  core::Drain drain{request.who, request.why, now, {}, request.force};
   if (request.length) drain.until = now + *request.length;
   return drain;
 }

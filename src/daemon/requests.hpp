@@ -21,6 +21,7 @@ struct Request {
   std::string who;
   std::string why;
   std::optional<core::Duration> length;  ///< drain: none: until somebody ends it
+  bool force = false;                    ///< drain: without leave of the fleet
 
   std::string line() const;
   /// Text is cut and made printable, whoever sends it.

@@ -24,6 +24,7 @@
 #include "daemon/control_socket.hpp"
 #include "daemon/engine.hpp"
 #include "daemon/exit_status.hpp"
+#include "daemon/fleet_json.hpp"
 #include "daemon/history.hpp"
 #include "daemon/http_server.hpp"
 #include "daemon/lock_file.hpp"
@@ -230,6 +231,8 @@ class Session {
                             [this](std::string_view request) { return answer(request); });
     if (control) {
       control_ = std::move(*control);
+      control_->answer_later("fleet",
+                             [this](ControlServer::Reply reply) { show_fleet(std::move(reply)); });
     } else {
       tell(Severity::warning, control.error().text());
     }
@@ -409,6 +412,20 @@ class Session {
         return said(fmt::format("asks {} check(s) now", config_.settings.checks.size()));
     }
     return "";
+  }
+
+  void show_fleet(ControlServer::Reply reply) {
+    const auto& link = engine_->link();
+    if (!link) {
+      reply(said(std::unexpected(
+          core::Error{"look at the fleet", "this site is in none", "configure [fleet]"})));
+      return;
+    }
+    link->look([fleet = *engine_->config().settings.fleet,
+                reply = std::move(reply)](core::Result<fleet::View> view) {
+      reply(view ? boost::json::serialize(to_json(fleet, *view)) + "\n"
+                 : said(std::unexpected(view.error())));
+    });
   }
 
   /// For the one who asked.

@@ -132,6 +132,7 @@ void write_policy(const core::Policy::Memory& policy, const StateFile::Moment& n
     entry["why"] = drain.why;
     entry["since"] = wall_of(drain.since, now);
     if (drain.until) entry["until"] = wall_of(*drain.until, now);
+    if (drain.forced) entry["forced"] = true;
     drains.push_back(std::move(entry));
   }
   for (const auto& [key, since] : policy.switched) {
@@ -167,7 +168,8 @@ core::Policy::Memory read_policy(const json::object& state, const StateFile::Mom
     policy.drains.emplace(std::move(key),
                           core::Drain{written_text(text_in(entry, "who"), 100),
                                       written_text(text_in(entry, "why"), 300),
-                                      past_in(entry, "since", now).value_or(now.steady), until});
+                                      past_in(entry, "since", now).value_or(now.steady), until,
+                                      entry.contains("forced")});
   });
   each_in(state, "switched", [&](core::PrefixKey key, const json::object& entry) {
     policy.switched.emplace(std::move(key), past_in(entry, "since", now).value_or(now.steady));

@@ -283,6 +283,8 @@ class StatusPage::View {
         return "damping";
       case Reason::minimum:
         return "minimum";
+      case Reason::fleet:
+        return "fleet";
       case Reason::drain:
         return "drain";
       case Reason::exit:

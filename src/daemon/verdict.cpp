@@ -77,7 +77,7 @@ struct Counts {
   std::size_t exposed = 0, differing = 0, unknown = 0;
   std::size_t sick = 0, drained = 0, damped = 0;  ///< withdrawn
   std::size_t other = 0;                          ///< likewise: at_start, on_exit
-  std::size_t degraded = 0, held = 0;
+  std::size_t degraded = 0, held = 0, held_by_fleet = 0;
   std::string first_exposed;
 
   explicit Counts(const core::Report& report) {
@@ -115,6 +115,7 @@ struct Counts {
                                             : other);
     }
     held += prefix.reason == Reason::minimum;
+    held_by_fleet += prefix.reason == Reason::fleet;
   }
 };
 
@@ -134,6 +135,7 @@ Concern concern_about(const core::PrefixReport& prefix, const core::Report& repo
     case Reason::damping:
       return Concern::damped;
     case Reason::minimum:
+    case Reason::fleet:
       return Concern::sick;
     case Reason::start:
     case Reason::exit:
@@ -205,13 +207,14 @@ Verdict verdict_on(const core::Report& report) {
   say_count(counts.differing, "not as wanted");
   say_count(counts.degraded, "degraded");
   say_count(counts.held, "kept only by min_announced");
+  say_count(counts.held_by_fleet, "kept only by the fleet");
   say_count(counts.unknown, "not known yet");
   if (verdict.text.empty()) {
     verdict.say(all == 0   ? "There are no prefixes."
                 : all == 1 ? "The one prefix is announced."
                            : fmt::format("All {} prefixes are announced.", all));
   } else {
-    const bool bad = counts.held > 0 ||
+    const bool bad = counts.held > 0 || counts.held_by_fleet > 0 ||
                      std::ranges::any_of(report.prefixes, [&](const core::PrefixReport& prefix) {
                        return concern_about(prefix, report) <= Concern::sick;
                      });

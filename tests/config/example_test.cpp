@@ -64,7 +64,7 @@ std::vector<ExampleKey> keys_of(const Lines& lines) {
 std::string with_every_section() {
   auto lines = lines_of_the_example();
   std::string names;
-  static const std::regex header(R"(# \[(check|group|defaults)\.?([\w-]*)\])");
+  static const std::regex header(R"(# \[(check|group|defaults|fleet)\.?([\w-]*)\])");
   for (auto& line : lines) {
     std::smatch match;
     if (!std::regex_match(line, match, header)) continue;
@@ -72,7 +72,8 @@ std::string with_every_section() {
     line = line.substr(2);
   }
   for (const auto& key : keys_of(lines_of_the_example())) {
-    if (key.section_commented_out || key.key == "group") lines[key.line] = key.active();
+    const bool needs_section = key.key == "group" || key.key == "keep_announcing";
+    if (key.section_commented_out || needs_section) lines[key.line] = key.active();
     if (key.key == "checks") lines[key.line] = "checks = [\"resolver\"" + names + "]";
   }
   return joined(lines);
@@ -106,6 +107,9 @@ TEST_CASE("each default that the example shows is the default") {
     changed[key.line] = key.active();
     if (key.key == "drain_grace") changed[key.line] += "\non_drain = { route_map = \"DRAIN\" }";
     if (key.key == "group") changed.emplace_back("[group.edge]\nmin_announced = 1");
+    if (key.key == "keep_announcing") {
+      changed.emplace_back("[fleet]\nendpoints = [\"https://192.0.2.1\"]\nsite = \"a\"");
+    }
     const auto config = parse(joined(changed), EXAMPLE);
     REQUIRE(config);
     if (key.key == "include") {

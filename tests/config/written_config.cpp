@@ -77,6 +77,7 @@ std::string line(const core::Rule& rule) {
     text += fmt::format(" damped {} {} {}", written(damping.half_life), damping.suppress,
                         damping.reuse);
   if (rule.group) text += fmt::format(" group {}", *rule.group);
+  if (rule.keep_announcing) text += " keep " + rule.keep_announcing->text();
   if (rule.withdraw_at_start) text += " withdrawn at start";
   if (rule.withdraw_on_exit) text += " withdrawn on exit";
   return text + fmt::format(" may fall back: {}\n", rule.may_fall_back);
@@ -85,8 +86,8 @@ std::string line(const core::Rule& rule) {
 }  // namespace
 
 std::string everything_in(const config::Config& config) {
-  const auto& [settings, access, process, state_file, control_socket, lock_file, log_target,
-               log_file, log_format, log_facility, log_level, http, metrics, history_file,
+  const auto& [settings, access, process, fleet, state_file, control_socket, lock_file,
+               log_target, log_file, log_format, log_facility, log_level, http, metrics, history_file,
                history_size, on_change, on_change_timeout, control_group] = config;
   std::string text;
   for (const auto& check : settings.checks) text += line(check);
@@ -98,6 +99,15 @@ std::string everything_in(const config::Config& config) {
                       written(settings.fallback.after), written(settings.fallback.restart_delay),
                       written(settings.fallback.restart_delay_max),
                       written(settings.reconcile_interval), written(settings.settle));
+  if (settings.fleet) {
+    const auto& [group, site, keep, hold, timeout] = *settings.fleet;
+    text += fmt::format("fleet {} site {} keep {} hold {} timeout {}\n", group, site, keep.text(),
+                        hold, written(timeout));
+    for (const auto& endpoint : fleet.endpoints) text += endpoint.text() + " ";
+    text += fmt::format("lease {} user {} {} ca {} cert {} {}\n", written(fleet.lease), fleet.user,
+                        fleet.password_file.native(), fleet.ca.native(), fleet.cert.native(),
+                        fleet.key.native());
+  }
   for (const auto transport : access.transports) text += fmt::format("{} ", name(transport));
   text += fmt::format("\nsocket {} {}\nvtysh {} {} {}\ntelnet {} {} {} {}\nretry {}\n",
                       access.socket.native(), written(access.socket_timeout), access.vtysh.native(),

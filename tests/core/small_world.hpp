@@ -71,11 +71,24 @@ class SmallWorld {
   Duration patience = 1s;  ///< the time limit of an operation
   Duration restart_time = 100ms;
 
+  /// What the fleet makes of an asking; none: it does not answer.
+  std::function<void(const AskLeave&)> leave;
+  void answer_later(Duration delay, LeaveAnswered answer) {
+    later(delay, [answer](SmallWorld&) -> Event { return answer; });
+  }
+
   // What has come of it.
   std::vector<Sent> sent;
   std::vector<Told> told;
   std::vector<Note> notes;
   std::vector<Duration> asked;  ///< check 0
+  template <class What>
+  struct At {
+    Duration at;
+    What what;
+  };
+  std::vector<At<AskLeave>> leave_asked;
+  std::vector<At<SayPlace>> said;
   std::vector<Duration> read;
   std::vector<Duration> found;
   std::vector<Duration> stopped;
@@ -196,6 +209,11 @@ class SmallWorld {
   }
   void carry_out(const Tell& effect) { told.push_back({now(), effect.severity, effect.text}); }
   void carry_out(const Note& effect) { notes.push_back(effect); }
+  void carry_out(const SayPlace& effect) { said.push_back({now(), effect}); }
+  void carry_out(const AskLeave& effect) {
+    leave_asked.push_back({now(), effect});
+    if (leave) leave(effect);
+  }
   void carry_out(const FindBgpd&) {
     found.push_back(now());
     later(1ms, [](SmallWorld& world) -> Event {

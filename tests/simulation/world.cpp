@@ -141,6 +141,9 @@ class World {
   void carry_out(const RestartBgpd& effect);
   void carry_out(const Tell& effect);
   void carry_out(const Note& effect);
+  // No fleet is configured here: see fleet_world.cpp.
+  void carry_out(const AskLeave&) { referee_.complain(now_, "leave is asked without a fleet"); }
+  void carry_out(const SayPlace&) { referee_.complain(now_, "a place is told without a fleet"); }
 
   /// An operation on bgpd: what was said, and what bgpd was like.
   struct Operation {

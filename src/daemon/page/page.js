@@ -268,6 +268,7 @@
       all.push(el("span", {}, "flap damping: down too often, may come back in ", until(row.damped_until_ms),
         ` (at ${moment(row.damped_until_ms)})`));
     }
+    if (row.reason === "fleet") all.push(el("span", { class: "urgent" }, "would be withdrawn, but the fleet has not given leave"));
     if (row.reason === "minimum") all.push(el("span", { class: "urgent" }, "would be withdrawn, but for its group's minimum"));
     if (row.should === "as it is") all.push(el("span", {}, "left as it is until its checks have said something"));
     if (row.why && !row.same_why && !row.damped_until_ms) all.push(el("span", {}, row.why));

@@ -1,0 +1,286 @@
+#include "fleet/http_connection.hpp"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+#include <optional>
+#include <vector>
+
+#include "core/outcome.hpp"
+
+namespace withdrawd::fleet {
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using tcp = asio::ip::tcp;
+namespace {
+
+constexpr std::size_t largest_header = 16 * 1024;
+constexpr std::uint64_t largest_body = 64 * 1024 * 1024;
+constexpr std::size_t longest_line = 16 * 1024 * 1024;
+constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+constexpr auto until_told = std::chrono::hours(24);
+
+using Tcp = beast::tcp_stream;
+using Secure = asio::ssl::stream<Tcp>;
+
+/// OpenSSL's own word for it says more than Asio's.
+std::string why(const boost::system::error_code& error) {
+  if (error == beast::error::timeout) return "no answer in time";
+  if (error == http::error::body_limit || error == http::error::header_limit) {
+    return "its answer is too large";
+  }
+  return core::printable(error.message(), 200);
+}
+
+}  // namespace
+
+struct Tls::Body {
+  asio::ssl::context context{asio::ssl::context::tls_client};
+};
+
+core::Result<std::shared_ptr<const Tls>> Tls::make(const core::FleetAccess& access) {
+  auto body = std::make_shared<Body>();
+  boost::system::error_code error;
+  const auto failed = [&](std::string_view what, const std::filesystem::path& file) {
+    return std::unexpected(core::Error{
+        "read the " + std::string(what) + " of the fleet, " + core::printable(file.string()),
+        core::printable(error.message(), 200), "expected a readable PEM file"});
+  };
+  auto& context = body->context;
+  context.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
+                          asio::ssl::context::no_tlsv1_1,
+                      error);
+  context.set_verify_mode(asio::ssl::verify_peer, error);
+  if (access.ca.empty()) {
+    context.set_default_verify_paths(error);
+  } else if (context.load_verify_file(access.ca.string(), error); error) {
+    return failed("certificate authority", access.ca);
+  }
+  if (!access.cert.empty()) {
+    if (context.use_certificate_chain_file(access.cert.string(), error); error) {
+      return failed("certificate", access.cert);
+    }
+    if (context.use_private_key_file(access.key.string(), asio::ssl::context::pem, error); error) {
+      return failed("private key", access.key);
+    }
+  }
+  return std::make_shared<const Tls>(std::move(body));
+}
+
+struct HttpConnection::Wire {
+  core::FleetAccess::Endpoint endpoint;
+  std::shared_ptr<const Tls> tls;
+  tcp::resolver resolver;
+  asio::steady_timer clock;
+  std::optional<Tcp> plain;
+  std::optional<Secure> secure;
+  beast::flat_buffer buffer;
+  std::optional<http::response_parser<http::buffer_body>> lines;
+  std::string unread;
+  bool closed = false;
+
+  Wire(const asio::any_io_executor& executor, core::FleetAccess::Endpoint to,
+       std::shared_ptr<const Tls> with)
+      : endpoint(std::move(to)), tls(std::move(with)), resolver(executor), clock(executor) {}
+
+  Tcp& stream() { return secure ? secure->next_layer() : *plain; }
+
+  std::unexpected<core::Error> failed(std::string_view what, std::string happened) const {
+    return std::unexpected(core::Error{
+        fmt_tried(what), closed ? std::string("it was given up") : std::move(happened), ""});
+  }
+  std::string fmt_tried(std::string_view what) const {
+    return std::string(what) + " " + endpoint.text();
+  }
+
+  http::request<http::string_body> request(std::string path, std::string body,
+                                           const std::string& token) const {
+    http::request<http::string_body> request(http::verb::post, path, 11);
+    const bool is_ipv6 = endpoint.host.find(':') != std::string::npos;
+    request.set(http::field::host, (is_ipv6 ? "[" + endpoint.host + "]" : endpoint.host) + ":" +
+                                       std::to_string(endpoint.port));
+    request.set(http::field::content_type, "application/json");
+    if (!token.empty()) request.set(http::field::authorization, token);
+    request.body() = std::move(body);
+    request.prepare_payload();
+    return request;
+  }
+
+  asio::awaitable<boost::system::error_code> send(http::request<http::string_body> request) {
+    if (secure) {
+      const auto [error, size] = co_await http::async_write(*secure, request, as_result);
+      co_return error;
+    }
+    const auto [error, size] = co_await http::async_write(*plain, request, as_result);
+    co_return error;
+  }
+
+  template <class Parser>
+  asio::awaitable<boost::system::error_code> read_all(Parser& parser) {
+    if (secure) {
+      const auto [error, size] = co_await http::async_read(*secure, buffer, parser, as_result);
+      co_return error;
+    }
+    const auto [error, size] = co_await http::async_read(*plain, buffer, parser, as_result);
+    co_return error;
+  }
+
+  template <class Parser>
+  asio::awaitable<boost::system::error_code> read_header(Parser& parser) {
+    if (secure) {
+      const auto [error, size] =
+          co_await http::async_read_header(*secure, buffer, parser, as_result);
+      co_return error;
+    }
+    const auto [error, size] = co_await http::async_read_header(*plain, buffer, parser, as_result);
+    co_return error;
+  }
+
+  template <class Parser>
+  asio::awaitable<boost::system::error_code> read_some(Parser& parser) {
+    if (secure) {
+      const auto [error, size] = co_await http::async_read_some(*secure, buffer, parser, as_result);
+      co_return error;
+    }
+    const auto [error, size] = co_await http::async_read_some(*plain, buffer, parser, as_result);
+    co_return error;
+  }
+};
+
+HttpConnection::HttpConnection(asio::any_io_executor executor, core::FleetAccess::Endpoint endpoint,
+                               std::shared_ptr<const Tls> tls)
+    : wire_(std::make_unique<Wire>(executor, std::move(endpoint), std::move(tls))) {}
+
+HttpConnection::~HttpConnection() = default;
+
+void HttpConnection::close() {
+  wire_->closed = true;
+  wire_->resolver.cancel();
+  if (!wire_->plain && !wire_->secure) return;
+  wire_->stream().cancel();
+  boost::system::error_code ignored;
+  wire_->stream().socket().close(ignored);
+}
+
+asio::awaitable<core::Result<void>> HttpConnection::connect(core::Time deadline) {
+  Wire& wire = *wire_;
+  constexpr std::string_view doing = "connect to";
+  std::vector<tcp::endpoint> places;
+  boost::system::error_code not_numeric;
+  const auto address = asio::ip::make_address(wire.endpoint.host, not_numeric);
+  if (!not_numeric) {
+    places.emplace_back(address, wire.endpoint.port);
+  } else {
+    wire.clock.expires_at(deadline);
+    wire.clock.async_wait([&wire](boost::system::error_code error) {
+      if (!error) wire.resolver.cancel();
+    });
+    const auto [error, found] = co_await wire.resolver.async_resolve(
+        wire.endpoint.host, std::to_string(wire.endpoint.port), as_result);
+    wire.clock.cancel();
+    if (error) co_return wire.failed(doing, "its name: " + why(error));
+    for (const auto& one : found) places.push_back(one.endpoint());
+  }
+  if (wire.endpoint.tls) {
+    if (!wire.tls) co_return wire.failed(doing, "there is nothing to prove its identity by");
+    wire.secure.emplace(wire.resolver.get_executor(), wire.tls->body().context);
+  } else {
+    wire.plain.emplace(wire.resolver.get_executor());
+  }
+  wire.stream().expires_at(deadline);
+  const auto [error, reached] = co_await wire.stream().async_connect(places, as_result);
+  if (error) co_return wire.failed(doing, why(error));
+  boost::system::error_code ignored;
+  wire.stream().socket().set_option(tcp::no_delay(true), ignored);
+  if (!wire.secure) co_return core::Result<void>{};
+
+  // An address is no server name (RFC 6066, section 3).
+  if (not_numeric)
+    SSL_ctrl(wire.secure->native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+             wire.endpoint.host.data());
+  wire.secure->set_verify_callback(asio::ssl::host_name_verification(wire.endpoint.host), ignored);
+  const auto [refused] =
+      co_await wire.secure->async_handshake(asio::ssl::stream_base::client, as_result);
+  if (!refused) co_return core::Result<void>{};
+  const long verified = SSL_get_verify_result(wire.secure->native_handle());
+  co_return wire.failed(doing, verified != X509_V_OK ? std::string("its certificate: ") +
+                                                           X509_verify_cert_error_string(verified)
+                                                     : why(refused));
+}
+
+asio::awaitable<core::Result<HttpAnswer>> HttpConnection::post(std::string path, std::string body,
+                                                               std::string token,
+                                                               core::Time deadline) {
+  Wire& wire = *wire_;
+  wire.stream().expires_at(deadline);
+  if (const auto error =
+          co_await wire.send(wire.request(std::move(path), std::move(body), token))) {
+    co_return wire.failed("ask", why(error));
+  }
+  http::response_parser<http::string_body> parser;
+  parser.header_limit(largest_header);
+  parser.body_limit(largest_body);
+  if (const auto error = co_await wire.read_all(parser)) {
+    co_return wire.failed("ask", why(error));
+  }
+  // While nothing is asked it may rest for as long as it likes.
+  wire.stream().expires_after(until_told);
+  http::response<http::string_body> answer = parser.release();
+  co_return HttpAnswer{answer.result_int(), std::move(answer.body())};
+}
+
+asio::awaitable<core::Result<void>> HttpConnection::open_lines(std::string path, std::string body,
+                                                               std::string token,
+                                                               core::Time deadline) {
+  Wire& wire = *wire_;
+  wire.stream().expires_at(deadline);
+  if (const auto error =
+          co_await wire.send(wire.request(std::move(path), std::move(body), token))) {
+    co_return wire.failed("watch", why(error));
+  }
+  wire.lines.emplace();
+  wire.lines->header_limit(largest_header);
+  wire.lines->body_limit(boost::none);
+  if (const auto error = co_await wire.read_header(*wire.lines)) {
+    co_return wire.failed("watch", why(error));
+  }
+  if (wire.lines->get().result() != http::status::ok) {
+    co_return wire.failed("watch", "status " + std::to_string(wire.lines->get().result_int()));
+  }
+  co_return core::Result<void>{};
+}
+
+asio::awaitable<core::Result<std::string>> HttpConnection::next_line(core::Time deadline) {
+  Wire& wire = *wire_;
+  std::vector<char> chunk(16 * 1024);
+  while (true) {
+    if (const auto end = wire.unread.find('\n'); end != std::string::npos) {
+      std::string line = wire.unread.substr(0, end);
+      wire.unread.erase(0, end + 1);
+      co_return line;
+    }
+    if (wire.unread.size() > longest_line) co_return wire.failed("watch", "its line is too long");
+    if (wire.lines->is_done()) co_return wire.failed("watch", "it has ended the watch");
+    auto& into = wire.lines->get().body();
+    into.data = chunk.data();
+    into.size = chunk.size();
+    wire.stream().expires_at(deadline);
+    auto error = co_await wire.read_some(*wire.lines);
+    if (error == http::error::need_buffer) error = {};
+    if (error) co_return wire.failed("watch", why(error));
+    wire.unread.append(chunk.data(), chunk.size() - into.size);
+  }
+}
+
+}  // namespace withdrawd::fleet

@@ -1,0 +1,358 @@
+#include "fleet/link.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <set>
+#include <utility>
+
+#include "core/outcome.hpp"
+#include "fleet/etcd_json.hpp"
+
+namespace withdrawd::fleet {
+namespace asio = boost::asio;
+using core::Result;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+namespace {
+
+constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+/// An endpoint on the same continent answers within that, or is passed over.
+constexpr core::Duration connect_patience = seconds(1);
+/// etcd answers in milliseconds; without a leader, not at all. What is asked of it is then given up
+/// long after the withdrawal that has waited for it.
+constexpr core::Duration answer_patience = seconds(2);
+constexpr core::Duration shortest_pause = milliseconds(100);
+constexpr core::Duration longest_pause = seconds(2);
+constexpr core::Duration quiet_watch = seconds(60);
+constexpr std::int64_t records_at_a_time = 5000;
+constexpr std::size_t most_records = 2'000'000;
+
+constexpr int not_found = 5;
+constexpr int unauthenticated = 16;
+
+std::int64_t wall_seconds() {
+  return std::chrono::duration_cast<seconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::unexpected<core::Error> refused(const HttpAnswer& answer) {
+  const Refusal refusal = parse_refusal(answer.body);
+  return std::unexpected(core::Error{
+      "ask etcd", fmt::format("it says \"{}\" (status {})", refusal.message, answer.status), ""});
+}
+
+}  // namespace
+
+Link::Link(asio::any_io_executor executor, core::Fleet fleet, core::FleetAccess access,
+           Password password, Happen happen)
+    : executor_(executor),
+      fleet_(std::move(fleet)),
+      access_(std::move(access)),
+      keys_(fleet_.group),
+      password_(std::move(password)),
+      happen_(std::move(happen)),
+      membership_(fleet_, wall_seconds),
+      wake_(executor) {}
+
+core::Time Link::by(Duration span) const {
+  return std::chrono::steady_clock::now() + span;
+}
+
+void Link::happen(const core::Event& event) const {
+  if (!stopped_) happen_(event);
+}
+
+void Link::tell(const std::vector<core::LeaveAnswered>& answers) {
+  for (const auto& answer : answers) happen(answer);
+}
+
+void Link::reached(bool is, std::string detail) {
+  reached_ = is;
+  happen(core::FleetReached{is, std::move(detail)});
+}
+
+void Link::start() {
+  asio::co_spawn(
+      executor_,
+      [](std::shared_ptr<Link> self) -> asio::awaitable<void> {
+        co_await self->run();
+      }(shared_from_this()),
+      asio::detached);
+}
+
+void Link::stop() {
+  stopped_ = true;
+  wake_.cancel();
+  for (const auto& weak : {connection_, watch_connection_}) {
+    if (const auto connection = weak.lock()) connection->close();
+  }
+}
+
+void Link::ask(const core::AskLeave& ask) {
+  membership_.ask(ask);
+  if (reached_ == false) {
+    // Whoever is known to be away is not waited for.
+    asio::post(executor_, [self = shared_from_this()] {
+      if (self->reached_ == false) self->tell(self->membership_.give_up("it cannot be reached"));
+    });
+  }
+  wake_.cancel();
+}
+
+void Link::say(const core::SayPlace& say) {
+  membership_.say(say);
+  wake_.cancel();
+}
+
+asio::awaitable<void> Link::pause(Duration span) {
+  asio::steady_timer timer(executor_, span);
+  co_await timer.async_wait(as_result);
+}
+
+asio::awaitable<void> Link::run() {
+  std::size_t failures = 0;
+  Duration wait = shortest_pause;
+  while (!stopped_) {
+    const auto& endpoint = access_.endpoints[endpoint_ % access_.endpoints.size()];
+    core::Result<void> done;
+    if (endpoint.tls && !tls_) {
+      // Anew each time, until it can be read: somebody may be mending it.
+      auto made = Tls::make(access_);
+      if (made) {
+        tls_ = std::move(*made);
+      } else {
+        done = std::unexpected(made.error());
+      }
+    }
+    if (done) {
+      const auto connection = std::make_shared<HttpConnection>(executor_, endpoint, tls_);
+      connection_ = connection;
+      done = co_await connection->connect(by(connect_patience));
+      if (done) done = co_await join(*connection);
+      if (done && !stopped_) {
+        failures = 0;
+        wait = shortest_pause;
+        reached(true, endpoint.text());
+        done = co_await serve(*connection);
+      }
+      connection->close();
+    }
+    if (stopped_) break;
+    membership_.on_unknown();
+    ++endpoint_;
+    if (++failures < access_.endpoints.size()) continue;
+    reached(false, done ? "the connection has ended" : done.error().text());
+    tell(membership_.give_up("the fleet's store cannot be reached: " +
+                             (done ? std::string("it hung up") : done.error().text())));
+    co_await pause(wait);
+    wait = std::min<Duration>(wait * 2, longest_pause);
+  }
+}
+
+asio::awaitable<Result<HttpAnswer>> Link::ask_etcd(HttpConnection& connection, std::string path,
+                                                   std::string body) {
+  auto answer = co_await connection.post(path, body, token_, by(answer_patience));
+  if (!answer || answer->status == 200 || access_.user.empty()) co_return answer;
+  if (parse_refusal(answer->body).code != unauthenticated) co_return answer;
+  // Tokens end, and are forgotten when etcd is restarted.
+  if (auto again = co_await log_in(connection); !again) co_return std::unexpected(again.error());
+  co_return co_await connection.post(std::move(path), std::move(body), token_, by(answer_patience));
+}
+
+asio::awaitable<Result<std::string>> Link::ask_well(HttpConnection& connection, std::string path,
+                                                    std::string body) {
+  auto answer = co_await ask_etcd(connection, std::move(path), std::move(body));
+  if (!answer) co_return std::unexpected(answer.error());
+  if (answer->status != 200) co_return refused(*answer);
+  co_return std::move(answer->body);
+}
+
+asio::awaitable<Result<void>> Link::log_in(HttpConnection& connection) {
+  const auto password = password_();
+  if (!password) co_return std::unexpected(password.error());
+  const auto answer = co_await connection.post(
+      "/v3/auth/authenticate", authenticate_json(access_.user, *password), "", by(answer_patience));
+  if (!answer) co_return std::unexpected(answer.error());
+  if (answer->status != 200) {
+    co_return std::unexpected(core::Error{
+        fmt::format("log in to etcd as {}", core::printable(access_.user, 60)),
+        parse_refusal(answer->body).message, "correct user and password_file of [fleet]"});
+  }
+  auto token = parse_authenticate(answer->body);
+  if (!token) co_return std::unexpected(token.error());
+  token_ = std::move(*token);
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<void>> Link::join(HttpConnection& connection) {
+  if (!access_.user.empty() && token_.empty()) {
+    if (auto in = co_await log_in(connection); !in) co_return in;
+  }
+  if (auto kept = co_await keep_lease(connection); !kept) co_return kept;
+  if (!enrolled_) co_return co_await enroll(connection);
+  co_return Result<void>{};
+}
+
+/// So that it is missed when it is silent.
+asio::awaitable<Result<void>> Link::enroll(HttpConnection& connection) {
+  const auto done =
+      co_await ask_well(connection, "/v3/kv/put", put_json(keys_.members() + fleet_.site, "{}"));
+  if (!done) co_return std::unexpected(done.error());
+  enrolled_ = true;
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<void>> Link::keep_lease(HttpConnection& connection) {
+  renew_at_ = by(access_.lease / 3);
+  if (const Lease lease = membership_.lease(); lease != 0) {
+    const auto answer =
+        co_await ask_well(connection, "/v3/lease/keepalive", lease_keepalive_json(lease));
+    if (!answer) co_return std::unexpected(answer.error());
+    const auto lives = parse_lease_keepalive(*answer);
+    if (!lives) co_return std::unexpected(lives.error());
+    if (*lives) co_return Result<void>{};
+  }
+  const auto span = std::chrono::ceil<seconds>(access_.lease).count();
+  const auto answer = co_await ask_well(connection, "/v3/lease/grant", lease_grant_json(span));
+  if (!answer) co_return std::unexpected(answer.error());
+  const auto lease = parse_lease_grant(*answer);
+  if (!lease) co_return std::unexpected(lease.error());
+  membership_.use_lease(*lease);
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<void>> Link::serve(HttpConnection& connection) {
+  while (!stopped_) {
+    if (std::chrono::steady_clock::now() >= renew_at_) {
+      if (auto kept = co_await keep_lease(connection); !kept) co_return kept;
+      membership_.look_around();
+    } else if (membership_.has_work()) {
+      if (auto done = co_await transact(connection); !done) co_return done;
+    } else {
+      wake_.expires_at(renew_at_);
+      co_await wake_.async_wait(as_result);
+    }
+  }
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<void>> Link::transact(HttpConnection& connection) {
+  const Transaction transaction = membership_.next_transaction();
+  const auto answer = co_await ask_etcd(connection, "/v3/kv/txn", transaction_json(transaction));
+  if (!answer) {
+    membership_.on_unknown();
+    co_return std::unexpected(answer.error());
+  }
+  if (answer->status != 200) {
+    membership_.on_unknown();
+    // The lease has ended while nobody looked: the records are gone with it, and are written anew.
+    if (parse_refusal(answer->body).code == not_found) co_return co_await keep_lease(connection);
+    co_return refused(*answer);
+  }
+  const auto result = parse_transaction(answer->body, transaction);
+  if (!result) {
+    membership_.on_unknown();
+    co_return std::unexpected(result.error());
+  }
+  tell(membership_.on_result(*result));
+  if (membership_.any_refused() && !std::exchange(watching_, true)) {
+    asio::co_spawn(
+        executor_,
+        [](std::shared_ptr<Link> self) -> asio::awaitable<void> {
+          co_await self->watch();
+        }(shared_from_this()),
+        asio::detached);
+  }
+  co_return Result<void>{};
+}
+
+/// While somebody has been refused: what the others write may help.
+asio::awaitable<void> Link::watch() {
+  while (!stopped_ && membership_.any_refused()) {
+    const auto& endpoint = access_.endpoints[endpoint_ % access_.endpoints.size()];
+    const auto connection = std::make_shared<HttpConnection>(executor_, endpoint, tls_);
+    watch_connection_ = connection;
+    auto done = co_await connection->connect(by(connect_patience));
+    if (done) done = co_await watch_once(*connection);
+    connection->close();
+    if (!stopped_ && membership_.any_refused()) co_await pause(shortest_pause * 5);
+  }
+  watching_ = false;
+}
+
+asio::awaitable<Result<void>> Link::watch_once(HttpConnection& connection) {
+  const Range all{keys_.places(), range_end(keys_.places())};
+  if (auto open =
+          co_await connection.open_lines("/v3/watch", watch_json(all), token_, by(answer_patience));
+      !open) {
+    co_return open;
+  }
+  while (!stopped_ && membership_.any_refused()) {
+    const auto line = co_await connection.next_line(by(quiet_watch));
+    if (!line) co_return std::unexpected(line.error());
+    const auto written = parse_watch(*line);
+    if (!written) co_return std::unexpected(written.error());
+    if (!*written) co_return Result<void>{};
+    std::set<std::size_t> helped;
+    for (const Record& record : **written) {
+      for (const std::size_t prefix : membership_.on_change(record)) helped.insert(prefix);
+    }
+    if (!helped.empty()) happen(core::FleetChanged{{helped.begin(), helped.end()}});
+  }
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<View>> Link::look_at_all() {
+  const auto& endpoint = access_.endpoints[endpoint_ % access_.endpoints.size()];
+  if (reached_ != true) {
+    co_return std::unexpected(core::Error{"look at the fleet", "its store cannot be reached",
+                                          "`withdrawd status` tells why"});
+  }
+  HttpConnection connection(executor_, endpoint, tls_);
+  if (auto done = co_await connection.connect(by(connect_patience)); !done) {
+    co_return std::unexpected(done.error());
+  }
+  View view;
+  Range range{keys_.root(), range_end(keys_.root()), records_at_a_time};
+  for (std::size_t read = 0; read < most_records;) {
+    const auto answer = co_await ask_well(connection, "/v3/kv/range", range_json(range));
+    if (!answer) co_return std::unexpected(answer.error());
+    const auto result = parse_range(*answer);
+    if (!result) co_return std::unexpected(result.error());
+    for (const Record& record : result->records) {
+      if (record.key.starts_with(keys_.members())) {
+        view.members.push_back(record.key.substr(keys_.members().size()));
+      } else if (const auto names = keys_.parse(record.key)) {
+        if (const auto said = parse_place(record.value)) {
+          view.entries.push_back({names->place, names->site, *said});
+        }
+      }
+    }
+    read += result->records.size();
+    if (result->records.empty() ||
+        result->count <= static_cast<std::int64_t>(result->records.size())) {
+      break;
+    }
+    range.begin = result->records.back().key + std::string(1, '\0');
+  }
+  co_return view;
+}
+
+void Link::look(Show show) {
+  asio::co_spawn(
+      executor_,
+      [](std::shared_ptr<Link> self, Show to) -> asio::awaitable<void> {
+        auto view = co_await self->look_at_all();
+        if (!self->stopped_) to(std::move(view));
+      }(shared_from_this(), std::move(show)),
+      asio::detached);
+}
+
+}  // namespace withdrawd::fleet

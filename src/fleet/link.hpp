@@ -1,0 +1,98 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/events.hpp"
+#include "core/fleet.hpp"
+#include "fleet/http_connection.hpp"
+#include "fleet/membership.hpp"
+
+namespace withdrawd::fleet {
+
+/// Where every site stands with every prefix, as one look at the store shows it.
+struct View {
+  struct Entry {
+    std::string place, site;
+    PlaceRecord record;
+  };
+  std::vector<Entry> entries;
+  std::vector<std::string> members;  ///< all sites that have ever been there
+};
+
+/// This site's link to the fleet's store: joins under a lease, keeps it alive, carries out what its
+/// Membership wants, and watches the others while leave has been refused. Endpoints are tried in
+/// turn; nothing blocks; a store that is away costs nothing but its absence.
+class Link : public std::enable_shared_from_this<Link> {
+ public:
+  using Happen = std::function<void(const core::Event&)>;
+  using Password = std::function<core::Result<std::string>()>;
+
+  /// `happen` takes LeaveAnswered, FleetReached and FleetChanged, never from inside another call.
+  Link(boost::asio::any_io_executor executor, core::Fleet fleet, core::FleetAccess access,
+       Password password, Happen happen);
+
+  void start();
+  /// `happen` is not called any more.
+  void stop();
+
+  void ask(const core::AskLeave& ask);
+  void say(const core::SayPlace& say);
+
+  using Show = std::function<void(core::Result<View>)>;
+  /// Looks at the whole fleet.
+  void look(Show show);
+
+  const core::FleetAccess& access() const { return access_; }
+
+ private:
+  using Duration = core::Duration;
+  boost::asio::awaitable<void> run();
+  boost::asio::awaitable<core::Result<void>> join(HttpConnection& connection);
+  boost::asio::awaitable<core::Result<void>> serve(HttpConnection& connection);
+  boost::asio::awaitable<core::Result<void>> log_in(HttpConnection& connection);
+  boost::asio::awaitable<core::Result<void>> keep_lease(HttpConnection& connection);
+  boost::asio::awaitable<core::Result<void>> transact(HttpConnection& connection);
+  boost::asio::awaitable<core::Result<void>> enroll(HttpConnection& connection);
+  /// Asks once more with a new log-in where the old one is not good any more.
+  boost::asio::awaitable<core::Result<HttpAnswer>> ask_etcd(HttpConnection& connection,
+                                                            std::string path, std::string body);
+  boost::asio::awaitable<core::Result<std::string>> ask_well(HttpConnection& connection,
+                                                             std::string path, std::string body);
+  boost::asio::awaitable<void> pause(Duration span);
+  boost::asio::awaitable<void> watch();
+  boost::asio::awaitable<core::Result<void>> watch_once(HttpConnection& connection);
+  boost::asio::awaitable<core::Result<View>> look_at_all();
+
+  void tell(const std::vector<core::LeaveAnswered>& answers);
+  void reached(bool is, std::string detail);
+  void happen(const core::Event& event) const;
+  core::Time by(Duration span) const;
+
+  boost::asio::any_io_executor executor_;
+  core::Fleet fleet_;
+  core::FleetAccess access_;
+  Keys keys_;
+  Password password_;
+  Happen happen_;
+  Membership membership_;
+  std::shared_ptr<const Tls> tls_;
+  std::string token_;
+  std::size_t endpoint_ = 0;
+  core::Time renew_at_{};
+  bool enrolled_ = false;
+  std::optional<bool> reached_;
+  bool watching_ = false;
+  bool stopped_ = false;
+  boost::asio::steady_timer wake_;  ///< there is work, or the lease is to be renewed
+  std::weak_ptr<HttpConnection> connection_, watch_connection_;
+};
+
+}  // namespace withdrawd::fleet

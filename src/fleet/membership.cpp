@@ -1,0 +1,286 @@
+#include "fleet/membership.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/outcome.hpp"
+
+namespace withdrawd::fleet {
+
+using core::LeaveAnswered;
+using core::PlaceState;
+
+Membership::Membership(const core::Fleet& fleet, WallClock clock)
+    : fleet_(fleet), keys_(fleet.group), clock_(std::move(clock)) {}
+
+void Membership::ask(const core::AskLeave& ask) {
+  Place& place = places_[ask.prefix];
+  place.name = ask.place;
+  place.key = keys_.of_place(ask.place, fleet_.site);
+  place.asked = ask.number;
+  place.floor = ask.floor;
+  // What was read when it was refused is no help: there were too few.
+  // And a share is one of those that live now.
+  if (std::exchange(place.refused, false) || ask.floor.in_percent) begin_reading(place);
+}
+
+void Membership::say(const core::SayPlace& say) {
+  Place& place = places_[say.prefix];
+  place.name = say.place;
+  place.key = keys_.of_place(say.place, fleet_.site);
+  place.wanted = say.said;
+  if (say.said.state == PlaceState::sick) return;
+  // Who stays needs no leave, and who has left needs none any more.
+  place.asked.reset();
+  place.refused = false;
+}
+
+void Membership::use_lease(Lease lease) {
+  lease_ = lease;
+  for (auto& [index, place] : places_) {
+    place.own.reset();
+    place.written.reset();
+  }
+}
+
+std::string Membership::text_of(Place& place, const core::Place& said) {
+  if (place.last_said != said) {
+    place.last_said = said;
+    place.since = clock_();
+  }
+  return place_text({said, place.since});
+}
+
+void Membership::look_around() {
+  if (fleet_.keep_announcing.in_percent) return;  // a share is looked for when it is asked for
+  for (auto& [index, place] : places_) {
+    if (may_lean_on_others(place) || !place.wanted || place.wanted->state != PlaceState::up)
+      continue;
+    begin_reading(place);
+    place.look = true;
+  }
+}
+
+bool Membership::wants(const Place& place) const {
+  if (place.asked || place.look) return true;
+  if (!place.wanted) return false;
+  return !place.written || place.last_said != place.wanted;
+}
+
+bool Membership::has_work() const {
+  return std::ranges::any_of(places_, [this](const auto& entry) { return wants(entry.second); });
+}
+
+std::size_t Membership::others_needed(const Place& place) const {
+  return place.floor.needed(std::max<std::size_t>(place.live, 1));
+}
+
+bool Membership::may_lean_on_others(const Place& place) const {
+  return place.others_known && place.others.size() >= others_needed(place);
+}
+
+void Membership::begin_reading(Place& place) {
+  place.others_known = false;
+  place.others.clear();
+  place.read = 0;
+  place.live = 0;
+  place.more.reset();
+}
+
+/// This site's own record, and whom to lean on: a few.
+Step Membership::look_step(const Place& place) const {
+  Step look{{}, {}, {{place.key, "", 0}}};
+  if (place.others_known || place.more || fleet_.keep_announcing.in_percent) return look;
+  const std::string all = keys_.of_place(place.name);
+  const auto few = static_cast<std::int64_t>(fleet_.keep_announcing.least + 2);
+  look.reads.push_back({all, range_end(all), few});
+  return look;
+}
+
+std::optional<std::pair<Step, Membership::UnderWay>> Membership::next_step(std::size_t index,
+                                                                           Place& place) {
+  if (!wants(place)) return std::nullopt;
+  const std::string all = keys_.of_place(place.name);
+  const Range own{place.key, "", 0};
+  if (place.asked && !(place.own && may_lean_on_others(place))) {
+    if (place.others_known) begin_reading(place);
+    const Range others{place.more.value_or(all), range_end(all), page};
+    return std::pair{Step{{}, {}, {own, others}}, UnderWay{index, Doing::looking}};
+  }
+  if (place.asked) {
+    // The record itself says what is known of this prefix; the rest is said a moment later.
+    core::Place leaving = place.wanted.value_or(core::Place{});
+    leaving.state = PlaceState::left;
+    leaving.announced = true;
+    leaving.held = false;
+    std::string text = text_of(place, leaving);
+    Step step;
+    step.when.push_back({place.key, *place.own});
+    const std::size_t needed = others_needed(place);
+    for (std::size_t i = 0; i < needed; ++i) {
+      step.when.push_back({place.others[i].key, place.others[i].changed});
+    }
+    step.put = Step::Put{place.key, text, lease_};
+    step.reads = {own, {all, range_end(all), page}};
+    return std::pair{std::move(step), UnderWay{index, Doing::leaving, std::move(text)}};
+  }
+  if (!place.own || place.look) {
+    return std::pair{look_step(place), UnderWay{index, Doing::looking}};
+  }
+  std::string text = text_of(place, *place.wanted);
+  Step step{{{place.key, *place.own}}, Step::Put{place.key, text, lease_}, {own}};
+  return std::pair{std::move(step), UnderWay{index, Doing::saying, std::move(text)}};
+}
+
+Transaction Membership::next_transaction() {
+  Transaction transaction;
+  under_way_.clear();
+  std::size_t largest = 0;
+  const auto add = [&](bool asking) {
+    // From where the last one ended, once around.
+    auto it = places_.lower_bound(next_place_);
+    for (std::size_t i = 0; i < places_.size(); ++i, ++it) {
+      if (it == places_.end()) it = places_.begin();
+      // At least one fits: a step compares no more than the most that a floor asks for.
+      const std::size_t size = std::max(largest, others_needed(it->second) + 1);
+      if (!under_way_.empty() && under_way_.size() + size >= most_operations) return;
+      if (it->second.asked.has_value() != asking) continue;
+      auto step = next_step(it->first, it->second);
+      if (!step) continue;
+      largest = std::max(largest, step->first.when.size());
+      transaction.steps.push_back(std::move(step->first));
+      under_way_.push_back(std::move(step->second));
+    }
+  };
+  add(true);
+  add(false);
+  if (!under_way_.empty()) next_place_ = under_way_.back().index + 1;
+  return transaction;
+}
+
+void Membership::learn_own(Place& place, const RangeResult& own) {
+  const Revision changed = own.records.empty() ? 0 : own.records.front().changed;
+  if (place.own == changed) return;
+  place.own = changed;
+  // Whatever it says: it is written once more, so that nothing older can come after it.
+  place.written.reset();
+}
+
+void Membership::learn_others(Place& place, const RangeResult& result) {
+  place.read += result.records.size();
+  if (place.more) {
+    place.live = std::max(place.live, place.read);
+  } else {
+    place.live = static_cast<std::size_t>(std::max<std::int64_t>(result.count, 0));
+  }
+  for (const Record& record : result.records) {
+    const auto names = keys_.parse(record.key);
+    if (!names || names->site == fleet_.site) continue;
+    const auto said = parse_place(record.value);
+    if (said && said->place.state == PlaceState::up) place.others.push_back(record);
+  }
+  const bool is_all = result.records.empty() ||
+                      result.count <= static_cast<std::int64_t>(result.records.size()) ||
+                      place.read >= most_sites;
+  const bool enough = place.others.size() >= others_needed(place);
+  place.others_known = is_all || enough;
+  if (place.others_known) {
+    place.more.reset();
+  } else {
+    place.more = result.records.back().key + std::string(1, '\0');
+  }
+}
+
+std::string Membership::shortage(const Place& place) const {
+  if (place.others.empty()) return "no other site announces it healthy";
+  std::string names;
+  constexpr std::size_t shown = 3;
+  for (std::size_t i = 0; i < std::min(place.others.size(), shown); ++i) {
+    const auto parsed = keys_.parse(place.others[i].key);
+    names += (i > 0 ? ", " : "") + core::printable(parsed ? parsed->site : "", 64);
+  }
+  if (place.others.size() > shown) names += ", ...";
+  return fmt::format("only {} other site{} it healthy ({}), and {} must", place.others.size(),
+                     place.others.size() == 1 ? " announces" : "s announce", names,
+                     others_needed(place));
+}
+
+/// All that matters has been read: are there too few?
+std::optional<LeaveAnswered> Membership::judge(std::size_t index, Place& place) {
+  if (!place.asked || !place.others_known || place.others.size() >= others_needed(place)) {
+    return std::nullopt;
+  }
+  const unsigned number = *std::exchange(place.asked, std::nullopt);
+  place.refused = true;
+  return LeaveAnswered{index, number, LeaveAnswered::Answer::refused, shortage(place)};
+}
+
+std::vector<LeaveAnswered> Membership::on_result(const TransactionResult& result) {
+  std::vector<LeaveAnswered> answers;
+  const auto under_way = std::exchange(under_way_, {});
+  for (std::size_t i = 0; i < under_way.size() && i < result.steps.size(); ++i) {
+    const UnderWay& done = under_way[i];
+    const StepResult& step = result.steps[i];
+    Place& place = places_[done.index];
+    if (done.doing != Doing::looking && step.unchanged) {
+      place.own = result.revision;
+      place.written = done.text;
+      if (done.doing == Doing::saying) continue;
+      // What was to be said before has been overtaken, unless it takes the asking back.
+      if (!place.asked) {
+        place.written.reset();
+        continue;
+      }
+      place.wanted = place.last_said;
+      place.refused = false;
+      const unsigned number = *std::exchange(place.asked, std::nullopt);
+      answers.push_back({done.index, number, LeaveAnswered::Answer::granted, ""});
+      continue;
+    }
+    place.look = false;
+    if (!step.reads.empty()) learn_own(place, step.reads[0]);
+    if (step.reads.size() < 2) continue;
+    if (done.doing == Doing::leaving) begin_reading(place);
+    learn_others(place, step.reads[1]);
+    if (auto refused = judge(done.index, place)) answers.push_back(std::move(*refused));
+  }
+  return answers;
+}
+
+void Membership::on_unknown() {
+  for (const UnderWay& lost : std::exchange(under_way_, {})) {
+    Place& place = places_[lost.index];
+    place.own.reset();
+    place.written.reset();
+  }
+}
+
+std::vector<LeaveAnswered> Membership::give_up(const std::string& why) {
+  std::vector<LeaveAnswered> answers;
+  for (auto& [index, place] : places_) {
+    if (!place.asked) continue;
+    answers.push_back({index, *std::exchange(place.asked, std::nullopt),
+                       LeaveAnswered::Answer::unreachable, why});
+  }
+  return answers;
+}
+
+bool Membership::any_refused() const {
+  return std::ranges::any_of(places_, [](const auto& entry) { return entry.second.refused; });
+}
+
+std::vector<std::size_t> Membership::on_change(const Record& record) const {
+  std::vector<std::size_t> helped;
+  const auto names = keys_.parse(record.key);
+  if (!names || names->site == fleet_.site) return helped;
+  const auto said = parse_place(record.value);
+  if (!said || said->place.state != PlaceState::up) return helped;
+  for (const auto& [index, place] : places_) {
+    if (place.refused && place.name == names->place) helped.push_back(index);
+  }
+  return helped;
+}
+
+}  // namespace withdrawd::fleet
