@@ -200,16 +200,16 @@ TEST_CASE("with one bad outcome to go, leave is there when the verdict is") {
 }
 
 TEST_CASE("where the first bad outcome decides, leave is asked once the last try is out") {
-  Site site;  // two tries within a second
-  site.world.dns_latency = 1s;
+  Site site;  // two tries within the timeout
+  site.world.dns_latency = 800ms;
   site.fall_sick();
   const std::size_t asked = site.world.asked.size();
   site.world.run_until([&] { return site.world.asked.size() > asked; });
   const Duration began = site.world.now();
   site.world.run_until([&] { return !site.world.leave_asked.empty(); });
-  CHECK(site.world.now() - began == 500ms);
+  CHECK(site.world.now() - began == 400ms);
   site.world.run_until([&] { return !site.announced(); });
-  CHECK(site.world.now() - began < 1010ms);
+  CHECK(site.world.now() - began < 810ms);
 }
 
 TEST_CASE("leave that is not used is given back") {

