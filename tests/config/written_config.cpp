@@ -86,8 +86,8 @@ std::string line(const core::Rule& rule) {
 }  // namespace
 
 std::string everything_in(const config::Config& config) {
-  const auto& [settings, access, process, fleet, state_file, control_socket, lock_file,
-               log_target, log_file, log_format, log_facility, log_level, http, metrics, history_file,
+  const auto& [settings, access, process, fleet, state_file, control_socket, lock_file, log_target,
+               log_file, log_format, log_facility, log_level, http, metrics, history_file,
                history_size, on_change, on_change_timeout, control_group] = config;
   std::string text;
   for (const auto& check : settings.checks) text += line(check);

@@ -25,7 +25,7 @@ constexpr Duration watchful = milliseconds(800);
 /// The longest that killing, finding, restarting and one more reading take together.
 constexpr Duration slow = seconds(6);
 /// Moments that a state file has kept are a little off.
-constexpr Duration blurred = milliseconds(3);
+constexpr Duration blurred = milliseconds(20);
 
 /// A penalty that has shrunk to this is none.
 constexpr double forgotten = 100;
