@@ -142,6 +142,8 @@ Wish FleetGuard::judge(std::size_t index, const Facts& facts, Time now, Effects&
   const bool heard = !absent && is_in_table(facts.standing);
   const bool begins = goes && !std::exchange(item.goes, goes);
   item.goes = goes;
+  // Once it has gone without leave; but where the store is reached it knows by now.
+  if (begins && item.left && reached_ && reached_->reached) item.without = false;
   look_at_clock(item, now);
   if (absent || (goes && (facts.forced || item.floor.least == 0))) {
     if (!item.left) item.without = false;
