@@ -541,11 +541,13 @@ void Referee::stops(Time now) {
 }
 
 void Referee::check_kill_against_minimum(Time now) {
+  // Somebody may have brought back what was gone, a moment before bgpd froze.
+  const bool unseen = seen_changes_ != bgpd_.foreign_changes();
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const SlotState& slot = slots_[i];
     if (!guard(i)) continue;
     const bool sick_and_gone = slot.wanted.desired == Desired::withdrawn &&
-                               (slot.wanted.by_operator || !slot.announced ||
+                               (slot.wanted.by_operator || !slot.announced || unseen ||
                                 now - slot.announced_since < quick || !is_spared(i));
     if (sick_and_gone || !want(i, now - blurred).is_same_as(slot.wanted)) continue;
     // What others announce without a statement only the table tells.
