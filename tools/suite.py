@@ -240,7 +240,8 @@ def run(options, tally, stack):
             "clang++-19, ASan and UBSan", prefix.with_name(prefix.name + "-clang"),
             [*strict, "-Dbuildtype=debug", "-Doptimization=0", "-Db_sanitize=address,undefined",
              "-Db_lundef=false", "-Dfuzz=true"],
-            compiler="clang++-19", gentle=True, more={"simulation": ["--steps", "1000000"]},
+            compiler="clang++-19", gentle=True,
+            more={"simulation": ["--steps", "1000000"], "fleet simulation": ["--steps", "200000"]},
         )
         if checked.run():
             unit_tests(checked, options.k, tally)

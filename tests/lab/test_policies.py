@@ -395,6 +395,7 @@ def test_a_plain_member_of_the_vty_group_may_look_and_drain(lab):
             if daemon:
                 withdrawd = stack.enter_context(lab.withdrawd("run", "-c", configuration))
                 withdrawd.wait_for_health("resolver", "up")
+                withdrawd.wait_for_health("other", "up")
             code, text = lab.start_as_member("status", "-c", configuration)
             assert code == 0, text
             assert f"{Prefixes.TAGGED}   announced" in text

@@ -710,7 +710,7 @@ bool keeps_the_floor(std::uint64_t seed, std::size_t steps, Planted planted) {
   return false;
 }
 
-constexpr std::size_t ordinary_steps = 600'000;
+constexpr std::size_t ordinary_steps = 1'000'000;
 constexpr std::size_t fresh_steps = 200'000;
 
 bool bites() {
