@@ -48,7 +48,7 @@ std::string for_long(const json::value& seconds) {
   const auto all = seconds.to_number<std::int64_t>();
   if (all < 120) return fmt::format("{}s", all);
   if (all < 7200) return fmt::format("{}m", all / 60);
-  if (all < 2 * 86400) return fmt::format("{}h", all / 3600);
+  if (all < 172800) return fmt::format("{}h", all / 3600);
   return fmt::format("{}d", all / 86400);
 }
 

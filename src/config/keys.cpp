@@ -420,7 +420,7 @@ void store_endpoints(const Value& value, ConfigDraft& draft) {
 /// A name that becomes a part of a key, and of a table.
 std::optional<std::string> fleet_name(const Value& value) {
   const std::string_view expected = "1 to 64 letters, digits, \"-\", \"_\" or \".\"";
-  const auto name = value.string(expected);
+  auto name = value.string(expected);
   if (!name) return {};
   const bool fine = !name->empty() && name->size() <= 64 && std::ranges::all_of(*name, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||

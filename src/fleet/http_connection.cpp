@@ -25,9 +25,9 @@ namespace http = beast::http;
 using tcp = asio::ip::tcp;
 namespace {
 
-constexpr std::size_t largest_header = 16 * 1024;
-constexpr std::uint64_t largest_body = 64 * 1024 * 1024;
-constexpr std::size_t longest_line = 16 * 1024 * 1024;
+constexpr std::size_t largest_header = std::size_t{16} * 1024;
+constexpr std::uint64_t largest_body = std::uint64_t{64} * 1024 * 1024;
+constexpr std::size_t longest_line = std::size_t{16} * 1024 * 1024;
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 constexpr auto until_told = std::chrono::hours(24);
 
@@ -263,7 +263,7 @@ asio::awaitable<core::Result<void>> HttpConnection::open_lines(std::string path,
 
 asio::awaitable<core::Result<std::string>> HttpConnection::next_line(core::Time deadline) {
   Wire& wire = *wire_;
-  std::vector<char> chunk(16 * 1024);
+  std::vector<char> chunk(std::size_t{16} * 1024);
   while (true) {
     if (const auto end = wire.unread.find('\n'); end != std::string::npos) {
       std::string line = wire.unread.substr(0, end);
