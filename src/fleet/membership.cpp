@@ -64,9 +64,11 @@ void Membership::look_around() {
 }
 
 bool Membership::wants(const Place& place) const {
-  if (place.asked || place.look) return true;
-  if (!place.wanted) return false;
-  return !place.written || place.last_said != place.wanted;
+  return place.asked || place.look || is_unsaid(place);
+}
+
+bool Membership::is_unsaid(const Place& place) {
+  return place.wanted && (!place.written || place.last_said != place.wanted);
 }
 
 bool Membership::has_work() const {
@@ -126,7 +128,8 @@ std::optional<std::pair<Step, Membership::UnderWay>> Membership::next_step(std::
     step.reads = {own, {all, range_end(all), page}};
     return std::pair{std::move(step), UnderWay{index, Doing::leaving, std::move(text)}};
   }
-  if (!place.own || place.look) {
+  // With an etcd so far away that the lease is always due, a look must not keep this site silent.
+  if (!place.own || (place.look && !is_unsaid(place))) {
     return std::pair{look_step(place), UnderWay{index, Doing::looking}};
   }
   std::string text = text_of(place, *place.wanted);

@@ -94,6 +94,8 @@ class Membership {
   };
 
   bool wants(const Place& place) const;
+  /// Does the store not have yet what is to be said?
+  static bool is_unsaid(const Place& place);
   Step look_step(const Place& place) const;
   std::optional<std::pair<Step, UnderWay>> next_step(std::size_t index, Place& place);
   std::size_t others_needed(const Place& place) const;
