@@ -93,7 +93,7 @@ def test_a_damaged_state_file(lab, damage):
         withdraws_and_announces(lab, withdrawd)
 
 
-def test_a_moment_without_descriptors_withdraws_nothing_and_is_told(lab):
+def test_a_moment_without_descriptors_withdraws_nothing_and_is_told(lab, sizes_count):
     sessions = lab.peer.sessions()
     with started(lab) as withdrawd:
         limit(withdrawd, "--nofile=5:1024")
@@ -105,7 +105,7 @@ def test_a_moment_without_descriptors_withdraws_nothing_and_is_told(lab):
     assert lab.peer.changes_since(sessions) == []
 
 
-def test_without_descriptors_for_ten_seconds_what_nobody_can_ask_is_down(lab, measured):
+def test_without_descriptors_for_ten_seconds_what_nobody_can_ask_is_down(lab, measured, sizes_count):
     with started(lab) as withdrawd:
         since = time.time()
         limit(withdrawd, "--nofile=5:1024")
