@@ -64,10 +64,12 @@ std::uint64_t number_in(const json::object& parent, std::string_view key) {
 
 using std::chrono::milliseconds;
 
-/// Text that was made printable before it was written, unless somebody else wrote it.
+/// Text that was made printable before it was written, unless somebody else wrote it: then it is
+/// cut so that its "..." fits, and is the same when it is read again.
 std::string written_text(std::string_view text, std::size_t longest) {
   const bool printable = std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; });
-  return printable && text.size() <= longest ? std::string(text) : core::printable(text, longest);
+  return printable && text.size() <= longest ? std::string(text)
+                                             : core::printable(text, longest - 3);
 }
 
 /// Farther away than this no moment is taken for one.

@@ -210,3 +210,16 @@ TEST_CASE("a state file gives its counters back") {
   REQUIRE(file.save(full_memory(), noon, {{"kills", 3}}));
   CHECK(file.load(noon).counters.at("kills") == 3);
 }
+
+TEST_CASE(
+    "a drain's words that somebody else wrote, too long and with odd bytes, stay as first read") {
+  auto memory = full_memory();
+  REQUIRE(!memory.policy.drains.empty());
+  memory.policy.drains.begin()->second.who = std::string(95, 'V') + "\xf0\x9f\x98\x80 and more";
+  const auto once = daemon::parse_state(daemon::state_text(memory, noon), noon);
+  REQUIRE(once);
+  CHECK(once->policy.drains.begin()->second.who.size() <= 100);
+  const auto twice = daemon::parse_state(daemon::state_text(*once, noon), noon);
+  REQUIRE(twice);
+  CHECK(twice->policy == once->policy);
+}
