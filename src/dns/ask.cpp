@@ -54,6 +54,9 @@ constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 /// taken from a server that does not care; what does not fit is cut, and malformed.
 constexpr std::size_t longest_datagram = 4096;
 
+/// So many datagrams are read of one socket before something else has its turn.
+constexpr std::size_t read_at_once = 64;
+
 asio::ip::address boost_address(const core::Address& address) {
   if (address.family() == core::Family::ipv6) return asio::ip::address_v6(address.bytes());
   asio::ip::address_v4::bytes_type bytes;
@@ -61,12 +64,16 @@ asio::ip::address boost_address(const core::Address& address) {
   return asio::ip::address_v4(bytes);
 }
 
-/// From the kernel, so that nobody can guess it. Does not wait for a kernel that has just booted
-/// and has no randomness yet.
+/// From the kernel, so that nobody can guess it; many at a time, for asking for them costs as much
+/// as sending. Does not wait for a kernel that has just booted and has no randomness yet.
 std::optional<std::uint16_t> random_id() {
-  std::uint16_t id = 0;
-  if (::getrandom(&id, sizeof id, GRND_NONBLOCK) != sizeof id) return std::nullopt;
-  return id;
+  static std::array<std::uint16_t, 64> ids;
+  static std::size_t left = 0;
+  if (left == 0) {
+    if (::getrandom(ids.data(), sizeof ids, GRND_NONBLOCK) != sizeof ids) return std::nullopt;
+    left = ids.size();
+  }
+  return ids[--left];
 }
 
 std::string failure_text(const error_code& error) {
@@ -195,6 +202,12 @@ class Asking {
     wake_.cancel();
   }
 
+  /// Has anybody sent an answer to what was not asked?
+  bool under_fire() const {
+    return ignored(Ignored::wrong_id) > 0 || ignored(Ignored::too_short) > 0;
+  }
+  /// Once: the question is worth being asked anew, for its answer may be lost.
+  bool asks_anew() { return !std::exchange(asked_anew_, true); }
   void ignore(Ignored why) { ++ignored_[static_cast<std::size_t>(why)]; }
 
   /// The answer over UDP was cut: the rest of the time is for TCP.
@@ -231,6 +244,8 @@ class Asking {
   }
 
  private:
+  unsigned ignored(Ignored why) const { return ignored_[static_cast<std::size_t>(why)]; }
+
   template <class Protocol>
   auto& sockets() {
     if constexpr (std::is_same_v<Protocol, tcp>)
@@ -292,6 +307,7 @@ class Asking {
   std::string interface_;
   std::optional<std::uint32_t> serial_;
   bool turned_to_tcp_ = false;
+  bool asked_anew_ = false;
   bool closed_ = false;
   std::list<udp::socket> udp_sockets_;  // lists: a try keeps a reference
   std::list<tcp::socket> tcp_sockets_;
@@ -320,6 +336,16 @@ std::optional<Query> new_query(Asking& asking) {
   return Query{*id, std::move(*bytes)};
 }
 
+/// Into the one buffer that all questions share: nobody keeps what is in it beyond its judgement.
+std::span<const std::uint8_t> received(udp::socket& socket, error_code& failed) {
+  static std::array<std::uint8_t, longest_datagram> buffer;
+  const ssize_t size = ::recv(socket.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  failed = size < 0 ? error_code(errno, boost::system::system_category()) : error_code();
+  return std::span(buffer).first(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+}
+
+void start_try(const std::shared_ptr<Asking>& asking);
+
 asio::awaitable<void> try_udp(std::shared_ptr<Asking> asking) {
   constexpr auto udp_used = DnsTransport::udp;
   const auto query = new_query(*asking);
@@ -328,8 +354,11 @@ asio::awaitable<void> try_udp(std::shared_ptr<Asking> asking) {
   const auto server = asking->server<udp>();
   error_code failed;
   socket.open(server.protocol(), failed);
-  // Before it has a port that could be sent to.
-  if (!failed) pass_only_id(socket.native_handle(), query->id);
+  // A filter costs a fifth of all that a question does, so there is none until somebody sends
+  // answers to what was not asked. From then on it is there before the socket has a port to send
+  // them to.
+  bool filtered = asking->under_fire();
+  if (!failed && filtered) pass_only_id(socket.native_handle(), query->id);
   if (!failed && !asking->bind(socket)) co_return;
   // Connected, so that the kernel drops what comes from elsewhere and tells of a refused port.
   if (!failed) socket.connect(server, failed);
@@ -340,16 +369,24 @@ asio::awaitable<void> try_udp(std::shared_ptr<Asking> asking) {
       co_await socket.async_send(asio::buffer(query->bytes), as_result);
   if (send_failed) co_return asking->fail(send_failed, udp_used);
 
-  // Forged answers do not get here, unless their ID is right. Then each costs a turn of the event
-  // loop, and the deadline stands: it is the asking coroutine's.
-  std::vector<std::uint8_t> answer(longest_datagram);
   while (!asking->over()) {
-    const auto [failure, size] = co_await socket.async_receive(asio::buffer(answer), as_result);
-    if (failure) co_return asking->fail(failure, udp_used);
-    const auto judgement = asking->judged(std::span(answer).first(size), query->id);
-    if (std::holds_alternative<Verdict>(judgement)) co_return;
-    if (std::holds_alternative<Truncated>(judgement)) co_return asking->turn_to_tcp();
-    asking->ignore(std::get<Ignored>(judgement));
+    const auto [never_readable] = co_await socket.async_wait(udp::socket::wait_read, as_result);
+    if (never_readable) co_return asking->fail(never_readable, udp_used);
+    for (std::size_t left = read_at_once; left > 0 && !asking->over(); --left) {
+      const auto answer = received(socket, failed);
+      if (failed == asio::error::would_block) break;
+      if (failed) co_return asking->fail(failed, udp_used);
+      const auto judgement = asking->judged(answer, query->id);
+      if (std::holds_alternative<Verdict>(judgement)) co_return;
+      if (std::holds_alternative<Truncated>(judgement)) co_return asking->turn_to_tcp();
+      asking->ignore(std::get<Ignored>(judgement));
+      if (!filtered && asking->under_fire()) {
+        filtered = true;
+        pass_only_id(socket.native_handle(), query->id);
+        // The good answer may have found no more room.
+        if (asking->asks_anew()) start_try(asking);
+      }
+    }
   }
 }
 
