@@ -1,6 +1,7 @@
 #include "core/address.hpp"
 
 #include <arpa/inet.h>
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include <charconv>
@@ -55,9 +56,12 @@ Result<Address> Address::parse(std::string_view text) {
 }
 
 std::string Address::text() const {
+  // A host may have ten thousand, and each is written again and again.
+  if (family_ == Family::ipv4) {
+    return fmt::format(FMT_COMPILE("{}.{}.{}.{}"), bytes_[0], bytes_[1], bytes_[2], bytes_[3]);
+  }
   char buffer[INET6_ADDRSTRLEN];
-  return inet_ntop(family_ == Family::ipv4 ? AF_INET : AF_INET6, bytes_.data(), buffer,
-                   sizeof buffer);
+  return inet_ntop(AF_INET6, bytes_.data(), buffer, sizeof buffer);
 }
 
 Result<Endpoint> Endpoint::parse(std::string_view text, std::uint16_t default_port) {

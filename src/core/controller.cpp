@@ -39,7 +39,7 @@ Effects Controller::wake(Time now) {
   return effects;
 }
 
-Effects Controller::on(const Event& event, Time now) {
+Effects Controller::on(Event event, Time now) {
   Effects effects;
   notice_standstill(now, effects);
   const bool hard = settings_->mode == Mode::hard;
@@ -69,10 +69,10 @@ Effects Controller::on(const Event& event, Time now) {
     }
   } else if (const auto* died = std::get_if<ProcessDied>(&event)) {
     checks_->process_died(died->check, now);
-  } else if (const auto* read = std::get_if<BgpdRead>(&event)) {
-    soft_->on(*read, now, effects);
-  } else if (const auto* applied = std::get_if<PlanApplied>(&event)) {
-    soft_->on(*applied, now, effects);
+  } else if (auto* read = std::get_if<BgpdRead>(&event)) {
+    soft_->on(std::move(*read), now, effects);
+  } else if (auto* applied = std::get_if<PlanApplied>(&event)) {
+    soft_->on(std::move(*applied), now, effects);
   } else if (std::holds_alternative<ConnectionLost>(event)) {
     soft_->connection_lost(now);
   } else if (const auto* found = std::get_if<BgpdFound>(&event)) {

@@ -69,7 +69,7 @@ class Controller {
  public:
   Controller(Settings settings, const Memory& memory, Time now);
 
-  Effects on(const Event& event, Time now);
+  Effects on(Event event, Time now);
   Effects wake(Time now);
   /// None: nothing to do before the next event.
   std::optional<Time> next_wake() const;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -129,7 +130,7 @@ using Event = std::variant<CheckAnswered, ProcessDied, BgpdRead, PlanApplied, Co
                            BgpdFound, BgpdStopped, BgpdRestarted, DrainChanged, AskNow, Retire,
                            LeaveAnswered, FleetReached, FleetChanged>;
 
-// What the Controller wants done. Each but Tell, Note and SayPlace is answered by exactly one
+// What the Controller wants done. Each but those that only say something is answered by exactly one
 // event, some time later; AskLeave by none where a later SayPlace has made it pointless.
 
 struct AskCheck {
@@ -184,6 +185,13 @@ struct Tell {
   About about{};
 };
 
+/// Many lines alike, of which each is made when its turn comes: ten thousand take tens of
+/// milliseconds, in which nothing else would be done.
+struct TellEach {
+  std::size_t count;
+  std::function<Tell(std::size_t)> make;  ///< of each below `count`; needs nothing that can go away
+};
+
 /// What an operator will want to read back tomorrow: kept in the history, and handed to
 /// `on_change`.
 struct Note {
@@ -211,7 +219,7 @@ struct Note {
 std::string_view name(Note::Kind kind);
 
 using Effect = std::variant<AskCheck, ReadBgpd, ApplyPlan, FindBgpd, StopBgpd, RestartBgpd,
-                            AskLeave, SayPlace, Tell, Note>;
+                            AskLeave, SayPlace, Tell, TellEach, Note>;
 using Effects = std::vector<Effect>;
 
 }  // namespace withdrawd::core

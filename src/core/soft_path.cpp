@@ -48,19 +48,25 @@ bool degrades(const Rule& rule, const NetworkOptions& options) {
          (options.route_map == rule.on_down || options.route_map == rule.on_drain);
 }
 
-/// What was remembered of the prefix; also if it was in another rule, as long as it was in one
-/// only: a rule may have been renamed, or the prefix moved.
+/// What was remembered of a prefix; also if it was in another rule, as long as it was in one only:
+/// a rule may have been renamed, or the prefix moved.
 template <class T>
-std::optional<T> recall(const std::map<PrefixKey, T>& remembered, const PrefixKey& key) {
-  if (auto it = remembered.find(key); it != remembered.end()) return it->second;
-  std::optional<T> found;
-  for (const auto& [other, value] : remembered) {
-    if (other.second != key.second) continue;
-    if (found) return std::nullopt;
-    found = value;
+class Recollection {
+ public:
+  explicit Recollection(const std::map<PrefixKey, T>& remembered) : remembered_(remembered) {
+    for (const auto& [key, value] : remembered) by_prefix_.emplace(key.second, &value);
   }
-  return found;
-}
+  std::optional<T> of(const PrefixKey& key) const {
+    if (auto it = remembered_.find(key); it != remembered_.end()) return it->second;
+    const auto [first, end] = by_prefix_.equal_range(key.second);
+    if (first == end || std::next(first) != end) return std::nullopt;
+    return *first->second;
+  }
+
+ private:
+  const std::map<PrefixKey, T>& remembered_;
+  std::multimap<Prefix, const T*> by_prefix_;
+};
 
 /// What everybody knows goes without saying: "configure terminal", "exit-address-family", "end".
 std::string statements_of(const Change& change) {
@@ -74,12 +80,14 @@ std::string statements_of(const Change& change) {
 SoftPath::SoftPath(const Settings& settings, const CheckSchedule& checks, const Options& remembered,
                    const StandIns& stand_ins, const Policy::Memory& policy)
     : settings_(settings), policy_(settings, checks, policy), confirm_pause_(first_confirm_pause) {
+  const Recollection recalled_options(remembered);
+  const Recollection recalled_stand_ins(stand_ins);
   for (std::size_t i = 0; i < policy_.size(); ++i) {
     const Rule& rule = policy_.rule(i);
     const Prefix& prefix = policy_.prefix(i);
     Slot slot{.rule = &rule, .prefix = prefix, .lookup = {prefix, rule.instance}, .index = i};
-    slot.options = recall(remembered, {rule.name, prefix});
-    slot.stand_in = recall(stand_ins, {rule.name, prefix});
+    slot.options = recalled_options.of({rule.name, prefix});
+    slot.stand_in = recalled_stand_ins.of({rule.name, prefix});
     slots_.push_back(std::move(slot));
   }
 }
@@ -293,8 +301,8 @@ void SoftPath::learn(Slot& slot, const View& view, Effects& effects) {
   note.was = name(*before);
   note.is = name(stated);
   note.by = "not withdrawd";
-  if (const auto ours = applied_.find(slot.index); ours != applied_.end()) {
-    note.cause = ours->second;
+  if (slot.applied) {
+    note.cause = *slot.applied;
     note.by = "withdrawd through " + via_;
   } else if (const auto late = unsure_.find(slot.index); late != unsure_.end()) {
     note.cause = late->second;
@@ -335,7 +343,22 @@ bool SoftPath::changes_nothing(const Observed& observed) const {
                             });
 }
 
-void SoftPath::observe(const Observed& observed, Time now, Effects& effects) {
+void SoftPath::take_in(Observed observed) {
+  if (!seen_ || busy_lookups_.size() == slots_.size()) {
+    seen_ = std::move(observed);
+    return;
+  }
+  seen_->config = std::move(observed.config);
+  // What bgpd was asked and did not answer is not known any longer.
+  for (const Lookup& lookup : busy_lookups_) {
+    seen_->in_table.erase(lookup);
+    seen_->advertised_to.erase(lookup);
+  }
+  seen_->in_table.merge(observed.in_table);
+  seen_->advertised_to.merge(observed.advertised_to);
+}
+
+void SoftPath::observe(Observed observed, Time now, Effects& effects) {
   if (looks_up_all_) all_due_ = now + settings_.reconcile_interval;
   if (changes_nothing(observed)) {
     if (looks_up_all_) seen_from_ = busy_since_;
@@ -344,18 +367,7 @@ void SoftPath::observe(const Observed& observed, Time now, Effects& effects) {
   }
   calm_ = false;
   longest_.reset();
-  if (seen_) {
-    seen_->config = observed.config;
-    // What bgpd was asked and did not answer is not known any longer.
-    for (const Lookup& lookup : busy_lookups_) {
-      seen_->in_table.erase(lookup);
-      seen_->advertised_to.erase(lookup);
-    }
-    for (const auto& [lookup, present] : observed.in_table) seen_->in_table[lookup] = present;
-    for (const auto& [lookup, peers] : observed.advertised_to) seen_->advertised_to[lookup] = peers;
-  } else {
-    seen_ = observed;
-  }
+  take_in(std::move(observed));
   if (looks_up_all_) seen_from_ = busy_since_;
   if (!unanswered_.empty()) {
     if (told_unanswered_) effects.push_back(Tell{Severity::info, "bgpd answers again"});
@@ -523,20 +535,20 @@ bool SoftPath::ended() {
   return !std::exchange(void_, false);
 }
 
-void SoftPath::on(const BgpdRead& event, Time now, Effects& effects) {
+void SoftPath::on(BgpdRead event, Time now, Effects& effects) {
   if (!ended()) return;
   if (event.observed) {
     via_ = event.via;
     effects.push_back(Tell{Severity::debug, fmt::format("bgpd read in {} through {}, {} look-ups",
                                                         describe(now - busy_since_), event.via,
                                                         busy_lookups_.size())});
-    observe(*event.observed, now, effects);
+    observe(std::move(*event.observed), now, effects);
   } else {
     failed(event.observed.error(), now, effects);
   }
 }
 
-void SoftPath::on(const PlanApplied& event, Time now, Effects& effects) {
+void SoftPath::on(PlanApplied event, Time now, Effects& effects) {
   if (!ended()) return;
   if (!event.observed) {
     const Trouble trouble = event.observed.error().trouble;
@@ -549,55 +561,69 @@ void SoftPath::on(const PlanApplied& event, Time now, Effects& effects) {
     failed(event.observed.error(), now, effects);
     return;
   }
-  for (std::size_t i = 0; i < plan_.changes.size(); ++i) {
-    if (plan_.changes[i].verb == Change::Verb::withdraw) withdrew_at_ = now;
-    std::string line = tell_change(i, event.via, now);
-    if (i == 0 && !event.answered.empty()) {
-      line += fmt::format("; bgpd answered \"{}\"", fmt::join(event.answered, "; "));
-    }
-    effects.push_back(Tell{Severity::warning, std::move(line), about_change(i)});
+  for (const Change& change : plan_.changes) {
+    if (change.verb == Change::Verb::withdraw) withdrew_at_ = now;
   }
+  effects.push_back(tell_changes(event, now));
   refusal_.clear();
   confirm_pause_ = first_confirm_pause;
   failure_pause_ = Duration::zero();
   via_ = event.via;
-  for (std::size_t i = 0; i < plan_slots_.size(); ++i) {
-    applied_.emplace(plan_slots_[i], plan_causes_[i]);
-  }
+  calm_ = false;
+  // What is observed leads to another plan.
+  const auto applied = std::exchange(plan_slots_, {});
+  const auto causes = std::exchange(plan_causes_, {});
+  for (std::size_t i = 0; i < applied.size(); ++i) slots_[applied[i]].applied = &causes[i];
   looks_up_all_ = true;  // all that can have changed
-  observe(*event.observed, now, effects);
-  applied_.clear();
+  observe(std::move(*event.observed), now, effects);
+  for (const std::size_t slot : applied) slots_[slot].applied = nullptr;
   // Peers hear of a change a moment later than it is made.
-  for (const Lookup& lookup : busy_lookups_) seen_->advertised_to.erase(lookup);
+  if (busy_lookups_.size() == slots_.size()) {
+    seen_->advertised_to.clear();
+  } else {
+    for (const Lookup& lookup : busy_lookups_) seen_->advertised_to.erase(lookup);
+  }
   next_read_ = std::min(next_read_, now + peers_pause);
   all_due_ = next_read_;
 }
 
-std::string_view SoftPath::what_becomes(std::size_t index) const {
-  const Change& change = plan_.changes[index];
-  if (change.verb == Change::Verb::withdraw) return "withdrawn";
-  return degrades(*slots_[plan_slots_[index]].rule, change.options) ? "degraded" : "announced";
-}
-
-About SoftPath::about_change(std::size_t index) const {
-  const Slot& slot = slots_[plan_slots_[index]];
-  return {.rule = slot.rule->name,
-          .prefix = slot.prefix.text(),
-          .topic = std::string(what_becomes(index))};
-}
-
-std::string SoftPath::tell_change(std::size_t index, std::string_view via, Time now) const {
-  const Change& change = plan_.changes[index];
-  const Slot& slot = slots_[plan_slots_[index]];
-  const bool withdrawn = change.verb == Change::Verb::withdraw;
-  const std::string_view what = what_becomes(index);
-  // The verdict is old: somebody else, or a restart of bgpd, changed what had been put right.
-  const std::string_view again =
-      slot.reached ? (withdrawn ? " again (it had come back)" : " again (it had gone or changed)")
-                   : "";
-  return fmt::format("rule \"{}\": {} {}{} in {} through {}: {}; sent \"{}\"", slot.rule->name,
-                     slot.prefix.text(), what, again, describe(now - busy_since_), via,
-                     plan_causes_[index], statements_of(change));
+TellEach SoftPath::tell_changes(const PlanApplied& event, Time now) const {
+  struct Line {
+    Change change;
+    std::string rule, cause;
+    std::string_view becomes;
+    bool again;
+  };
+  std::vector<Line> lines;
+  lines.reserve(plan_.changes.size());
+  for (std::size_t i = 0; i < plan_.changes.size(); ++i) {
+    const Change& change = plan_.changes[i];
+    const Slot& slot = slots_[plan_slots_[i]];
+    const std::string_view becomes = change.verb == Change::Verb::withdraw  ? "withdrawn"
+                                     : degrades(*slot.rule, change.options) ? "degraded"
+                                                                            : "announced";
+    lines.push_back({change, slot.rule->name, plan_causes_[i], becomes, slot.reached});
+  }
+  std::string answered;
+  if (!event.answered.empty()) {
+    answered = fmt::format("; bgpd answered \"{}\"", fmt::join(event.answered, "; "));
+  }
+  return {lines.size(), [lines = std::move(lines), taken = describe(now - busy_since_),
+                         via = event.via, answered = std::move(answered)](std::size_t i) {
+            const auto& [change, rule, cause, becomes, again] = lines[i];
+            // The verdict is old: somebody else, or a restart of bgpd, changed what had been put
+            // right.
+            const bool withdrawn = change.verb == Change::Verb::withdraw;
+            const std::string_view once_more = !again      ? ""
+                                               : withdrawn ? " again (it had come back)"
+                                                           : " again (it had gone or changed)";
+            const std::string prefix = change.prefix.text();
+            return Tell{Severity::warning,
+                        fmt::format("rule \"{}\": {} {}{} in {} through {}: {}; sent \"{}\"{}",
+                                    rule, prefix, becomes, once_more, taken, via, cause,
+                                    statements_of(change), i == 0 ? answered : ""),
+                        {.rule = rule, .prefix = prefix, .topic = std::string(becomes)}};
+          }};
 }
 
 void SoftPath::trouble(Slot& slot, std::string text, Effects& effects) {
@@ -689,17 +715,25 @@ void SoftPath::make_plan(Time now, Effects& effects) {
     }
   }
   // Withdrawals first: they are what users wait for. Then by instance and family, so that each is
-  // entered once for each of the two.
-  std::ranges::sort(wanted, {}, [](const auto& entry) {
-    const Change& change = entry.first;
-    return std::tuple(change.verb == Change::Verb::announce, change.asn, change.instance,
-                      change.prefix.family(), change.prefix);
-  });
+  // entered once for each of the two. A change is large, and many of them mostly are in order: so
+  // what is sorted are their places.
+  std::vector<std::size_t> order(wanted.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto before = [&wanted](std::size_t one, std::size_t other) {
+    const auto rank = [](const Change& change) {
+      using Rank = std::tuple<bool, Asn, const InstanceKey&, Family, const Prefix&>;
+      return Rank(change.verb == Change::Verb::announce, change.asn, change.instance,
+                  change.prefix.family(), change.prefix);
+    };
+    return rank(wanted[one].first) < rank(wanted[other].first);
+  };
+  if (!std::ranges::is_sorted(order, before)) std::ranges::sort(order, before);
   plan_ = {};
   plan_slots_.clear();
-  for (auto& [change, slot] : wanted) {
-    plan_.changes.push_back(std::move(change));
-    plan_slots_.push_back(slot);
+  plan_.changes.reserve(wanted.size());
+  for (const std::size_t place : order) {
+    plan_.changes.push_back(std::move(wanted[place].first));
+    plan_slots_.push_back(wanted[place].second);
   }
   dirty_ = false;
 }
@@ -708,6 +742,16 @@ std::vector<Lookup> SoftPath::all_lookups() const {
   std::vector<Lookup> lookups;
   lookups.reserve(slots_.size());
   for (const Slot& slot : slots_) lookups.push_back(slot.lookup);
+  return lookups;
+}
+
+std::vector<Lookup> SoftPath::lookups_of_plan() const {
+  // Nearly all may as well be all: then what is seen takes the place of what was seen, and nothing
+  // has to be sorted in.
+  if (plan_slots_.size() * 10 >= slots_.size() * 9) return all_lookups();
+  std::vector<Lookup> lookups;
+  lookups.reserve(plan_slots_.size());
+  for (const std::size_t slot : plan_slots_) lookups.push_back(slots_[slot].lookup);
   return lookups;
 }
 
@@ -742,18 +786,16 @@ void SoftPath::advance(Time now, Effects& effects) {
   if (seen_ && !stale_) {
     if (dirty_) make_plan(now, effects);
     if (!plan_.empty() && now >= next_try_) {
-      std::vector<Lookup> lookups;
-      lookups.reserve(plan_slots_.size());
       plan_causes_.clear();
       for (std::size_t i = 0; i < plan_slots_.size(); ++i) {
         const std::size_t slot = plan_slots_[i];
-        lookups.push_back(slots_[slot].lookup);
         // What a rule's health has brought about has the same cause for each of its prefixes.
         const bool same = i > 0 && slots_[plan_slots_[i - 1]].rule == slots_[slot].rule &&
                           policy_.wish(slot).reason == Wish::Reason::health &&
                           policy_.wish(slot) == policy_.wish(plan_slots_[i - 1]);
         plan_causes_.push_back(same ? plan_causes_.back() : policy_.cause(slot));
       }
+      auto lookups = lookups_of_plan();
       effects.push_back(ApplyPlan{plan_, lookups});
       begin(now, std::move(lookups));
       return;

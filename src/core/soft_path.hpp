@@ -81,8 +81,8 @@ class SoftPath {
   /// This run ends: what has to go with it goes.
   void retire(Time now, Effects& effects);
 
-  void on(const BgpdRead& event, Time now, Effects& effects);
-  void on(const PlanApplied& event, Time now, Effects& effects);
+  void on(BgpdRead event, Time now, Effects& effects);
+  void on(PlanApplied event, Time now, Effects& effects);
   void connection_lost(Time now);
 
   /// The process was looked for: without it nothing is announced, whatever was seen before.
@@ -155,6 +155,7 @@ class SoftPath {
     std::optional<Time> table_differs_since{};  ///< although the statement is as desired
     bool reached = false;                  ///< observed has been as desired since desired changed
     std::optional<std::string> trouble{};  ///< told once
+    const std::string* applied = nullptr;  ///< why, while what has been applied is first seen
     // Looked for once, however often it is asked for.
     mutable View view{};
     mutable std::uint64_t viewed = 0;  ///< `sights_` then
@@ -167,7 +168,8 @@ class SoftPath {
   bool must_go(const Slot& slot) const;
   void decide(Time now, Effects& effects);
   void learn(Slot& slot, const View& view, Effects& effects);
-  void observe(const Observed& observed, Time now, Effects& effects);
+  void observe(Observed observed, Time now, Effects& effects);
+  void take_in(Observed observed);
   void watch_unsure(Time now);
   void failed(const Failure& failure, Time now, Effects& effects);
   void judge_exposure(Slot& slot, const View& view, Time now);
@@ -184,9 +186,8 @@ class SoftPath {
   bool ended();
   void trouble(Slot& slot, std::string text, Effects& effects);
   std::vector<Lookup> all_lookups() const;
-  std::string_view what_becomes(std::size_t index) const;
-  About about_change(std::size_t index) const;
-  std::string tell_change(std::size_t index, std::string_view via, Time now) const;
+  std::vector<Lookup> lookups_of_plan() const;
+  TellEach tell_changes(const PlanApplied& event, Time now) const;
 
   const Settings& settings_;
   Policy policy_;
@@ -226,8 +227,6 @@ class SoftPath {
   Plan plan_;
   std::vector<std::size_t> plan_slots_;   ///< the slot of each change
   std::vector<std::string> plan_causes_;  ///< why, as it was when the plan was sent
-  /// What has just been applied: why, by slot.
-  std::map<std::size_t, std::string> applied_;
   /// What was sent, and whether it has had an effect is not known: why, by slot.
   std::map<std::size_t, std::string> unsure_;
   std::optional<Time> unsure_until_;  ///< none: nothing was read since

@@ -3,7 +3,10 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <exception>
+#include <limits>
 #include <map>
 
 #include "checks/ask.hpp"
@@ -15,6 +18,12 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t said_at_once = 64;
+/// Lets those go first who wait already: what comes now may take long.
+asio::awaitable<void> turn() {
+  co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+}
+
+constexpr std::size_t everything = std::numeric_limits<std::size_t>::max();
 
 }  // namespace
 
@@ -87,14 +96,14 @@ void Engine::start() {
 }
 
 void Engine::stop() {
-  say(unsaid_.size());
+  say(everything);
   if (link_) link_->stop();
   generation_.reset();
   timer_.cancel();
 }
 
 void Engine::replace(config::Config config) {
-  say(unsaid_.size());
+  say(everything);
   generation_ = std::make_shared<const int>(0);
   config_ = std::move(config);
   controller_ = std::make_unique<core::Controller>(config_.settings, controller_->memory(),
@@ -107,9 +116,9 @@ void Engine::replace(config::Config config) {
   start();
 }
 
-void Engine::feed(const core::Event& event) {
+void Engine::feed(core::Event event) {
   if (witness_.event) witness_.event(event);
-  carry_out(controller_->on(event, std::chrono::steady_clock::now()));
+  carry_out(controller_->on(std::move(event), std::chrono::steady_clock::now()));
   step_done();
 }
 
@@ -135,7 +144,8 @@ void Engine::arm_timer() {
 void Engine::carry_out(const core::Effects& effects) {
   for (const core::Effect& effect : effects) {
     if (witness_.effect) witness_.effect(effect);
-    if (std::holds_alternative<core::Tell>(effect) || std::holds_alternative<core::Note>(effect)) {
+    if (std::holds_alternative<core::Tell>(effect) || std::holds_alternative<core::Note>(effect) ||
+        std::holds_alternative<core::TellEach>(effect)) {
       unsaid_.push_back(effect);
     } else {
       std::visit([this](const auto& one) { carry_out(one); }, effect);
@@ -146,9 +156,16 @@ void Engine::carry_out(const core::Effects& effects) {
 
 void Engine::say(std::size_t most) {
   for (; most > 0 && !unsaid_.empty(); --most) {
-    const core::Effect effect = std::move(unsaid_.front());
-    unsaid_.pop_front();
-    std::visit([this](const auto& one) { carry_out(one); }, effect);
+    if (const auto* each = std::get_if<core::TellEach>(&unsaid_.front())) {
+      if (said_of_first_ < each->count) tell_(each->make(said_of_first_++));
+      if (said_of_first_ < each->count) continue;
+      said_of_first_ = 0;
+      unsaid_.pop_front();
+    } else {
+      const core::Effect effect = std::move(unsaid_.front());
+      unsaid_.pop_front();
+      std::visit([this](const auto& one) { carry_out(one); }, effect);
+    }
   }
   saying_ = !unsaid_.empty();
   if (!saying_) return;
@@ -163,7 +180,7 @@ void Engine::spawn(MakeEvent make_event) {
       io_,
       [](Engine* self, std::weak_ptr<const int> alive, MakeEvent make) -> asio::awaitable<void> {
         core::Event event = co_await make();
-        if (alive.lock()) self->feed(event);
+        if (alive.lock()) self->feed(std::move(event));
       }(this, generation_, std::move(make_event)),
       // The Controller waits for the event; without it, it would wait for ever. So whoever runs the
       // loop hears of it, and ends.
@@ -188,6 +205,7 @@ void Engine::carry_out(const core::ReadBgpd& effect) {
          lookups = effect.lookups]() -> asio::awaitable<core::Event> {
     vty::ReadReport report = co_await bgpd->read(lookups);
     if (alive.lock()) talking_ = false;
+    co_await turn();
     co_return core::BgpdRead{std::move(report.observed), std::move(report.via),
                              std::move(report.attempts)};
   });
@@ -203,6 +221,7 @@ void Engine::carry_out(const core::ApplyPlan& effect) {
          lookups = effect.lookups]() -> asio::awaitable<core::Event> {
     vty::ApplyReport report = co_await bgpd->apply(plan, lookups);
     if (alive.lock()) talking_ = false;
+    co_await turn();
     co_return core::PlanApplied{std::move(report.observed), std::move(report.via),
                                 std::move(report.answered), std::move(report.attempts)};
   });
@@ -258,6 +277,9 @@ void Engine::carry_out(const core::SayPlace& effect) {
 void Engine::carry_out(const core::Tell& effect) {
   tell_(effect);
 }
+
+// Each has its turn: see say().
+void Engine::carry_out(const core::TellEach&) {}
 
 // Observing, nothing has changed that would have to be kept.
 void Engine::carry_out(const core::Note& effect) {

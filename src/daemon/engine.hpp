@@ -53,7 +53,7 @@ class Engine {
   void watch(Witness witness) { witness_ = std::move(witness); }
 
   /// Tells the Controller of something that has not come from the world: a drain, "ask now".
-  void happen(const core::Event& event) { feed(event); }
+  void happen(core::Event event) { feed(std::move(event)); }
 
   const core::Controller& controller() const { return *controller_; }
   /// To the fleet's store; none: this site is in no fleet.
@@ -65,7 +65,7 @@ class Engine {
   const std::vector<std::string>& withheld() const { return withheld_; }
 
  private:
-  void feed(const core::Event& event);
+  void feed(core::Event event);
   void carry_out(const core::Effects& effects);
   void step_done();
   void arm_timer();
@@ -81,6 +81,7 @@ class Engine {
   void carry_out(const core::AskLeave& effect);
   void carry_out(const core::SayPlace& effect);
   void carry_out(const core::Tell& effect);
+  void carry_out(const core::TellEach& effect);
   void carry_out(const core::Note& effect);
   void say(std::size_t most);
 
@@ -106,6 +107,7 @@ class Engine {
   /// What there is to say and to note. Ten thousand prefixes that go together have twice as many
   /// lines, which must not keep other checks from being asked: a few are written at a time.
   std::deque<core::Effect> unsaid_;
+  std::size_t said_of_first_ = 0;  ///< lines, where it is many
   bool saying_ = false;
   std::vector<std::shared_ptr<process::DeathWatch>> watches_;  ///< by check; none: nothing to watch
 };

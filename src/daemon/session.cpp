@@ -57,6 +57,8 @@ constexpr auto last_words = std::chrono::seconds(10);
 constexpr auto last_notes = std::chrono::seconds(2);
 /// How often the supervisor hears a new status, at most.
 constexpr auto between_statuses = std::chrono::seconds(1);
+/// What takes longer than this waits until checks that are due have been asked.
+constexpr auto noticeable = std::chrono::milliseconds(2);
 
 /// Counts that go on growing would make every outcome a change worth saving.
 core::Memory worth_saving(core::Memory memory, const core::Settings& settings) {
@@ -462,24 +464,24 @@ class Session {
 
   /// With thousands of prefixes the state takes a while to be written, and thousands of checks
   /// change it in as many steps. So it is written when twenty times as long has passed; for few of
-  /// them that is at once.
+  /// them that is at once. Checks that are due come first.
   void save(bool last) {
     if (!last && engine_->controller().revision() == saved_revision_) return;
     const auto now = std::chrono::steady_clock::now();
-    if (!last && now < save_not_before_) {
-      if (std::exchange(save_waits_, true)) return;
-      save_.expires_at(save_not_before_);
-      save_.async_wait([this](boost::system::error_code error) {
-        save_waits_ = false;
-        if (!error && engine_ && !ending_) save(false);
-      });
+    if (last || (now >= save_not_before_ && save_takes_ < noticeable)) {
+      write_state(last);
       return;
     }
-    write_state(last);
-    save_not_before_ = now + 21 * (std::chrono::steady_clock::now() - now);
+    if (std::exchange(save_waits_, true)) return;
+    save_.expires_at(std::max(now, save_not_before_));
+    save_.async_wait([this](boost::system::error_code error) {
+      save_waits_ = false;
+      if (!error && engine_ && !ending_) write_state(false);
+    });
   }
 
   void write_state(bool last) {
+    const auto begun = std::chrono::steady_clock::now();
     saved_revision_ = engine_->controller().revision();
     core::Memory memory = worth_saving(engine_->controller().memory(), engine_->config().settings);
     // At the end in any case: the counts' age is that of the file.
@@ -491,6 +493,9 @@ class Session {
     } else if (!std::exchange(save_failed_, true)) {
       tell(Severity::warning, done.error().text());
     }
+    const auto now = std::chrono::steady_clock::now();
+    save_takes_ = now - begun;
+    save_not_before_ = now + 20 * save_takes_;
   }
 
   /// For the next run, where runs follow each other and somebody reads them.
@@ -627,6 +632,7 @@ class Session {
   asio::steady_timer save_;
   bool save_waits_ = false;
   std::chrono::steady_clock::time_point save_not_before_{};
+  std::chrono::steady_clock::duration save_takes_{};
   std::optional<LockFile> lock_;
   std::optional<History> history_;
   std::optional<OnChange> on_change_;

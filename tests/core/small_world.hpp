@@ -79,6 +79,8 @@ class SmallWorld {
 
   // What has come of it.
   std::vector<Sent> sent;
+  std::size_t looked_up = 0;          ///< by the last plan
+  std::optional<TellEach> told_last;  ///< many lines alike
   std::vector<Told> told;
   std::vector<Note> notes;
   std::vector<Duration> asked;  ///< check 0
@@ -208,6 +210,10 @@ class SmallWorld {
     });
   }
   void carry_out(const Tell& effect) { told.push_back({now(), effect.severity, effect.text}); }
+  void carry_out(const TellEach& effect) {
+    told_last = effect;
+    for (std::size_t i = 0; i < effect.count; ++i) carry_out(effect.make(i));
+  }
   void carry_out(const Note& effect) { notes.push_back(effect); }
   void carry_out(const SayPlace& effect) { said.push_back({now(), effect}); }
   void carry_out(const AskLeave& effect) {
@@ -255,6 +261,7 @@ class SmallWorld {
   }
   void carry_out(const ApplyPlan& effect) {
     for (const Change& change : effect.plan.changes) sent.push_back({now(), change.statement()});
+    looked_up = effect.lookups.size();
     if (manner == Manner::hangs) return;
     later(waits() ? patience : latency,
           [plan = effect.plan, lookups = effect.lookups](SmallWorld& world) -> Event {

@@ -579,3 +579,85 @@ TEST_CASE("a process table that cannot be read is told once") {
   }
   CHECK(world.count_told(Severity::error, "no /proc") == told);
 }
+
+namespace {
+
+/// So many prefixes depend on the first check, and one on the second.
+Settings many_rules(std::size_t count) {
+  Settings settings = one_rule();
+  Rule& most = settings.rules[0];
+  most.prefixes.clear();
+  for (std::size_t i = 0; i < count; ++i) {
+    most.prefixes.push_back(prefix("10.0." + std::to_string(i) + ".0/24"));
+  }
+  settings.checks.push_back(settings.checks[0]);
+  settings.checks[1].name = "other";
+  settings.rules.push_back(most);
+  settings.rules[1].name = "other";
+  settings.rules[1].prefixes = {prefix("192.0.2.0/24")};
+  settings.rules[1].checks = {1};
+  return settings;
+}
+
+}  // namespace
+
+TEST_CASE("nearly all prefixes that go are looked up with the rest, of fewer only they") {
+  std::size_t most = 30;
+  std::size_t looked_up = 31;
+  SUBCASE("nearly all") {}
+  SUBCASE("fewer") {
+    most = 5;
+    looked_up = 5;
+  }
+  auto world = healthy_world(many_rules(most));
+  world.dns[0] = SmallWorld::bad();
+  world.run_until([&] { return world.networks().size() == 1; });
+  CHECK(world.looked_up == looked_up);
+  world.run_for(1s);
+  // What was not looked up is known from before.
+  CHECK(world.controller().at_rest());
+  CHECK(world.report().prefixes.back().in_table == true);
+  CHECK(world.report().prefixes.front().in_table == false);
+  CHECK(world.sent.size() == most);
+}
+
+TEST_CASE("what bgpd no longer answers about is not known any longer, though others are") {
+  auto world = healthy_world(many_rules(5));
+  world.without_answer = {prefix("10.0.3.0/24")};
+  world.dns[0] = SmallWorld::bad();
+  world.run_until([&] { return world.networks().size() == 1; });
+  world.run_for(10ms);
+  CHECK(world.report().prefixes[3].in_table == std::nullopt);
+  CHECK(world.report().prefixes[2].in_table == false);
+  CHECK(world.report().prefixes.back().in_table == true);
+}
+
+TEST_CASE("plans enter each family once, whatever the order of the prefixes in the configuration") {
+  Settings settings = one_rule();
+  settings.rules[0].prefixes = {prefix("2001:db8:2::/48"), prefix("198.51.100.0/24"),
+                                prefix("2001:db8:1::/48"), prefix("192.0.2.0/24")};
+  auto world = healthy_world(settings);
+  world.dns[0] = SmallWorld::bad();
+  world.run_until([&] { return world.networks().empty(); });
+  CHECK(world.statements() == Statements{"no network 192.0.2.0/24", "no network 198.51.100.0/24",
+                                         "no network 2001:db8:1::/48",
+                                         "no network 2001:db8:2::/48"});
+}
+
+TEST_CASE("lines of many prefixes can be made when there is no Controller any longer") {
+  std::optional<TellEach> lines;
+  {
+    auto world = healthy_world(many_rules(3));
+    world.dns[0] = SmallWorld::bad();
+    world.run_until([&] { return world.networks().size() == 1; });
+    lines = world.told_last;
+  }
+  REQUIRE(lines);
+  REQUIRE(lines->count == 3);
+  const Tell line = lines->make(1);
+  CHECK(line.severity == Severity::warning);
+  CHECK(line.text.starts_with("rule \"anycast\": 10.0.1.0/24 withdrawn in "));
+  CHECK(line.text.ends_with(
+      "sent \"router bgp 65001; address-family ipv4 unicast; no network 10.0.1.0/24\""));
+  CHECK(line.about == About{.rule = "anycast", .prefix = "10.0.1.0/24", .topic = "withdrawn"});
+}

@@ -652,6 +652,9 @@ class World {
     const bool in_trouble = site.cut || site.slowness > Duration{} || now_ <= site.trouble_until;
     if (!in_trouble) complain(whom, "goes without leave, for no reason");
   }
+  void carry_out(std::size_t whom, const TellEach& effect) {
+    for (std::size_t i = 0; i < effect.count; ++i) carry_out(whom, effect.make(i));
+  }
   void carry_out(std::size_t, const Note&) {}
 
   Shape shape_;

@@ -140,6 +140,7 @@ class World {
   void carry_out(const StopBgpd& effect);
   void carry_out(const RestartBgpd& effect);
   void carry_out(const Tell& effect);
+  void carry_out(const TellEach& effect);
   void carry_out(const Note& effect);
   // No fleet is configured here: see fleet_world.cpp.
   void carry_out(const AskLeave&) { referee_.complain(now_, "leave is asked without a fleet"); }
@@ -680,9 +681,9 @@ void World::step(Effects effects) {
   for (Effect& effect : effects) {
     if (!between_.pass(effect)) continue;
     acts = acts ||
-           !(std::holds_alternative<Tell>(effect) || std::holds_alternative<Note>(effect) ||
-             std::holds_alternative<AskCheck>(effect) || std::holds_alternative<ReadBgpd>(effect) ||
-             std::holds_alternative<FindBgpd>(effect));
+           !(std::holds_alternative<Tell>(effect) || std::holds_alternative<TellEach>(effect) ||
+             std::holds_alternative<Note>(effect) || std::holds_alternative<AskCheck>(effect) ||
+             std::holds_alternative<ReadBgpd>(effect) || std::holds_alternative<FindBgpd>(effect));
     std::visit([this](const auto& one) { carry_out(one); }, effect);
   }
   if (acts && death_in_the_act_) {
@@ -725,6 +726,10 @@ void World::step(Effects effects) {
 void World::carry_out(const Tell& effect) {
   referee_.tells(effect, now_);
   if (effect.severity != Severity::debug) note("withdrawd says: " + effect.text);
+}
+
+void World::carry_out(const TellEach& effect) {
+  for (std::size_t i = 0; i < effect.count; ++i) carry_out(effect.make(i));
 }
 
 void World::carry_out(const Note& effect) {
