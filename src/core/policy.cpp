@@ -38,6 +38,11 @@ bool goes_down(Desired before, Desired after) {
          (after == Desired::withdrawn || after == Desired::degraded);
 }
 
+/// By its group's minimum.
+bool is_held(const Wish& wish) {
+  return wish.reason == Reason::minimum && wish.desired != Desired::as_it_is;
+}
+
 std::string list_of(const std::vector<PrefixKey>& prefixes) {
   if (prefixes.empty()) return "nothing";
   std::string text = prefixes.front().second.text();
@@ -341,6 +346,17 @@ Wish Policy::wish_of(const Rule& rule, const Item& item, Time now) const {
   return {switches_known ? Desired::announced : Desired::as_it_is, Reason::health};
 }
 
+// What it is where something keeps it from being withdrawn: a drain still makes it as little
+// attractive as it may be.
+Wish Policy::when_kept(const Rule& rule, const Item& item, Reason by) const {
+  if (drained_since(item) && rule.on_drain) return {Desired::degraded, by, rule.on_drain};
+  const bool damped = item.flaps && item.flaps->suppressed;
+  if (rule.on_down && (damped || health(rule) == Health::down)) {
+    return {Desired::degraded, by, rule.on_down};
+  }
+  return {Desired::announced, by};
+}
+
 // Who has to stay, so that the group keeps its minimum. `wishes` are those of the group's prefixes,
 // in their order. What counts is what bgpd announces, not what it is about to: one goes when the
 // other is back, not before.
@@ -373,7 +389,7 @@ void Policy::keep_minimum(std::size_t group, std::vector<Wish>& wishes,
         kept += counts(candidate.standing);
       } else if (wish->reason == Reason::damping) {
         damped.push_back(candidate);
-      } else if (before.reason == Reason::minimum && before.desired == Desired::announced) {
+      } else if (is_held(before)) {
         held.push_back(candidate);
       } else if (before.desired != Desired::withdrawn) {
         others.push_back(candidate);
@@ -397,16 +413,14 @@ void Policy::keep_minimum(std::size_t group, std::vector<Wish>& wishes,
       const bool stated =
           candidate.standing == Standing::announced || candidate.standing == Standing::stated;
       if (!stated && !healthy) continue;
-      *candidate.wish = {Desired::announced, Reason::minimum};
+      const Item& item = items_[candidate.item];
+      *candidate.wish = when_kept(settings_.rules[item.rule], item, Reason::minimum);
       kept += counts(candidate.standing);
     }
   }
 }
 
 void Policy::tell_minimum(std::size_t index, const Wish& before, Effects& effects) const {
-  const auto is_held = [](const Wish& wish) {
-    return wish.reason == Reason::minimum && wish.desired == Desired::announced;
-  };
   const Item& item = items_[index];
   if (is_held(before) == is_held(item.wish)) return;
   const Rule& rule = settings_.rules[item.rule];
@@ -431,9 +445,11 @@ Wish Policy::guarded(std::size_t index, const Wish& wish, const Standings& stand
                      Effects& effects) {
   const Item& item = items_[index];
   const Rule& rule = settings_.rules[item.rule];
+  const bool announced =
+      item.wish.desired == Desired::announced || item.wish.desired == Desired::degraded;
   return guard_.judge(index,
                       {.wish = wish,
-                       .before = item.wish,
+                       .before = announced ? when_kept(rule, item, item.wish.reason) : item.wish,
                        .standing = standings(index),
                        .health = health(rule),
                        .near_down = near_down(rule),
@@ -563,6 +579,14 @@ void Policy::find_next_change(Time now) {
   if (guard_.on()) sooner(guard_.next_change());
 }
 
+/// Of what is drained.
+std::string Policy::drain_story(std::size_t index) const {
+  if (const auto& drain = items_[index].drain) {
+    return fmt::format("drained by {}{}", drain->who, quoted_reason(*drain));
+  }
+  return fmt::format("drained by {}", switched(index)->check);
+}
+
 /// What it would be withdrawn for, and what keeps it.
 std::string Policy::fleet_cause(std::size_t index, const std::string& story) const {
   const Item& item = items_[index];
@@ -570,10 +594,8 @@ std::string Policy::fleet_cause(std::size_t index, const std::string& story) con
   std::string what = story;
   if (retired_ && settings_.rules[item.rule].withdraw_on_exit) {
     what = "withdrawd ends, and on_exit = \"withdraw\"";
-  } else if (item.drain) {
-    what = fmt::format("drained by {}{}", item.drain->who, quoted_reason(*item.drain));
-  } else if (const auto drained = switched(index)) {
-    what = fmt::format("drained by {}", drained->check);
+  } else if (drained_since(item)) {
+    what = drain_story(index);
   }
   if (guard_.verdict(index) != FleetGuard::Verdict::held) {
     return fmt::format("fleet \"{}\" is being asked for leave, as {}", fleet.group, what);
@@ -606,18 +628,16 @@ std::string Policy::cause(std::size_t index) const {
       return fmt::format("flap damping holds it back, though {}", story);
     case Reason::minimum: {
       const Group& group = settings_.groups[*rule.group];
-      return fmt::format("min_announced = {} of group \"{}\" keeps it, though {}",
-                         group.min_announced, group.name, story);
+      const std::string drained = item.wish.desired == Desired::degraded && drained_since(item)
+                                      ? drain_story(index) + " and "
+                                      : "";
+      return fmt::format("min_announced = {} of group \"{}\" keeps it, though {}{}",
+                         group.min_announced, group.name, drained, story);
     }
     case Reason::fleet:
       return fleet_cause(index, story);
     case Reason::drain:
-      if (item.drain) {
-        return fmt::format("drained by {}{}", item.drain->who, quoted_reason(*item.drain));
-      }
-      if (const auto drained = switched(index); drained) {
-        return fmt::format("drained by {}", drained->check);
-      }
+      if (drained_since(item)) return drain_story(index);
       break;
     case Reason::exit:
       return "withdrawd ends, and on_exit = \"withdraw\"";
@@ -703,7 +723,7 @@ std::vector<Policy::GroupCount> Policy::groups() const {
         const Wish& wish = items_[i].wish;
         ++count.prefixes;
         count.wanted += wish.desired != Desired::withdrawn;
-        count.held += wish.reason == Reason::minimum && wish.desired == Desired::announced;
+        count.held += is_held(wish);
       }
     }
     counts.push_back(std::move(count));

@@ -134,6 +134,7 @@ class Policy {
   void look_at_flaps(const Rule& rule, Item& item, Time now, Effects& effects);
   void count_flap(const Rule& rule, Item& item, Time now, Effects& effects);
   Wish wish_of(const Rule& rule, const Item& item, Time now) const;
+  Wish when_kept(const Rule& rule, const Item& item, Wish::Reason by) const;
   void keep_minimum(std::size_t group, std::vector<Wish>& wishes, const Standings& standings);
   std::optional<Time> drained_since(const Item& item) const;
   std::optional<Time> grace_ends(const Rule& rule, const Item& item) const;
@@ -145,6 +146,7 @@ class Policy {
                Effects& effects);
   void tell_guard(std::size_t index, FleetGuard::Verdict before, Effects& effects) const;
   void mark_all();
+  std::string drain_story(std::size_t index) const;
   std::string fleet_cause(std::size_t index, const std::string& story) const;
 
   const Settings& settings_;

@@ -320,6 +320,24 @@ TEST_CASE("a degraded prefix is still announced, so nobody is asked") {
   CHECK(site.state() == PlaceState::sick);
 }
 
+TEST_CASE("what the fleet keeps is kept as a gentle drain asks, for as long as that lasts") {
+  auto settings = in_a_fleet();
+  settings.rules[0].on_drain = VtyName::parse("LESS").value();
+  Site site(settings);
+  site.world.config.route_maps.insert("LESS");
+  site.store.answer = Answer::refused;
+  site.fall_sick();
+  site.world.run_for(2s);
+  CHECK(site.world.sent.empty());
+  const PrefixKey all{"anycast", prefix("192.0.2.0/24")};
+  site.world.feed(DrainChanged{{all}, Drain{"mia", "", Time{}, {}}, "mia"});
+  site.world.run_for(2s);
+  CHECK(site.world.statements() == std::vector<std::string>{"network 192.0.2.0/24 route-map LESS"});
+  site.world.feed(DrainChanged{{all}, {}, "mia"});
+  site.world.run_for(2s);
+  CHECK(site.world.statements().back() == "network 192.0.2.0/24");
+}
+
 TEST_CASE("a run that ends asks before it withdraws, and waits for the answer") {
   auto settings = in_a_fleet();
   settings.rules[0].withdraw_on_exit = true;

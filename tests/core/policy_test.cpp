@@ -526,6 +526,37 @@ TEST_CASE("a drain by an operator is carried out whatever the minimum, also of o
   CHECK(world.announced("2001:db8:53::/48"));
 }
 
+TEST_CASE("what a minimum keeps is kept as its gentle drain asks, for as long as that lasts") {
+  Settings settings = guarded(3);
+  settings.rules[0].on_drain = vty_name("DRAIN");
+  auto world = settled(settings, {.route_map = vty_name("TAG")});
+  world.feed(drain(world, "one"));
+  world.run_for(1s);
+  CHECK(take(world) == Statements{"network 192.0.2.0/24 route-map DRAIN"});
+  world.dns[0] = SmallWorld::bad();
+  world.run_for(1min);
+  CHECK(world.sent.empty());
+  CHECK(world.announced("192.0.2.0/24"));
+  CHECK(count_notes(world, Note::Kind::held) == 1);
+  CHECK(world.report().groups[0].held == 1);
+  CHECK(world.report().prefixes[0].agrees);
+  CHECK(world.report().prefixes[0].why.starts_with(
+      "min_announced = 3 of group \"edge\" keeps it, though drained by alice (\"new kernel\") and "
+      "check \"a\" timed out"));
+  world.feed(undrain(world, "one"));
+  world.run_for(1s);
+  CHECK(take(world) == Statements{"network 192.0.2.0/24 route-map TAG"});
+  // It may as well be sick first.
+  world.feed(drain(world, "one"));
+  world.run_for(1s);
+  CHECK(take(world) == Statements{"network 192.0.2.0/24 route-map DRAIN"});
+  CHECK(count_notes(world, Note::Kind::released) == 0);
+  world.dns[0] = SmallWorld::good();
+  world.run_for(5s);
+  CHECK(world.sent.empty());
+  CHECK(count_notes(world, Note::Kind::released) == 1);
+}
+
 TEST_CASE("the minimum lets a damped prefix back before it keeps a sick one") {
   auto world = settled(guarded(2));
   flap(world, 7);

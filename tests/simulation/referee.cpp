@@ -255,7 +255,10 @@ Referee::Wanted Referee::want(std::size_t index, Time now) const {
     const bool gently =
         rule.on_drain && (!rule.drain_grace || now < *drained_since + *rule.drain_grace);
     if (!gently) return operators;
-    if (health == Health::down && !rule.on_down) return sick;
+    if (health == Health::down && !rule.on_down) {
+      sick.kept_with = rule.on_drain;
+      return sick;
+    }
     return {Desired::degraded, rule.on_drain, true};
   }
   if (health == Health::down) return sick;
@@ -386,6 +389,8 @@ std::optional<core::NetworkOptions> Referee::wanted_options(std::size_t slot) co
   }
   if (slots_[slot].wanted.desired == Desired::degraded) {
     options.route_map = slots_[slot].wanted.degraded_by;
+  } else if (const auto& kept_with = slots_[slot].wanted.kept_with) {
+    options.route_map = kept_with;
   }
   return options;
 }
@@ -448,9 +453,10 @@ bool Referee::may_send(const Change& change, std::size_t slot, Time now) const {
 
 void Referee::check_options(const Change& change, std::size_t slot, Time now) {
   // At the turn of a drain either is right.
-  if (!want(slot, now - blurred).is_same_as(slots_[slot].wanted) ||
-      !want(slot, now + blurred).is_same_as(slots_[slot].wanted)) {
-    return;
+  const Wanted& at_once = slots_[slot].wanted;
+  for (const Time at : {now - blurred, now + blurred}) {
+    const Wanted then = want(slot, at);
+    if (!then.is_same_as(at_once) || then.kept_with != at_once.kept_with) return;
   }
   if (unsure_of_damping(slot)) return;
   const auto wanted = wanted_options(slot);

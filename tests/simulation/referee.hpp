@@ -137,6 +137,7 @@ class Referee {
     bool by_operator = false;
     bool by_health = false;
     bool damped = false;
+    std::optional<core::RouteMapName> kept_with{};  ///< where a minimum keeps it all the same
     bool is_same_as(const Wanted& other) const {
       return desired == other.desired && degraded_by == other.degraded_by;
     }
