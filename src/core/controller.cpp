@@ -240,7 +240,7 @@ Report Controller::report(Time now) const {
       .checks = {},
       .prefixes = settings_->mode == Mode::soft ? soft_->report(now) : std::vector<PrefixReport>{},
       .bgpd_reachable = settings_->mode == Mode::soft ? soft_->reachable() : hard_->reachable(),
-      .bgpd_gone = soft_->process_gone(),
+      .bgpd_gone = settings_->mode == Mode::soft ? soft_->process_gone() : hard_->process_gone(),
       .bgpd_killed = last_resort_->memory().killed,
       .failing = last_resort_->failing(),
       .via = soft_->via(),

@@ -53,6 +53,7 @@ void HardPath::ended(bool agrees, Time now, Effects& effects) {
 
 void HardPath::on(const BgpdFound& event, Time now, Effects& effects) {
   known_ = event.pids.has_value();
+  gone_ = event.pids && event.pids->empty();
   if (!event.pids) {
     effects.push_back(Tell{Severity::error, event.pids.error().text()});
     ended(false, now, effects);
@@ -82,6 +83,7 @@ void HardPath::on(const BgpdFound& event, Time now, Effects& effects) {
 }
 
 void HardPath::on(const BgpdStopped& event, Time now, Effects& effects) {
+  if (event.pids) gone_ = true;
   if (!event.pids) {
     effects.push_back(
         Tell{Severity::critical, fmt::format("DNS failing, bgpd running, and not stopped: {}: {}",
@@ -103,6 +105,7 @@ void HardPath::on(const BgpdStopped& event, Time now, Effects& effects) {
 void HardPath::on(const BgpdRestarted& event, Time now, Effects& effects) {
   settled_at_ = now + settings_.settle;
   checks_.hold(*settled_at_);
+  if (event.output) gone_ = false;
   if (!event.output) {
     effects.push_back(
         Tell{Severity::critical, fmt::format("DNS ok, bgpd not running, and not restarted: {}: {}",

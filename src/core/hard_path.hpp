@@ -31,6 +31,8 @@ class HardPath {
   /// The last round could not do what it had to.
   bool failed() const { return failed_; }
   bool reachable() const { return known_; }
+  /// Is there no bgpd process, as far as was seen or done last?
+  bool process_gone() const { return gone_; }
 
  private:
   Health health() const;
@@ -45,6 +47,7 @@ class HardPath {
   bool again_ = false;              ///< answers came during the round
   std::optional<Time> settled_at_;  ///< the end of the rest after a restart
   bool known_ = false;              ///< the last look for the process gave an answer
+  bool gone_ = false;
   bool round_healthy_ = false;
   std::string round_story_;
 };

@@ -88,10 +88,7 @@ void host(const MetricsView& view, Exposition& out) {
   out.gauge("withdrawd_bgpd_reachable", "Whether the last operation on bgpd got through.");
   out.sample({}, one_if(report.bgpd_reachable));
   out.gauge("withdrawd_bgpd_running", "Whether bgpd runs; missing while nobody knows.");
-  const bool soft = report.mode == core::Mode::soft;
-  if (soft && (report.bgpd_gone || report.bgpd_reachable)) {
-    out.sample({}, one_if(!report.bgpd_gone));
-  }
+  if (report.bgpd_gone || report.bgpd_reachable) out.sample({}, one_if(!report.bgpd_gone));
   out.gauge("withdrawd_bgpd_killed", "Whether bgpd was killed by withdrawd and has not run since.");
   out.sample({}, one_if(report.bgpd_killed));
   out.counter("withdrawd_bgpd_kills_total", "How often withdrawd has killed bgpd.");

@@ -43,7 +43,10 @@ Verdict hard_verdict(const core::Report& report) {
   };
   Verdict verdict;
   if (with(Health::down) > 0) {
-    verdict = {Grade::bad, "Hard mode: bgpd is to be stopped.", down_checks(report)};
+    verdict = {
+        Grade::bad,
+        report.bgpd_gone ? "Hard mode: bgpd is stopped." : "Hard mode: bgpd is to be stopped.",
+        down_checks(report)};
   } else if (const auto unknown = with(Health::unknown); unknown > 0) {
     verdict = {Grade::notable,
                fmt::format("Hard mode: {} of {} checks {} not known yet.", unknown,
@@ -52,6 +55,10 @@ Verdict hard_verdict(const core::Report& report) {
   } else {
     verdict = {Grade::fine, "Hard mode: bgpd is to run.",
                report.checks.size() == 1 ? "The check is up." : "All checks are up."};
+    if (report.bgpd_gone) {
+      verdict.grade = Grade::bad;
+      verdict.say("bgpd does not run.");
+    }
   }
   if (!report.bgpd_reachable) {
     verdict.grade = Grade::bad;

@@ -141,6 +141,27 @@ TEST_CASE("hard: bgpd that has gone between the look and the kill is not said to
       "DNS failing, bgpd running: it had gone before it was killed: "));
 }
 
+TEST_CASE("hard: the report says whether bgpd runs, as it was left") {
+  SmallWorld world(hard());
+  world.run_for(100ms);
+  CHECK_FALSE(world.report().bgpd_gone);
+  world.dns[0] = SmallWorld::bad();
+  world.run_until([&] { return !world.stopped.empty(); });
+  world.run_for(1ms);
+  CHECK(world.report().bgpd_gone);
+  world.run_for(1min);
+  CHECK(world.report().bgpd_gone);
+  world.dns[0] = SmallWorld::good();
+  world.run_for(1min);
+  CHECK(world.running);
+  CHECK_FALSE(world.report().bgpd_gone);
+  // Nobody knows.
+  world.find_fails = true;
+  world.run_for(1min);
+  CHECK_FALSE(world.report().bgpd_gone);
+  CHECK_FALSE(world.report().bgpd_reachable);
+}
+
 TEST_CASE("hard: a process table that cannot be read: an error, nothing done, tried again") {
   SmallWorld world(hard());
   world.dns[0] = SmallWorld::bad();

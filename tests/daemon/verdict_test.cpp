@@ -105,6 +105,10 @@ TEST_CASE("in hard mode the verdict is about bgpd") {
   expect(seen, Grade::fine, "Hard mode: bgpd is to run. The check is up.");
   seen.checks[0].health = core::Health::down;
   expect(seen, Grade::bad, "Hard mode: bgpd is to be stopped. Check \"resolver\" is down.");
+  seen.bgpd_gone = true;
+  expect(seen, Grade::bad, "Hard mode: bgpd is stopped. Check \"resolver\" is down.");
+  seen.checks[0].health = core::Health::up;
+  expect(seen, Grade::bad, "Hard mode: bgpd is to run. The check is up. bgpd does not run.");
 }
 
 TEST_CASE("what comes first stands by itself") {

@@ -1,6 +1,7 @@
 """Hard mode: the original script, cell by cell. bgpd runs if and only if DNS answers."""
 
 import contextlib
+import json
 
 import pytest
 
@@ -20,6 +21,12 @@ def hard(lab):
     )
     with lab.withdrawd("run", "-c", configuration) as withdrawd:
         yield withdrawd
+
+
+def bgpd_runs(lab):
+    """As `status` says."""
+    said = lab.start("status", "--json", "-c", lab.directory / "withdrawd.toml")[1]
+    return json.loads(said)["bgpd"]["running"]
 
 
 def rounds(withdrawd, level):
@@ -56,12 +63,14 @@ def test_unhealthy_and_running_is_killed_and_logged_as_warning(lab, fault):
         rounds(withdrawd, "warning")
         assert not lab.bgpd.running()
         assert len(withdrawd.lines("info")) == informed
+        assert bgpd_runs(lab) is False
 
         # Healthy and not running.
         lab.dns.repair()
         withdrawd.wait_for_line("restarted", level="warning", within=10)
         lab.wait_for_announcements(Prefixes.ALL)
         rounds(withdrawd, "info")
+        assert bgpd_runs(lab) is True
 
 
 def test_unhealthy_and_not_running_is_left_alone_and_logged_as_warning(lab):
