@@ -104,11 +104,7 @@ json::object prefix_json(const core::PrefixReport& prefix) {
 
 }  // namespace
 
-json::value to_json(const core::Report& report) {
-  json::array checks;
-  for (const auto& check : report.checks) checks.push_back(check_json(check));
-  json::array prefixes;
-  for (const auto& prefix : report.prefixes) prefixes.push_back(prefix_json(prefix));
+json::array groups_json(const core::Report& report) {
   json::array groups;
   for (const auto& group : report.groups) {
     groups.push_back(json::object{{"name", group.name},
@@ -117,6 +113,14 @@ json::value to_json(const core::Report& report) {
                                   {"wanted", group.wanted},
                                   {"held", group.held}});
   }
+  return groups;
+}
+
+json::value to_json(const core::Report& report) {
+  json::array checks;
+  for (const auto& check : report.checks) checks.push_back(check_json(check));
+  json::array prefixes;
+  for (const auto& prefix : report.prefixes) prefixes.push_back(prefix_json(prefix));
   json::value fleet;
   if (report.fleet) {
     fleet = json::object{{"group", report.fleet->group},
@@ -137,7 +141,7 @@ json::value to_json(const core::Report& report) {
                             {"transport",
                              report.via.empty() ? json::value(nullptr) : json::value(report.via)}}},
       {"failing", report.failing},
-      {"groups", std::move(groups)},
+      {"groups", groups_json(report)},
       {"checks", std::move(checks)},
       {"prefixes", std::move(prefixes)},
   };

@@ -117,44 +117,37 @@ struct HttpConnection::Wire {
     return request;
   }
 
-  asio::awaitable<boost::system::error_code> send(http::request<http::string_body> request) {
-    if (secure) {
-      const auto [error, size] = co_await http::async_write(*secure, request, as_result);
-      co_return error;
-    }
-    const auto [error, size] = co_await http::async_write(*plain, request, as_result);
+  /// `operation` on whichever stream it is.
+  template <class Operation>
+  asio::awaitable<boost::system::error_code> on_stream(Operation operation) {
+    const auto [error, size] = secure ? co_await operation(*secure) : co_await operation(*plain);
     co_return error;
+  }
+
+  asio::awaitable<boost::system::error_code> send(http::request<http::string_body> request) {
+    co_return co_await on_stream(
+        [&request](auto& stream) { return http::async_write(stream, request, as_result); });
   }
 
   template <class Parser>
   asio::awaitable<boost::system::error_code> read_all(Parser& parser) {
-    if (secure) {
-      const auto [error, size] = co_await http::async_read(*secure, buffer, parser, as_result);
-      co_return error;
-    }
-    const auto [error, size] = co_await http::async_read(*plain, buffer, parser, as_result);
-    co_return error;
+    return on_stream([this, &parser](auto& stream) {
+      return http::async_read(stream, buffer, parser, as_result);
+    });
   }
 
   template <class Parser>
   asio::awaitable<boost::system::error_code> read_header(Parser& parser) {
-    if (secure) {
-      const auto [error, size] =
-          co_await http::async_read_header(*secure, buffer, parser, as_result);
-      co_return error;
-    }
-    const auto [error, size] = co_await http::async_read_header(*plain, buffer, parser, as_result);
-    co_return error;
+    return on_stream([this, &parser](auto& stream) {
+      return http::async_read_header(stream, buffer, parser, as_result);
+    });
   }
 
   template <class Parser>
   asio::awaitable<boost::system::error_code> read_some(Parser& parser) {
-    if (secure) {
-      const auto [error, size] = co_await http::async_read_some(*secure, buffer, parser, as_result);
-      co_return error;
-    }
-    const auto [error, size] = co_await http::async_read_some(*plain, buffer, parser, as_result);
-    co_return error;
+    return on_stream([this, &parser](auto& stream) {
+      return http::async_read_some(stream, buffer, parser, as_result);
+    });
   }
 };
 

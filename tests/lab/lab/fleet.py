@@ -6,10 +6,8 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import socket
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -19,6 +17,7 @@ from .dns import Nsd
 from .namespaces import NetworkNamespace, command
 from .network import _section, _toml
 from .programs import Program, Withdrawd
+from .scenery import Scenery
 from .waiting import wait_until
 
 PREFIX = "192.0.2.0/24"
@@ -268,30 +267,16 @@ router bgp 65001
                 self.namespace.ip("neigh", "del", f"10.53.1.{last}", "dev", "to-hub")
 
 
-class Fleet:
-    """A context manager, like Lab."""
+class Fleet(Scenery):
+    """`sites` namespaces with a bgpd each, around a hub with `members` of etcd, a peer and DNS."""
 
     def __init__(self, program, sites=5, members=3, tls=(), context=None):
+        super().__init__()
         self.program, self.count, self.members = Path(program), sites, members
         self.tls, self.context = tls, context
-        self.stack = contextlib.ExitStack()
         self.relay = None
 
-    def __enter__(self):
-        try:
-            self._build()
-        except BaseException:
-            self.stack.close()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        self.stack.close()
-
     def _build(self):
-        self.directory = Path(tempfile.mkdtemp(prefix=f"wd-lab-{os.getpid()}-", dir="/tmp"))
-        self.stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
-        self.directory.chmod(0o755)
         self.hub = NetworkNamespace("hub")
         self.stack.callback(self.hub.close)
         self.hub.ip("link", "add", "bridge", "type", "bridge")

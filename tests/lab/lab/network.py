@@ -4,13 +4,13 @@ import contextlib
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 from .bgpd import BGPD, Bgpd, Peer
 from .dns import Nsd
 from .namespaces import NetworkNamespace, PidNamespace, command, sweep
 from .programs import Program, Withdrawd
+from .scenery import Scenery
 from .waiting import wait_until
 
 __all__ = ["Lab", "Prefixes", "missing_requirements", "sweep"]
@@ -98,39 +98,22 @@ router bgp 65002
 """
 
 
-class Lab:
+class Lab(Scenery):
     """Two namespaces, "edge" with bgpd and DNS servers, "peer" with the BGP peer.
 
-    A context manager: everything it started is gone when it is left, also by an exception.
     `program` is the withdrawd to try. With `pid_namespace`, what runs at the edge is in a PID
     namespace of its own, where bgpd is the only one of that name; `prepare` is shell text for its
     mounts, in which {directory} is the lab's.
     """
 
     def __init__(self, program, pid_namespace=False, bgp=True, name="", prepare=""):
+        super().__init__()
         self.program = Path(program)
         self.pid_namespace, self.bgp, self.name = pid_namespace, bgp, name
         self.prepare = prepare
-        self.stack = contextlib.ExitStack()
         self.runs = 0
 
-    def __enter__(self):
-        try:
-            self._build()
-        except BaseException:
-            self.stack.close()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        self.stack.close()
-
     def _build(self):
-        self.directory = Path(tempfile.mkdtemp(prefix=f"wd-lab-{os.getpid()}-", dir="/tmp"))
-        self.stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
-        # bgpd is another user.
-        self.directory.chmod(0o755)
-
         self.edge = NetworkNamespace(f"edge{self.name}")
         self.stack.callback(self.edge.close)
         self.place = self.edge
