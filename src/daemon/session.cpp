@@ -108,7 +108,8 @@ class Session {
                busy ? " in the middle of something, and what has come of it is not known" : ""));
     } catch (...) {
       constexpr std::string_view bare = "withdrawd: out of memory, ends\n";
-      static_cast<void>(::write(STDERR_FILENO, bare.data(), bare.size()));
+      // Nobody is left to be told that it failed; glibc, when it looks closely, wants it looked at.
+      if (::write(STDERR_FILENO, bare.data(), bare.size()) < 0) return exit_unhealthy;
     }
     return exit_unhealthy;
   }
@@ -311,13 +312,16 @@ class Session {
     static_cast<void>(::gethostname(host.data(), host.size() - 1));
     page_.emplace(core::printable(host.data()));
     page_->use(config_.settings);
-    if (!config_.http.listen.empty()) {
-      for (const HistoryEntry& entry : last_entries(config_.history_file, page_history)) {
-        page_->add(entry);
-      }
-    }
+    read_history_for_page();
     add_page_routes(routes_, *page_, [this] { return report(); });
     look_for_page();
+  }
+
+  /// Once, when there is somebody to show it to: at the start, or when a reload switches [http] on.
+  void read_history_for_page() {
+    if (page_knows_history_ || config_.http.listen.empty()) return;
+    page_knows_history_ = true;
+    page_->begin_with(last_entries(config_.history_file, page_history));
   }
 
   /// A bgpd that has died on its own is nobody's change: it is only seen by looking.
@@ -565,7 +569,10 @@ class Session {
     keep_notes();
     measurements_->use(config_);
     if (http_) http_->use(config_.http);
-    if (page_) page_->use(config_.settings);
+    if (page_) {
+      page_->use(config_.settings);
+      read_history_for_page();
+    }
     share();
     engine_->replace(config_);
     supervisor_.ready();
@@ -644,6 +651,7 @@ class Session {
                        [this] { return engine_->controller().next_wake(); }};
   HttpRoutes routes_;
   std::optional<StatusPage> page_;
+  bool page_knows_history_ = false;
   asio::steady_timer page_timer_{io_};
   std::unique_ptr<HttpServer> http_;
   std::optional<ChangeFeed> changes_;

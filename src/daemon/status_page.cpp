@@ -7,6 +7,7 @@
 
 #include "core/address.hpp"
 #include "daemon/page/page.hpp"
+#include "daemon/report_json.hpp"
 #include "daemon/verdict.hpp"
 
 namespace withdrawd::daemon {
@@ -323,6 +324,14 @@ void StatusPage::add(const HistoryEntry& entry) {
   if (last.prefixes.size() < most_named) last.prefixes.push_back(entry.prefix);
 }
 
+void StatusPage::begin_with(const std::vector<HistoryEntry>& earlier) {
+  if (earlier.empty()) return;
+  strips_ = {};
+  strips_.use(settings_);
+  changes_.clear();
+  for (const HistoryEntry& entry : earlier) add(entry);
+}
+
 void StatusPage::answered(const core::CheckAnswered& answer, core::Time now) {
   traces_.add(answer.check, answer.outcome, now);
 }
@@ -366,14 +375,6 @@ json::object StatusPage::to_json(const core::Report& report, const Moment& now) 
                        {"cause", entry.cause},
                        {"by", entry.by}});
   }
-  json::array groups;
-  for (const auto& group : report.groups) {
-    groups.push_back(json::object{{"name", group.name},
-                                  {"min_announced", group.min_announced},
-                                  {"prefixes", group.prefixes},
-                                  {"wanted", group.wanted},
-                                  {"held", group.held}});
-  }
   json::object object{{"now_ms", in_ms(now.wall)},
                       {"host", host_},
                       {"mode", report.mode == core::Mode::soft ? "soft" : "hard"},
@@ -385,7 +386,7 @@ json::object StatusPage::to_json(const core::Report& report, const Moment& now) 
                       {"prefixes", report.prefixes.size()},
                       {"counts", view.tally()},
                       {"shows_all", view.shows_all()},
-                      {"groups", std::move(groups)},
+                      {"groups", groups_json(report)},
                       {"changes", std::move(changes)}};
   view.rules(object);
   view.checks(object);

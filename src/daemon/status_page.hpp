@@ -31,7 +31,10 @@ class StatusPage {
 
   /// The configuration that is in force from now on.
   void use(const core::Settings& settings);
-  /// What has happened; of earlier runs first, in their order.
+  /// What has happened so far, of earlier runs too, in its order: in place of what it has heard
+  /// itself. Nothing: what it has heard is all there is.
+  void begin_with(const std::vector<HistoryEntry>& earlier);
+  /// What happens.
   void add(const HistoryEntry& entry);
   void answered(const core::CheckAnswered& answer, core::Time now);
   /// To be called now and then: what nobody has changed is only seen by looking.

@@ -278,7 +278,8 @@ def test_without_javascript_the_verdict_is_there(page, lab):
     assert "3 of 4 prefixes are withdrawn: 3 down." in html
 
 
-def test_what_earlier_runs_have_recorded_is_in_the_strips(page, lab):
+@pytest.mark.parametrize("at_start", [True, False], ids=["at the start", "by a reload"])
+def test_what_earlier_runs_have_recorded_is_in_the_strips(page, lab, at_start):
     assert page.withdrawd.terminate() == 0
     history = lab.directory / "history.jsonl"
     at = page.browser.run("return new Date(Date.now() - 5 * 3600 * 1000).toISOString()")
@@ -289,13 +290,26 @@ def test_what_earlier_runs_have_recorded_is_in_the_strips(page, lab):
         for time, was, is_ in ((at, "announced", "withdrawn"), (later, "withdrawn", "announced"))
     ]
     history.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    text = page.configuration.read_text()
+    if not at_start:
+        page.configuration.write_text(text.replace(HTTP, ""))
     with lab.withdrawd("run", "-c", page.configuration) as withdrawd:
         withdrawd.wait_for_line("begins")
+        if not at_start:
+            # What happens before anybody can look is in its place too.
+            lab.dns.kill()
+            lab.wait_for_announcements(Prefixes.STAYING)
+            lab.dns.repair()
+            lab.wait_for_announcements(Prefixes.ALL)
+            page.configuration.write_text(text)
+            withdrawd.signal_it(signal.SIGHUP)
+            withdrawd.wait_for_line("goes on with the new configuration")
         page.browser.open(PAGE)
         page.wait_for("long ago", "#changes")
+        times = "1 time" if at_start else "2 times"
         wait_until(
             "two hours in the strip",
-            lambda: "withdrawn 1 time, 2 h in all" in (page.browser.run(
+            lambda: f"withdrawn {times}, 2 h in all" in (page.browser.run(
                 "return [...document.querySelectorAll('#rules tr')].find((row) => "
                 "row.querySelector('.prefix')?.textContent === arguments[0])"
                 "?.querySelector('svg.strip').getAttribute('aria-label') ?? ''", Prefixes.PLAIN)),
