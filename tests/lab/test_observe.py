@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.parse
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,9 @@ def test_prometheus_scrapes_an_outage_and_alerts(lab, web):
                 within=30,
             )
             assert not ask("scrape_samples_scraped==0")
+            for query in queries():
+                asked = f"http://127.0.0.1:9090/api/v1/query?query={urllib.parse.quote(query)}"
+                assert '"status":"success"' in (fetched(lab, asked) or ""), query
         finally:
             server.close()
         checked_by_promtool(web.get("/metrics")[1])
@@ -358,6 +362,63 @@ def test_the_alerts_fire_when_they_should():
         assert alert in tested, f"{alert} has no test"
 
 
+def dashboard():
+    return json.loads((REPOSITORY / "etc/grafana-dashboard.json").read_text())
+
+
+def queries():
+    """The dashboard's, as Grafana asks them."""
+    # What Grafana puts in for its variables.
+    values = {"$instance": ".*", "$__rate_interval": "4m"}
+    targets = [t for panel in dashboard()["panels"] for t in panel.get("targets", [])]
+    for target in targets:
+        for name, value in values.items():
+            target["expr"] = target["expr"].replace(name, value)
+    return [target["expr"] for target in targets]
+
+
+def test_the_dashboard_is_one_that_grafana_imports():
+    board = dashboard()
+    assert board["title"] and board["uid"] and board["time"] and board["schemaVersion"] >= 36
+    # Whoever imports it chooses where it asks; nothing in it is about the host where it was made.
+    variables = {one["name"]: one for one in board["templating"]["list"]}
+    assert variables["datasource"]["type"] == "datasource"
+    assert variables["datasource"]["query"] == "prometheus"
+    source = {"type": "prometheus", "uid": "${datasource}"}
+    panels = board["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    cells = set()
+    for panel in panels:
+        assert panel["title"] and panel["type"] and panel["datasource"] == source
+        refs = [target["refId"] for target in panel["targets"]]
+        assert refs and len(set(refs)) == len(refs)
+        assert all(target["datasource"] == source for target in panel["targets"])
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24
+        mine = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not mine & cells, panel["title"]
+        cells |= mine
+    asked = set(re.findall(r"\$(?!__)\w+", " ".join(t["expr"] for p in panels for t in p["targets"])))
+    assert asked <= {"$" + name for name in variables}
+
+
+@needs("promtool")
+def test_every_query_of_the_dashboard_is_one_that_prometheus_takes(tmp_path):
+    rules = [{"record": f"query_{i}", "expr": query} for i, query in enumerate(queries())]
+    file = tmp_path / "queries.yml"
+    # JSON is YAML.
+    file.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
+    done = subprocess.run(
+        ["promtool", "check", "rules", str(file)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(rules)} rules found" in done.stdout
+
+
 def test_every_metric_that_alerts_dashboard_and_manual_name_exists(lab, web):
     configuration = lab.write(
         lab.configuration(rule={"group": "g"}) + '[group.g]\nmin_announced = 1\n' + web.section
@@ -372,10 +433,7 @@ def test_every_metric_that_alerts_dashboard_and_manual_name_exists(lab, web):
     families = set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
     there = {series.partition("{")[0] for series in read_metrics(text)} | families
 
-    dashboard = json.loads((REPOSITORY / "etc/grafana-dashboard.json").read_text())
-    expressions = [
-        target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])
-    ]
+    expressions = queries()
     assert len(expressions) > 10
     manual = (REPOSITORY / "docs/observe.md").read_text()
     named = set(re.findall(r"\bwithdrawd_\w+", " ".join(expressions) + RULES.read_text()))
