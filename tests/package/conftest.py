@@ -25,7 +25,8 @@ def pytest_addoption(parser):
     parser.addoption(
         "--compile-package",
         action="store_true",
-        help="compile withdrawd for the package, instead of packaging the program to test",
+        help="compile withdrawd for the package and run its tests, as Debian's builders do, instead "
+             "of packaging the program to test; half an hour",
     )
 
 

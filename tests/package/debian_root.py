@@ -15,6 +15,10 @@ from lab import wait_until
 HAS = [
     "bash-completion", "cron", "curl", "dbus", "frr", "logrotate", "man-db", "polkitd", "systemd",
 ]
+# What a Debian builder has before it has read what a package needs.
+BUILDS = ["build-essential"]
+# For a test that installs it later than withdrawd.
+LATER = "mkdir /var/cache/later; cd /var/cache/later; apt-get -qq download frr"
 # Built again when it is older than that, so that it does not lag behind Debian for ever.
 MOST_DAYS = 14
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -61,16 +65,17 @@ def run(*argv, within=600, **options):
     return done.stdout
 
 
-def base(depends):
-    """The folder of a bare Debian with HAS and what satisfies `depends`; made once, then kept."""
+def base(depends, has=HAS, name="debian"):
+    """The folder of a bare Debian with what satisfies `depends` and what it `has`; made once, then
+    kept under that name."""
     sources = "".join(f"deb {site} {suite} {part}\n" for site, suite, part in archives())
-    key = hashlib.sha256(f"2\n{sources}\n{HAS}\n{depends}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"2\n{sources}\n{has}\n{depends}".encode()).hexdigest()[:16]
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "withdrawd-test"
-    kept = cache / f"debian-{key}"
+    kept = cache / f"{name}-{key}"
     if kept.exists() and time.time() - kept.stat().st_mtime < MOST_DAYS * 86400:
         return kept
     cache.mkdir(parents=True, exist_ok=True)
-    for old in cache.glob("debian-*"):
+    for old in cache.glob(f"{name}-*"):
         shutil.rmtree(old)
     making = Path(tempfile.mkdtemp(prefix="making-", dir=cache))
     try:
@@ -92,12 +97,10 @@ mount -t proc proc {making}/proc
 exec chroot {making} /usr/bin/env -i PATH={PATH} LC_ALL=C.UTF-8 \\
   DEBIAN_FRONTEND=noninteractive sh -ec '
 apt-get -qq update
-apt-get -qqy --no-install-recommends install {" ".join(HAS)}
+apt-get -qqy --no-install-recommends install {" ".join(has)}
 apt-get -qqy --no-install-recommends satisfy "{depends}"
 apt-get clean
-mkdir /var/cache/later
-cd /var/cache/later
-apt-get -qq download frr
+{LATER if "frr" in has else ""}
 rm -rf /var/lib/apt/lists/*'
 """
         run(

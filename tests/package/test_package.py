@@ -104,18 +104,44 @@ def packages(program, request, tmp_path_factory, measured):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, source / name)
     began = time.monotonic()
-    environment = {
-        "PATH": debian_root.PATH, "HOME": str(folder), "LC_ALL": "C.UTF-8",
-        "DEB_BUILD_OPTIONS": "nocheck noautodbgsym",
-    }
-    if not request.config.getoption("--compile-package"):
-        environment["WITHDRAWD_PROGRAM"] = str(program)
-    debian_root.run("dpkg-buildpackage", "-us", "-uc", cwd=source, env=environment, within=1800)
+    if request.config.getoption("--compile-package"):
+        compile_package(folder)
+    else:
+        environment = {
+            "PATH": debian_root.PATH, "HOME": str(folder), "LC_ALL": "C.UTF-8",
+            "DEB_BUILD_OPTIONS": "nocheck noautodbgsym", "WITHDRAWD_PROGRAM": str(program),
+        }
+        debian_root.run("dpkg-buildpackage", "-us", "-uc", cwd=source, env=environment)
     measured(f"package built in {time.monotonic() - began:.0f} s")
     shutil.rmtree(source)
     next_version(folder)
     folder.chmod(0o755)
     return folder
+
+
+def compile_package(folder):
+    """As Debian's builders do: in a root with what Build-Depends names and no more, as nobody, at
+    home nowhere, with no network but the loopback; and the tests are run."""
+    depends = debian_root.run(
+        "perl", "-MDpkg::Control::Info", "-e",
+        "print Dpkg::Control::Info->new($ARGV[0])->get_source->{'Build-Depends'}",
+        ROOT / "debian/control",
+    )
+    try:
+        root = debian_root.base(" ".join(depends.split()), debian_root.BUILDS, "builder")
+    except debian_root.Unavailable as problem:
+        pytest.skip(str(problem))
+    network = NetworkNamespace("builder")
+    try:
+        with Host(root, network, folder, systemd=False) as host:
+            host.do("chown -R nobody /mnt")
+            host.do("""
+cd /mnt/withdrawd
+exec setpriv --reuid=nobody --regid=nogroup --clear-groups env HOME=/nonexistent \\
+  DEB_BUILD_OPTIONS=noautodbgsym dpkg-buildpackage -us -uc
+""", within=7200)
+    finally:
+        network.close()
 
 
 def deb(version=VERSION):
