@@ -59,9 +59,9 @@ class World {
       if (next > end) break;
       now_ = std::max(now_, next);
       if (!answers_.empty() && answers_.front().first <= now_) {
-        const Event event = std::move(answers_.front().second);
+        Event event = std::move(answers_.front().second);
         answers_.pop_front();
-        carry_out(controller_->on(event, now_));
+        carry_out(controller_->on(std::move(event), now_));
       } else {
         carry_out(controller_->wake(now_));
       }
