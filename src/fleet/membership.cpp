@@ -21,9 +21,12 @@ void Membership::ask(const core::AskLeave& ask) {
   place.key = keys_.of_place(ask.place, fleet_.site);
   place.asked = ask.number;
   place.floor = ask.floor;
-  // What was read when it was refused is no help: there were too few.
-  // And a share is one of those that live now.
-  if (std::exchange(place.refused, false) || ask.floor.in_percent) begin_reading(place);
+  // What was read when it was refused is no help: there were too few. Nor is half of a look, from
+  // before the others had come up. And a share is one of those that live now.
+  if (std::exchange(place.refused, false) || ask.floor.in_percent || !place.others_known) {
+    begin_reading(place);
+  }
+  ++place.reading;  // an asking is answered by what is read after it
 }
 
 void Membership::say(const core::SayPlace& say) {
@@ -84,6 +87,7 @@ bool Membership::may_lean_on_others(const Place& place) const {
 }
 
 void Membership::begin_reading(Place& place) {
+  ++place.reading;
   place.others_known = false;
   place.others.clear();
   place.read = 0;
@@ -109,7 +113,7 @@ std::optional<std::pair<Step, Membership::UnderWay>> Membership::next_step(std::
   if (place.asked && !(place.own && may_lean_on_others(place))) {
     if (place.others_known) begin_reading(place);
     const Range others{place.more.value_or(all), range_end(all), page};
-    return std::pair{Step{{}, {}, {own, others}}, UnderWay{index, Doing::looking}};
+    return std::pair{Step{{}, {}, {own, others}}, UnderWay{index, Doing::looking, place.reading}};
   }
   if (place.asked) {
     // The record itself says what is known of this prefix; the rest is said a moment later.
@@ -126,15 +130,16 @@ std::optional<std::pair<Step, Membership::UnderWay>> Membership::next_step(std::
     }
     step.put = Step::Put{place.key, text, lease_};
     step.reads = {own, {all, range_end(all), page}};
-    return std::pair{std::move(step), UnderWay{index, Doing::leaving, std::move(text)}};
+    return std::pair{std::move(step),
+                     UnderWay{index, Doing::leaving, place.reading, std::move(text)}};
   }
   // With an etcd so far away that the lease is always due, a look must not keep this site silent.
   if (!place.own || (place.look && !is_unsaid(place))) {
-    return std::pair{look_step(place), UnderWay{index, Doing::looking}};
+    return std::pair{look_step(place), UnderWay{index, Doing::looking, place.reading}};
   }
   std::string text = text_of(place, *place.wanted);
   Step step{{{place.key, *place.own}}, Step::Put{place.key, text, lease_}, {own}};
-  return std::pair{std::move(step), UnderWay{index, Doing::saying, std::move(text)}};
+  return std::pair{std::move(step), UnderWay{index, Doing::saying, place.reading, std::move(text)}};
 }
 
 Transaction Membership::next_transaction() {
@@ -244,7 +249,7 @@ std::vector<LeaveAnswered> Membership::on_result(const TransactionResult& result
     }
     place.look = false;
     if (!step.reads.empty()) learn_own(place, step.reads[0]);
-    if (step.reads.size() < 2) continue;
+    if (step.reads.size() < 2 || done.reading != place.reading) continue;
     if (done.doing == Doing::leaving) begin_reading(place);
     learn_others(place, step.reads[1]);
     if (auto refused = judge(done.index, place)) answers.push_back(std::move(*refused));

@@ -79,6 +79,7 @@ class Membership {
     std::optional<unsigned> asked{};  ///< its number
     core::FleetFloor floor{};
     bool refused = false;
+    unsigned reading = 0;               ///< what was read for an earlier one is not learnt
     bool look = false;                  ///< for others to lean on
     bool others_known = false;          ///< as far as they are needed
     std::vector<Record> others{};       ///< that are `up`
@@ -90,6 +91,7 @@ class Membership {
   struct UnderWay {
     std::size_t index;
     Doing doing;
+    unsigned reading;
     std::string text{};  ///< that is written
   };
 

@@ -284,6 +284,69 @@ TEST_CASE("who counts is found behind any number of sites that do not") {
   CHECK(site.answered() == Granting::granted);
 }
 
+TEST_CASE("what was seen before the others came up refuses nobody") {
+  FleetOf fleet(5);
+  for (Site& site : fleet.sites) {
+    site.member.say(say(PlaceState::sick));
+    site.settle();
+  }
+  Site last(fleet.store, "site1005");
+  last.member.say(say(PlaceState::up));
+  last.settle();  // it looks at the first four, of whom none is up
+  for (Site& site : fleet.sites) {
+    site.member.say(say(PlaceState::up));
+    site.settle();
+  }
+  last.ask();
+  last.settle();
+  CHECK(last.answered() == Granting::granted);
+}
+
+TEST_CASE("a look that is under way when leave is asked for refuses nobody") {
+  FleetOf fleet(3);
+  Site& last = fleet.sites[2];
+  fleet.sites[0].member.say(say(PlaceState::sick));
+  fleet.sites[0].settle();
+  last.member.use_lease(4711);
+  last.settle();
+  fleet.store.expire(fleet.sites[1].member.lease());
+  last.ask();
+  last.settle();
+  REQUIRE(last.answered() == Granting::refused);
+  last.member.say(say(PlaceState::up));
+  last.settle();
+  last.member.look_around();
+  const auto looked = fleet.store.apply(last.member.next_transaction());
+  fleet.sites[0].member.say(say(PlaceState::up));
+  fleet.sites[1].member.use_lease(4712);
+  for (Site& site : fleet.sites) {
+    if (&site != &last) site.settle();
+  }
+  last.ask();
+  last.take(last.member.on_result(looked));
+  last.settle();
+  CHECK(last.answered() == Granting::granted);
+}
+
+TEST_CASE("a page that was read for an earlier asking does not lower a share") {
+  FleetOf fleet(100, {50, true});
+  Site& site = fleet.sites[0];
+  for (std::size_t i = 1; i < 100; ++i) {
+    // Of the first page only a few are up, of the second all.
+    if (i >= 64 || i % 8 == 0) continue;
+    fleet.sites[i].member.say(say(PlaceState::sick));
+    fleet.sites[i].settle();
+  }
+  site.ask({50, true});
+  site.trip();
+  REQUIRE(!site.answered());
+  const auto second = fleet.store.apply(site.member.next_transaction());
+  site.ask({50, true});
+  site.take(site.member.on_result(second));
+  site.settle();
+  CHECK(site.answered() == Granting::refused);  // 43 others are up, and 50 must
+}
+
 TEST_CASE("many prefixes are asked for in one transaction, within what etcd takes") {
   FleetOf fleet(3);
   for (Site& site : fleet.sites) {
