@@ -44,6 +44,7 @@ struct FleetReport {
   std::optional<bool> reached;  ///< none: nothing heard yet
   std::string detail;           ///< where, or why not
   std::optional<Duration> reached_for;
+  std::string name_contested_by;  ///< another host that uses the same name; empty: none
 };
 
 struct Report {

@@ -127,7 +127,10 @@ json::value to_json(const core::Report& report) {
                          {"site", report.fleet->site},
                          {"reached", or_null(report.fleet->reached)},
                          {"detail", report.fleet->detail},
-                         {"for_s", or_null(report.fleet->reached_for)}};
+                         {"for_s", or_null(report.fleet->reached_for)},
+                         {"name_contested_by", report.fleet->name_contested_by.empty()
+                                                   ? json::value()
+                                                   : json::value(report.fleet->name_contested_by)}};
   }
   return json::object{
       {"version", 1},

@@ -1,19 +1,23 @@
 #include "fleet/link.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <random>
 #include <set>
 #include <utility>
 
 #include "core/outcome.hpp"
 #include "fleet/etcd_json.hpp"
+#include "fleet/inspection.hpp"
 
 namespace withdrawd::fleet {
 namespace asio = boost::asio;
@@ -31,8 +35,9 @@ constexpr core::Duration answer_patience = seconds(2);
 constexpr core::Duration shortest_pause = milliseconds(100);
 constexpr core::Duration longest_pause = seconds(2);
 constexpr core::Duration quiet_watch = seconds(60);
-constexpr std::int64_t records_at_a_time = 5000;
-constexpr std::size_t most_records = 2'000'000;
+
+/// Every so many renewals a site looks whether its records are its own: at a tenth of their cost.
+constexpr unsigned renewals_between_looks = 9;
 
 constexpr int not_found = 5;
 constexpr int unauthenticated = 16;
@@ -42,10 +47,12 @@ std::int64_t wall_seconds() {
       .count();
 }
 
-std::unexpected<core::Error> refused(const HttpAnswer& answer) {
-  const Refusal refusal = parse_refusal(answer.body);
-  return std::unexpected(core::Error{
-      "ask etcd", fmt::format("it says \"{}\" (status {})", refusal.message, answer.status), ""});
+/// Tells this process from any other that writes under the same name, and people which host it is.
+std::string name_of_run() {
+  std::array<char, 256> host{};
+  if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
+  std::random_device random;
+  return fmt::format("{}/{:08x}", core::printable(host.data(), 64), random());
 }
 
 }  // namespace
@@ -58,7 +65,7 @@ Link::Link(asio::any_io_executor executor, core::Fleet fleet, core::FleetAccess 
       keys_(fleet_.group),
       password_(std::move(password)),
       happen_(std::move(happen)),
-      membership_(fleet_, wall_seconds),
+      membership_(fleet_, name_of_run(), wall_seconds),
       wake_(executor) {}
 
 core::Time Link::by(Duration span) const {
@@ -75,6 +82,7 @@ void Link::tell(const std::vector<core::LeaveAnswered>& answers) {
 
 void Link::reached(bool is, std::string detail) {
   reached_ = is;
+  unreached_why_ = is ? "" : detail;
   happen(core::FleetReached{is, std::move(detail)});
 }
 
@@ -122,8 +130,8 @@ asio::awaitable<void> Link::run() {
   while (!stopped_) {
     const auto& endpoint = access_.endpoints[endpoint_ % access_.endpoints.size()];
     core::Result<void> done;
-    if (endpoint.tls && !tls_) {
-      // Anew each time, until it can be read: somebody may be mending it.
+    if (endpoint.tls) {
+      // Anew each time: certificates are renewed, and somebody may be mending it.
       auto made = Tls::make(access_);
       if (made) {
         tls_ = std::move(*made);
@@ -177,15 +185,7 @@ asio::awaitable<Result<std::string>> Link::ask_well(HttpConnection& connection, 
 asio::awaitable<Result<void>> Link::log_in(HttpConnection& connection) {
   const auto password = password_();
   if (!password) co_return std::unexpected(password.error());
-  const auto answer = co_await connection.post(
-      "/v3/auth/authenticate", authenticate_json(access_.user, *password), "", by(answer_patience));
-  if (!answer) co_return std::unexpected(answer.error());
-  if (answer->status != 200) {
-    co_return std::unexpected(core::Error{
-        fmt::format("log in to etcd as {}", core::printable(access_.user, 60)),
-        parse_refusal(answer->body).message, "correct user and password_file of [fleet]"});
-  }
-  auto token = parse_authenticate(answer->body);
+  auto token = co_await fleet::log_in(connection, access_.user, *password, by(answer_patience));
   if (!token) co_return std::unexpected(token.error());
   token_ = std::move(*token);
   co_return Result<void>{};
@@ -233,6 +233,7 @@ asio::awaitable<Result<void>> Link::serve(HttpConnection& connection) {
     if (std::chrono::steady_clock::now() >= renew_at_) {
       if (auto kept = co_await keep_lease(connection); !kept) co_return kept;
       membership_.look_around();
+      look_at_name();
     } else if (membership_.has_work()) {
       if (auto done = co_await transact(connection); !done) co_return done;
     } else {
@@ -241,6 +242,18 @@ asio::awaitable<Result<void>> Link::serve(HttpConnection& connection) {
     }
   }
   co_return Result<void>{};
+}
+
+void Link::look_at_name() {
+  if (++renewals_ % renewals_between_looks == 0 || !contested_by_.empty()) {
+    membership_.look_at_own();
+  }
+}
+
+void Link::tell_of_name() {
+  if (contested_by_ == membership_.name_contested_by()) return;
+  contested_by_ = membership_.name_contested_by();
+  happen(core::FleetNameContested{contested_by_});
 }
 
 asio::awaitable<Result<void>> Link::transact(HttpConnection& connection) {
@@ -262,6 +275,7 @@ asio::awaitable<Result<void>> Link::transact(HttpConnection& connection) {
     co_return std::unexpected(result.error());
   }
   tell(membership_.on_result(*result));
+  tell_of_name();
   if (membership_.any_refused() && !std::exchange(watching_, true)) {
     asio::co_spawn(
         executor_,
@@ -312,37 +326,19 @@ asio::awaitable<Result<void>> Link::watch_once(HttpConnection& connection) {
 asio::awaitable<Result<View>> Link::look_at_all() {
   const auto& endpoint = access_.endpoints[endpoint_ % access_.endpoints.size()];
   if (reached_ != true) {
-    co_return std::unexpected(core::Error{"look at the fleet", "its store cannot be reached",
-                                          "`withdrawd status` tells why"});
+    co_return std::unexpected(core::Error{"look at the fleet",
+                                          reached_
+                                              ? "its store cannot be reached: " + unreached_why_
+                                              : "its store has not answered yet",
+                                          ""});
   }
   HttpConnection connection(executor_, endpoint, tls_);
   if (auto done = co_await connection.connect(by(connect_patience)); !done) {
     co_return std::unexpected(done.error());
   }
-  View view;
-  Range range{keys_.root(), range_end(keys_.root()), records_at_a_time};
-  for (std::size_t read = 0; read < most_records;) {
-    const auto answer = co_await ask_well(connection, "/v3/kv/range", range_json(range));
-    if (!answer) co_return std::unexpected(answer.error());
-    const auto result = parse_range(*answer);
-    if (!result) co_return std::unexpected(result.error());
-    for (const Record& record : result->records) {
-      if (record.key.starts_with(keys_.members())) {
-        view.members.push_back(record.key.substr(keys_.members().size()));
-      } else if (const auto names = keys_.parse(record.key)) {
-        if (const auto said = parse_place(record.value)) {
-          view.entries.push_back({names->place, names->site, *said});
-        }
-      }
-    }
-    read += result->records.size();
-    if (result->records.empty() ||
-        result->count <= static_cast<std::int64_t>(result->records.size())) {
-      break;
-    }
-    range.begin = result->records.back().key + std::string(1, '\0');
-  }
-  co_return view;
+  co_return co_await read_view(keys_, [this, &connection](std::string path, std::string body) {
+    return ask_well(connection, std::move(path), std::move(body));
+  });
 }
 
 void Link::look(Show show) {

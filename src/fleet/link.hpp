@@ -14,18 +14,9 @@
 #include "core/fleet.hpp"
 #include "fleet/http_connection.hpp"
 #include "fleet/membership.hpp"
+#include "fleet/view.hpp"
 
 namespace withdrawd::fleet {
-
-/// Where every site stands with every prefix, as one look at the store shows it.
-struct View {
-  struct Entry {
-    std::string place, site;
-    PlaceRecord record;
-  };
-  std::vector<Entry> entries;
-  std::vector<std::string> members;  ///< all sites that have ever been there
-};
 
 /// This site's link to the fleet's store: joins under a lease, keeps it alive, carries out what its
 /// Membership wants, and watches the others while leave has been refused. Endpoints are tried in
@@ -73,6 +64,8 @@ class Link : public std::enable_shared_from_this<Link> {
 
   void tell(const std::vector<core::LeaveAnswered>& answers);
   void reached(bool is, std::string detail);
+  void look_at_name();
+  void tell_of_name();
   void happen(const core::Event& event) const;
   core::Time by(Duration span) const;
 
@@ -89,6 +82,9 @@ class Link : public std::enable_shared_from_this<Link> {
   core::Time renew_at_{};
   bool enrolled_ = false;
   std::optional<bool> reached_;
+  std::string unreached_why_;
+  unsigned renewals_ = 0;
+  std::string contested_by_;  ///< as last told
   bool watching_ = false;
   bool stopped_ = false;
   boost::asio::steady_timer wake_;  ///< there is work, or the lease is to be renewed

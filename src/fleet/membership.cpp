@@ -12,8 +12,8 @@ namespace withdrawd::fleet {
 using core::LeaveAnswered;
 using core::PlaceState;
 
-Membership::Membership(const core::Fleet& fleet, WallClock clock)
-    : fleet_(fleet), keys_(fleet.group), clock_(std::move(clock)) {}
+Membership::Membership(const core::Fleet& fleet, std::string run, WallClock clock)
+    : fleet_(fleet), keys_(fleet.group), run_(std::move(run)), clock_(std::move(clock)) {}
 
 void Membership::ask(const core::AskLeave& ask) {
   Place& place = places_[ask.prefix];
@@ -53,7 +53,7 @@ std::string Membership::text_of(Place& place, const core::Place& said) {
     place.last_said = said;
     place.since = clock_();
   }
-  return place_text({said, place.since});
+  return place_text({said, place.since, run_});
 }
 
 void Membership::look_around() {
@@ -66,8 +66,16 @@ void Membership::look_around() {
   }
 }
 
+void Membership::look_at_own() {
+  auto it = places_.lower_bound(next_own_look_);
+  if (it == places_.end()) it = places_.begin();
+  if (it == places_.end()) return;
+  next_own_look_ = it->first + 1;
+  it->second.look_at_own = it->second.mine;
+}
+
 bool Membership::wants(const Place& place) const {
-  return place.asked || place.look || is_unsaid(place);
+  return place.asked || place.look || place.look_at_own || is_unsaid(place);
 }
 
 bool Membership::is_unsaid(const Place& place) {
@@ -137,6 +145,9 @@ std::optional<std::pair<Step, Membership::UnderWay>> Membership::next_step(std::
   if (!place.own || (place.look && !is_unsaid(place))) {
     return std::pair{look_step(place), UnderWay{index, Doing::looking, place.reading}};
   }
+  if (place.look_at_own && !is_unsaid(place)) {
+    return std::pair{Step{{}, {}, {own}}, UnderWay{index, Doing::looking, place.reading}};
+  }
   std::string text = text_of(place, *place.wanted);
   Step step{{{place.key, *place.own}}, Step::Put{place.key, text, lease_}, {own}};
   return std::pair{std::move(step), UnderWay{index, Doing::saying, place.reading, std::move(text)}};
@@ -168,8 +179,21 @@ Transaction Membership::next_transaction() {
   return transaction;
 }
 
+/// Whatever an earlier run of this host had on its way was fenced off by this run's first write.
+void Membership::look_who_wrote(const Record& own) {
+  const auto said = parse_place(own.value);
+  if (said && said->run == run_) {
+    if (!name_contested_by_.empty() && ++quiet_looks_ >= quiet_looks) name_contested_by_.clear();
+    return;
+  }
+  quiet_looks_ = 0;
+  name_contested_by_ = said && !said->run.empty() ? core::printable(said->run, 80)
+                                                  : "one that does not say its name";
+}
+
 void Membership::learn_own(Place& place, const RangeResult& own) {
   const Revision changed = own.records.empty() ? 0 : own.records.front().changed;
+  if (changed != 0 && place.mine) look_who_wrote(own.records.front());
   if (place.own == changed) return;
   place.own = changed;
   // Whatever it says: it is written once more, so that nothing older can come after it.
@@ -235,6 +259,7 @@ std::vector<LeaveAnswered> Membership::on_result(const TransactionResult& result
     if (done.doing != Doing::looking && step.unchanged) {
       place.own = result.revision;
       place.written = done.text;
+      place.mine = true;
       if (done.doing == Doing::saying) continue;
       // What was to be said before has been overtaken, unless it takes the asking back.
       if (!place.asked) {
@@ -247,7 +272,7 @@ std::vector<LeaveAnswered> Membership::on_result(const TransactionResult& result
       answers.push_back({done.index, number, LeaveAnswered::Answer::granted, ""});
       continue;
     }
-    place.look = false;
+    place.look = place.look_at_own = false;
     if (!step.reads.empty()) learn_own(place, step.reads[0]);
     if (step.reads.size() < 2 || done.reading != place.reading) continue;
     if (done.doing == Doing::leaving) begin_reading(place);

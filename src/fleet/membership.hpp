@@ -37,7 +37,8 @@ class Membership {
 
   using WallClock = std::function<std::int64_t()>;  ///< seconds
 
-  Membership(const core::Fleet& fleet, WallClock clock);
+  /// `run` is in every record, and is another one in each process.
+  Membership(const core::Fleet& fleet, std::string run, WallClock clock);
 
   void ask(const core::AskLeave& ask);
   void say(const core::SayPlace& say);
@@ -49,6 +50,13 @@ class Membership {
   /// Looks again for others to lean on, where too few are known: so that an asking takes one round
   /// trip when it comes. For quiet times.
   void look_around();
+
+  /// Looks whether this site's record is still the one that it has written. For quiet times.
+  void look_at_own();
+  /// Whoever has written this site's records after this run had: another host with the same name.
+  /// A record that an earlier run has left is none. Empty: nobody, or not for so many looks.
+  const std::string& name_contested_by() const { return name_contested_by_; }
+  static constexpr unsigned quiet_looks = 9;
 
   /// Is there something to be done?
   bool has_work() const;
@@ -81,6 +89,8 @@ class Membership {
     bool refused = false;
     unsigned reading = 0;               ///< what was read for an earlier one is not learnt
     bool look = false;                  ///< for others to lean on
+    bool look_at_own = false;           ///< for others who write it
+    bool mine = false;                  ///< this run has written it
     bool others_known = false;          ///< as far as they are needed
     std::vector<Record> others{};       ///< that are `up`
     std::size_t read = 0;               ///< records, so far
@@ -104,6 +114,7 @@ class Membership {
   bool may_lean_on_others(const Place& place) const;
   std::string text_of(Place& place, const core::Place& said);
   void begin_reading(Place& place);
+  void look_who_wrote(const Record& own);
   void learn_own(Place& place, const RangeResult& own);
   void learn_others(Place& place, const RangeResult& others);
   std::optional<core::LeaveAnswered> judge(std::size_t index, Place& place);
@@ -111,7 +122,11 @@ class Membership {
 
   core::Fleet fleet_;
   Keys keys_;
+  std::string run_;
   WallClock clock_;
+  std::string name_contested_by_;
+  unsigned quiet_looks_ = 0;       ///< since somebody else wrote
+  std::size_t next_own_look_ = 0;  ///< a place: each has its turn
   Lease lease_ = 0;
   std::map<std::size_t, Place> places_;
   std::vector<UnderWay> under_way_;

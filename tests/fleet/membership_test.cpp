@@ -29,9 +29,10 @@ struct Site {
   std::vector<LeaveAnswered> answers;
   std::size_t trips = 0;
 
-  Site(SmallStore& to, const std::string& name, core::FleetFloor floor = {2})
-      : store(to), member(fleet_of(name, floor), [] { return 1000; }) {
-    member.use_lease(static_cast<Lease>(std::hash<std::string>{}(name) >> 1));
+  Site(SmallStore& to, const std::string& name, core::FleetFloor floor = {2},
+       const std::string& run = "1")
+      : store(to), member(fleet_of(name, floor), name + "/" + run, [] { return 1000; }) {
+    member.use_lease(static_cast<Lease>(std::hash<std::string>{}(name + run) >> 1));
   }
   static core::Fleet fleet_of(const std::string& name, core::FleetFloor floor) {
     return {.group = "edge", .site = name, .keep_announcing = floor};
@@ -370,4 +371,76 @@ TEST_CASE("many prefixes are asked for in one transaction, within what etcd take
   CHECK(site.answers.size() == 299);
   for (const auto& answer : site.answers) CHECK(answer.answer == Granting::granted);
   CHECK(site.trips - before <= 4);
+}
+
+TEST_CASE("two hosts with one name both notice, count once, and notice the end of it") {
+  FleetOf fleet(2);
+  Site& one = fleet.sites[0];
+  Site two(fleet.store, "site1000", {2}, "2");
+  const auto look = [](Site& site) {
+    site.member.look_at_own();
+    site.settle();
+  };
+  two.member.say(say(PlaceState::up));
+  two.settle();
+  CHECK(two.member.name_contested_by().empty());  // as if it had been started again
+  look(one);
+  CHECK(one.member.name_contested_by() == "site1000/2");
+  look(two);
+  CHECK(two.member.name_contested_by() == "site1000/1");
+  CHECK(fleet.store.entries.size() == 2);
+
+  // To a third they are one.
+  Site third(fleet.store, "site1002");
+  third.member.say(say(PlaceState::up));
+  third.ask({3});
+  third.settle();
+  CHECK(third.answered() == Granting::refused);
+
+  look(one);
+  for (unsigned i = 0; i < Membership::quiet_looks; ++i) {
+    CHECK_FALSE(one.member.name_contested_by().empty());
+    look(one);
+  }
+  CHECK(one.member.name_contested_by().empty());
+}
+
+TEST_CASE("neither of two hosts with one name leans on the other") {
+  FleetOf fleet(1, {1});
+  Site two(fleet.store, "site1000", {1}, "2");
+  two.member.say(say(PlaceState::up));
+  two.settle();
+  fleet.sites[0].ask({1});
+  two.ask({1});
+  fleet.sites[0].settle();
+  two.settle();
+  CHECK(fleet.sites[0].answered() == Granting::refused);
+  CHECK(two.answered() == Granting::refused);
+}
+
+TEST_CASE("a run that finds the record of the one before it has no rival") {
+  FleetOf fleet(2);
+  Site& before = fleet.sites[0];
+  before.ask();
+  const auto late = before.member.next_transaction();
+  Site after(fleet.store, "site1000", {2}, "2");
+  after.member.say(say(PlaceState::up));
+  after.settle();
+  fleet.store.apply(late);  // what the earlier run had on its way has no effect any more
+  for (int i = 0; i < 3; ++i) {
+    after.member.look_at_own();
+    after.settle();
+  }
+  CHECK(after.member.name_contested_by().empty());
+  CHECK(before.state() == PlaceState::up);
+}
+
+TEST_CASE("an older program that writes under the same name is a rival without a name") {
+  FleetOf fleet(1);
+  Site& site = fleet.sites[0];
+  fleet.store.put(keys.of_place("192.0.2.0/24", "site1000"), R"({"state":"left"})");
+  site.member.look_at_own();
+  site.settle();
+  CHECK(site.member.name_contested_by() == "one that does not say its name");
+  CHECK(site.state() == PlaceState::up);
 }
