@@ -101,7 +101,6 @@ TEST_CASE("drains, damping and what a minimum keeps are told with how long they 
 
 TEST_CASE("another host with this site's name is called out, and the exit status says so") {
   core::Report seen = report();
-  seen.prefixes.clear();
   seen.fleet = core::FleetReport{"edge", "fra1", true, "https://192.0.2.11:2379", {}, ""};
   CHECK(cli::exit_status_of(daemon::to_json(seen)) == 0);
   CHECK(table(seen).find("another host") == std::string::npos);
