@@ -75,6 +75,10 @@ json::object range_object(const Range& range) {
   json::object object{{"key", base64(range.begin)}};
   if (!range.end.empty()) object["range_end"] = base64(range.end);
   if (range.limit > 0) object["limit"] = std::to_string(range.limit);
+  if (range.greatest_first) {
+    object["sort_order"] = "DESCEND";
+    object["sort_target"] = "VALUE";
+  }
   return object;
 }
 

@@ -59,6 +59,7 @@ Link::Link(asio::any_io_executor executor, core::Fleet fleet, core::FleetAccess 
       password_(std::move(password)),
       happen_(std::move(happen)),
       membership_(fleet_, wall_seconds),
+      patience_(answer_patience),
       wake_(executor) {}
 
 core::Time Link::by(Duration span) const {
@@ -158,7 +159,14 @@ asio::awaitable<void> Link::run() {
 
 asio::awaitable<Result<HttpAnswer>> Link::ask_etcd(HttpConnection& connection, std::string path,
                                                    std::string body) {
-  auto answer = co_await connection.post(path, body, token_, by(answer_patience));
+  const core::Time begin = by({});
+  auto answer = co_await connection.post(path, body, token_, begin + patience_);
+  if (by({}) >= begin + patience_) {
+    // What is busy is not helped by being asked the same again and again. The lease must not end.
+    patience_ = std::max(answer_patience, std::min(patience_ * 2, access_.lease / 2));
+  } else if (by({}) < begin + answer_patience) {
+    patience_ = answer_patience;
+  }
   if (!answer || answer->status == 200 || access_.user.empty()) co_return answer;
   if (parse_refusal(answer->body).code != unauthenticated) co_return answer;
   // Tokens end, and are forgotten when etcd is restarted.

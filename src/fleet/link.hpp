@@ -91,6 +91,7 @@ class Link : public std::enable_shared_from_this<Link> {
   std::optional<bool> reached_;
   bool watching_ = false;
   bool stopped_ = false;
+  Duration patience_;               ///< with an answer; more where the store has been slow
   boost::asio::steady_timer wake_;  ///< there is work, or the lease is to be renewed
   std::weak_ptr<HttpConnection> connection_, watch_connection_;
 };

@@ -30,10 +30,8 @@ class Membership {
   /// The steps of a transaction and what the largest of them compares: etcd takes 128 together by
   /// default.
   static constexpr std::size_t most_operations = 120;
-  /// So many records of a prefix are read at a time.
-  static constexpr std::int64_t page = 64;
-  /// More sites than that are not read for one asking.
-  static constexpr std::size_t most_sites = 10'000;
+  /// So many records of a prefix are read where a few were not enough.
+  static constexpr std::int64_t page = 16;
 
   using WallClock = std::function<std::int64_t()>;  ///< seconds
 
@@ -67,6 +65,9 @@ class Membership {
   std::vector<std::size_t> on_change(const Record& record) const;
 
  private:
+  /// Whom to lean on is looked for among a few that come behind this site, then among a page of
+  /// those behind these, then everywhere.
+  enum class Reach : std::uint8_t { near, further, everywhere };
   struct Place {
     std::string name;
     std::string key;  ///< of this site's record
@@ -79,31 +80,34 @@ class Membership {
     std::optional<unsigned> asked{};  ///< its number
     core::FleetFloor floor{};
     bool refused = false;
-    bool look = false;                  ///< for others to lean on
-    bool others_known = false;          ///< as far as they are needed
-    std::vector<Record> others{};       ///< that are `up`
-    std::size_t read = 0;               ///< records, so far
-    std::size_t live = 0;               ///< sites, this one among them
-    std::optional<std::string> more{};  ///< where to read on
+    bool look = false;             ///< for others to lean on
+    bool others_known = false;     ///< as far as they are needed
+    std::vector<Record> others{};  ///< that are `up`
+    std::size_t live = 0;          ///< sites, this one among them; 0: not counted
+    Reach reach = Reach::near;     ///< of what is to be read next
+    std::string from{};            ///< where that begins
   };
   enum class Doing : std::uint8_t { looking, leaving, saying };
   struct UnderWay {
     std::size_t index;
     Doing doing;
-    std::string text{};  ///< that is written
+    Reach reach = Reach::near;  ///< of what is read of others
+    std::string text{};         ///< that is written
   };
 
   bool wants(const Place& place) const;
   /// Does the store not have yet what is to be said?
   static bool is_unsaid(const Place& place);
-  Step look_step(const Place& place) const;
+  Step look_step(Place& place) const;
   std::optional<std::pair<Step, UnderWay>> next_step(std::size_t index, Place& place);
   std::size_t others_needed(const Place& place) const;
   bool may_lean_on_others(const Place& place) const;
   std::string text_of(Place& place, const core::Place& said);
-  void begin_reading(Place& place);
+  static void begin_reading(Place& place);
   void learn_own(Place& place, const RangeResult& own);
-  void learn_others(Place& place, const RangeResult& others);
+  static Reach first_reach(const Place& place);
+  Range others_range(const Place& place, Reach reach, const std::string& from) const;
+  void learn_others(Place& place, Reach reach, const RangeResult& others);
   std::optional<core::LeaveAnswered> judge(std::size_t index, Place& place);
   std::string shortage(const Place& place) const;
 
