@@ -255,7 +255,10 @@ class Bench {
 
   void run() {
     part("join", [this] {
-      for (auto& site : sites_) site->start();
+      for (auto& site : sites_) {
+        site->start();
+        run_for(30ms);
+      }
       settle();
     });
     // They look for others to lean on with the first renewal of their leases.
@@ -324,12 +327,12 @@ class Bench {
 
   void look() {
     bool done = false;
-    sites_[0]->link().look([&](const core::Result<fleet::View>& view) {
+    sites_[0]->link().look([&](const core::Result<core::FleetSites>& view) {
       done = true;
       if (!view) return;
       std::map<std::string, std::size_t, std::less<>> announced;
       for (const auto& entry : view->entries) {
-        announced[entry.place] += entry.record.place.state != core::PlaceState::left;
+        announced[entry.place] += entry.said.state != core::PlaceState::left;
       }
       fewest_ = options_.sites;
       for (const auto& [place, count] : announced) fewest_ = std::min(fewest_, count);

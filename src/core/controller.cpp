@@ -247,7 +247,8 @@ Report Controller::report(Time now) const {
       .groups = soft_->policy().groups()};
   if (const auto& fleet = settings_->fleet) {
     const FleetGuard& guard = soft_->policy().guard();
-    FleetReport& said = report.fleet.emplace(FleetReport{fleet->group, fleet->site, {}, "", {}});
+    FleetReport& said =
+        report.fleet.emplace(FleetReport{fleet->group, fleet->site, {}, "", {}, {}});
     if (const auto& reached = guard.reached()) {
       said.reached = reached->reached;
       said.detail = reached->detail;

@@ -3,6 +3,8 @@
 #include <boost/json.hpp>
 #include <cmath>
 
+#include "daemon/fleet_json.hpp"
+
 namespace withdrawd::daemon {
 namespace json = boost::json;
 namespace {
@@ -119,11 +121,15 @@ json::value to_json(const core::Report& report) {
   }
   json::value fleet;
   if (report.fleet) {
+    const core::FleetSites* sites = report.fleet->sites.get();
+    const bool known = sites && sites->too_many == 0;
     fleet = json::object{{"group", report.fleet->group},
                          {"site", report.fleet->site},
                          {"reached", or_null(report.fleet->reached)},
                          {"detail", report.fleet->detail},
-                         {"for_s", or_null(report.fleet->reached_for)}};
+                         {"for_s", or_null(report.fleet->reached_for)},
+                         {"places", known ? json::value(places_json(*sites)) : json::value()},
+                         {"silent", known ? json::value(silent_json(*sites)) : json::value()}};
   }
   return json::object{
       {"version", 1},

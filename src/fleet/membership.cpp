@@ -169,7 +169,7 @@ std::optional<std::pair<Step, Membership::UnderWay>> Membership::next_step(std::
   return std::pair{std::move(step), UnderWay{index, Doing::saying, {}, std::move(text)}};
 }
 
-Transaction Membership::next_transaction() {
+Transaction Membership::next_transaction(std::size_t most) {
   Transaction transaction;
   under_way_.clear();
   std::size_t largest = 0;
@@ -180,7 +180,7 @@ Transaction Membership::next_transaction() {
       if (it == places_.end()) it = places_.begin();
       // At least one fits: a step compares no more than the most that a floor asks for.
       const std::size_t size = std::max(largest, others_needed(it->second) + 1);
-      if (!under_way_.empty() && under_way_.size() + size >= most_operations) return;
+      if (!under_way_.empty() && under_way_.size() + size >= most) return;
       if (it->second.asked.has_value() != asking) continue;
       auto step = next_step(it->first, it->second);
       if (!step) continue;

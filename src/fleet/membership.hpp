@@ -50,8 +50,8 @@ class Membership {
 
   /// Is there something to be done?
   bool has_work() const;
-  /// What is to be done next; only when nothing is under way.
-  Transaction next_transaction();
+  /// What is to be done next, so much at a time; only when nothing is under way.
+  Transaction next_transaction(std::size_t most = most_operations);
   /// What came of it: the askings that are answered.
   std::vector<core::LeaveAnswered> on_result(const TransactionResult& result);
   /// It may have been carried out, may still be, or never.

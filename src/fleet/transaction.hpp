@@ -50,6 +50,7 @@ struct Transaction {
 struct RangeResult {
   std::vector<Record> records;
   std::int64_t count = 0;  ///< of all in the range, also of those beyond the limit
+  Revision revision = 0;   ///< of the store when it was read, where it was read for itself
 };
 
 struct StepResult {
