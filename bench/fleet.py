@@ -5,7 +5,7 @@
     bench/fleet.py --sites 10,100       these
     bench/fleet.py --leave              only what leave costs: 30 faults each, with a fleet and without
                                         (root; a bgpd, a BGP peer and a DNS server for each): 3 minutes
-    bench/fleet.py --write              docs/fleet-scale.md and docs/fleet.svg get what there is
+    bench/fleet.py --write              docs/fleet.md and docs/fleet.svg get what there is
     bench/fleet.py --report             measures nothing: prints what there is
 
 Each site is withdrawd's own guard, membership and link to etcd (bench/fleet_sites.cpp), all in one
@@ -93,8 +93,8 @@ def grow(folder, sites, prefixes, keep):
                 program.wait()
         parts["etcd"] = {"memory": store.memory(), "files": store.files()}
     expected = min(keep, sites)
-    if parts["look"]["fewest_announced"] < expected:
-        raise RuntimeError(f"the floor has not held: {parts['look']}")
+    if parts["all"]["fewest_announced"] < expected:
+        raise RuntimeError(f"the floor has not held: {parts['all']}")
     return parts
 
 
@@ -230,7 +230,7 @@ def report(results):
 
 
 def write(text, sizes):
-    page = ROOT / "docs" / "fleet-scale.md"
+    page = ROOT / "docs" / "fleet.md"
     begin, end = "<!-- bench/fleet.py writes this -->\n", "<!-- to here -->"
     old = page.read_text()
     page.write_text(old[: old.index(begin) + len(begin)] + text + "\n" + old[old.index(end) :])

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -63,7 +64,7 @@ std::vector<Place> places_of(const core::FleetSites& sites) {
   std::vector<Place> places;
   for (auto& [name, place] : by_name) {
     std::ranges::sort(place.entries, {}, [](const Entry* entry) {
-      return std::pair(entry->said.state == core::PlaceState::up, entry->site);
+      return std::tuple(!entry->said.held, entry->said.state == core::PlaceState::up, entry->site);
     });
     places.push_back(std::move(place));
   }

@@ -30,7 +30,9 @@ constexpr core::Duration connect_patience = seconds(1);
 /// long after the withdrawal that has waited for it.
 constexpr core::Duration answer_patience = seconds(2);
 constexpr core::Duration slow = milliseconds(400);
-constexpr std::size_t fewest_operations = 15;
+/// A larger transaction takes etcd longer in proportion, and all others that wait behind it.
+constexpr std::size_t usual_operations = 30;
+constexpr std::size_t fewest_operations = 8;
 constexpr core::Duration shortest_pause = milliseconds(100);
 constexpr core::Duration longest_pause = seconds(2);
 constexpr core::Duration quiet_watch = seconds(60);
@@ -64,10 +66,16 @@ Link::Link(asio::any_io_executor executor, core::Fleet fleet, core::FleetAccess 
       password_(std::move(password)),
       happen_(std::move(happen)),
       membership_(fleet_, wall_seconds),
-      patience_(answer_patience),
+      patience_(first_patience()),
+      at_a_time_(usual_operations),
       wake_(executor),
       overview_(keys_),
       follow_end_(executor) {}
+
+/// A third of the lease is what may be lost between two renewals.
+core::Duration Link::first_patience() const {
+  return std::max(answer_patience, access_.lease / 3);
+}
 
 core::Time Link::by(Duration span) const {
   return std::chrono::steady_clock::now() + span;
@@ -172,7 +180,7 @@ void Link::learn_pace(Duration took) {
     // The lease must not end meanwhile.
     patience_ = std::max(answer_patience, std::min(patience_ * 2, access_.lease / 2));
   } else if (took < answer_patience) {
-    patience_ = answer_patience;
+    patience_ = first_patience();
   }
 }
 
@@ -272,7 +280,7 @@ asio::awaitable<Result<void>> Link::transact(HttpConnection& connection) {
   if (by({}) > begin + slow) {
     at_a_time_ = std::max(at_a_time_ / 2, fewest_operations);
   } else if (answer && by({}) < begin + slow / 4) {
-    at_a_time_ = std::min(at_a_time_ * 2, Membership::most_operations);
+    at_a_time_ = std::min(at_a_time_ * 2, usual_operations);
   }
   if (!answer) {
     membership_.on_unknown();

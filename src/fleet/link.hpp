@@ -79,6 +79,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void happen(const core::Event& event) const;
   core::Time by(Duration span) const;
   void learn_pace(Duration took);
+  Duration first_patience() const;
 
   boost::asio::any_io_executor executor_;
   core::Fleet fleet_;
@@ -98,7 +99,7 @@ class Link : public std::enable_shared_from_this<Link> {
   /// With an answer, and how much is asked at a time: what etcd is too busy for is asked in smaller
   /// pieces, and waited for longer.
   Duration patience_;
-  std::size_t at_a_time_ = Membership::most_operations / 4;
+  std::size_t at_a_time_;
   boost::asio::steady_timer wake_;  ///< there is work, or the lease is to be renewed
   Overview overview_;
   bool following_ = false;  ///< somebody looks
