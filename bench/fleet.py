@@ -12,7 +12,7 @@ Each site is withdrawd's own guard, membership and link to etcd (bench/fleet_sit
 process, with a connection and a lease each; etcd is Debian's, with one member, and has what is left of
 the processors. The parts of a run:
   join      the sites come, one every 30 ms: a lease and a record for each prefix
-  rest      15 s in which nothing happens
+  rest      10 s in which nothing happens
   one       a site asks for leave for one prefix, and takes it back: 30 times
   one-all   a site asks for all its prefixes: 10 times
   all       every prefix falls sick at every site in the same moment, until each has its answer

@@ -267,7 +267,7 @@ class Bench {
     });
     // They look for others to lean on with the first renewal of their leases.
     run_for(5s);
-    part("rest", [this] { run_for(15s); });
+    part("rest", [this] { run_for(10s); });
     part("one", [this] {
       for (std::size_t i = 0; i < 30; ++i) leave_alone(i, 1);
     });

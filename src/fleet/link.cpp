@@ -30,9 +30,11 @@ constexpr core::Duration connect_patience = seconds(1);
 /// long after the withdrawal that has waited for it.
 constexpr core::Duration answer_patience = seconds(2);
 constexpr core::Duration slow = milliseconds(400);
-/// A larger transaction takes etcd longer in proportion, and all others that wait behind it.
+/// A larger transaction takes etcd longer in proportion, and all others that wait behind it. Nobody
+/// knows who else begins at the same moment, so each begins with little.
 constexpr std::size_t usual_operations = 30;
 constexpr std::size_t fewest_operations = 8;
+constexpr core::Duration idle = seconds(1);
 constexpr core::Duration shortest_pause = milliseconds(100);
 constexpr core::Duration longest_pause = seconds(2);
 constexpr core::Duration quiet_watch = seconds(60);
@@ -67,7 +69,7 @@ Link::Link(asio::any_io_executor executor, core::Fleet fleet, core::FleetAccess 
       happen_(std::move(happen)),
       membership_(fleet_, wall_seconds),
       patience_(first_patience()),
-      at_a_time_(usual_operations),
+      at_a_time_(fewest_operations),
       wake_(executor),
       overview_(keys_),
       follow_end_(executor) {}
@@ -274,12 +276,14 @@ asio::awaitable<Result<void>> Link::serve(HttpConnection& connection) {
 }
 
 asio::awaitable<Result<void>> Link::transact(HttpConnection& connection) {
-  const Transaction transaction = membership_.next_transaction(at_a_time_);
   const core::Time begin = by({});
+  if (begin > last_transaction_ + idle) at_a_time_ = fewest_operations;
+  const Transaction transaction = membership_.next_transaction(at_a_time_);
   const auto answer = co_await ask_etcd(connection, "/v3/kv/txn", transaction_json(transaction));
-  if (by({}) > begin + slow) {
+  last_transaction_ = by({});
+  if (last_transaction_ > begin + slow) {
     at_a_time_ = std::max(at_a_time_ / 2, fewest_operations);
-  } else if (answer && by({}) < begin + slow / 4) {
+  } else if (answer && last_transaction_ < begin + slow / 4) {
     at_a_time_ = std::min(at_a_time_ * 2, usual_operations);
   }
   if (!answer) {

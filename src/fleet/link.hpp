@@ -100,6 +100,7 @@ class Link : public std::enable_shared_from_this<Link> {
   /// pieces, and waited for longer.
   Duration patience_;
   std::size_t at_a_time_;
+  core::Time last_transaction_{};   ///< ended then
   boost::asio::steady_timer wake_;  ///< there is work, or the lease is to be renewed
   Overview overview_;
   bool following_ = false;  ///< somebody looks
