@@ -35,6 +35,7 @@ void Membership::ask(const core::AskLeave& ask) {
 
 void Membership::say(const core::SayPlace& say) {
   Place& place = places_[say.prefix];
+  if (place.name.empty()) place.floor = fleet_.keep_announcing;
   place.name = say.place;
   place.key = keys_.of_place(say.place, fleet_.site);
   place.wanted = say.said;
@@ -117,6 +118,8 @@ Range Membership::others_range(const Place& place, Reach reach, const std::strin
       return {from, range_end(all), few};
     case Reach::further:
       return {from, range_end(all), page};
+    case Reach::around:
+      return {all, place.key, page};
     case Reach::everywhere:
       break;
   }
@@ -126,7 +129,7 @@ Range Membership::others_range(const Place& place, Reach reach, const std::strin
 /// This site's own record, and whom to lean on.
 Step Membership::look_step(Place& place) const {
   Step look{{}, {}, {{place.key, "", 0}}};
-  if (place.others_known || fleet_.keep_announcing.in_percent) return look;
+  if (!place.look || place.others_known || place.floor.in_percent) return look;
   if (place.from.empty()) begin_reading(place);
   look.reads.push_back(others_range(place, place.reach, place.from));
   return look;
@@ -221,7 +224,9 @@ void Membership::learn_others(Place& place, Reach reach, const RangeResult& resu
   place.others_known = enough || reach == Reach::everywhere;
   if (place.others_known) return;
   const bool is_end = result.count <= static_cast<std::int64_t>(result.records.size());
-  if (reach == Reach::near && !is_end) {
+  if (reach == Reach::near && is_end) {
+    place.reach = Reach::around;
+  } else if (reach == Reach::near) {
     place.reach = Reach::further;
     place.from = behind(result.records.back().key);
   } else {

@@ -66,8 +66,8 @@ class Membership {
 
  private:
   /// Whom to lean on is looked for among a few that come behind this site, then among a page of
-  /// those behind these, then everywhere.
-  enum class Reach : std::uint8_t { near, further, everywhere };
+  /// those behind these (or, if there are none, of those at the begin), then everywhere.
+  enum class Reach : std::uint8_t { near, further, around, everywhere };
   struct Place {
     std::string name;
     std::string key;  ///< of this site's record
