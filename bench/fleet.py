@@ -64,13 +64,14 @@ def built(folder):
     return folder
 
 
-def grow(folder, sites, prefixes, keep):
+def grow(folder, sites, prefixes, keep, lease):
     """{part: figures}; what etcd has used of a processor meanwhile among them."""
     parts = {}
     with etcd.Etcd() as store:
         store.wait()
         program = subprocess.Popen(
-            [str(Path(folder) / "bench/fleet_sites"), str(store.port), str(sites), str(prefixes), str(keep)],
+            [str(Path(folder) / "bench/fleet_sites"), str(store.port), str(sites), str(prefixes),
+             str(keep), str(lease)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         limit = threading.Timer(LONGEST, program.kill)
@@ -249,6 +250,7 @@ def main():
     parser.add_argument("--sites", default="10,30,100,300,1000", help="how many, with commas")
     parser.add_argument("--prefixes", type=int, default=100)
     parser.add_argument("--keep", type=int, default=2, help="keep_announcing")
+    parser.add_argument("--lease", type=int, default=10, help="seconds; [fleet] has 10")
     parser.add_argument("--leave", action="store_true", help="measure only what leave costs")
     parser.add_argument("--faults", type=int, default=30, help="of --leave, each")
     parser.add_argument("--build", type=Path, help="a build folder other than build-release")
@@ -279,7 +281,7 @@ def main():
             results["sizes"] = {}
             for sites in sizes:
                 print(f"{sites} sites ...", file=sys.stderr, flush=True)
-                figures = grow(folder, sites, options.prefixes, options.keep)
+                figures = grow(folder, sites, options.prefixes, options.keep, options.lease)
                 results["sizes"][str(sites)] = {**figures, "load": os.getloadavg()[0]}
                 keep()
     text, sizes = report(results)

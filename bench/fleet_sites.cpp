@@ -2,7 +2,7 @@
 // withdrawd has, a connection and a lease of its own, and a bgpd that obeys at once. bench/fleet.py
 // builds and runs this, one line of JSON a part:
 //
-//   fleet_sites PORT SITES PREFIXES KEEP
+//   fleet_sites PORT SITES PREFIXES KEEP LEASE_SECONDS
 
 #include <fmt/format.h>
 #include <sys/socket.h>
@@ -103,6 +103,7 @@ namespace {
 struct Options {
   std::uint16_t port;
   std::size_t sites, prefixes, keep;
+  std::chrono::seconds lease;
 };
 
 /// What came of all askings of a part.
@@ -251,6 +252,7 @@ class Bench {
  public:
   explicit Bench(const Options& options) : options_(options) {
     core::FleetAccess access;
+    access.lease = options.lease;
     access.endpoints.push_back({.host = "127.0.0.1", .port = options.port});
     for (std::size_t i = 0; i < options.sites; ++i) {
       sites_.push_back(std::make_unique<Site>(io_, settings(i), access));
@@ -266,7 +268,7 @@ class Bench {
       settle();
     });
     // They look for others to lean on with the first renewal of their leases.
-    run_for(5s);
+    run_for(options_.lease / 2);
     part("rest", [this] { run_for(10s); });
     part("one", [this] {
       for (std::size_t i = 0; i < 30; ++i) leave_alone(i, 1);
@@ -404,11 +406,12 @@ class Bench {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 5) return 2;
+  if (argc != 6) return 2;
   const auto number = [&](int i) { return static_cast<std::size_t>(std::atoi(argv[i])); };
   Bench({.port = static_cast<std::uint16_t>(number(1)),
          .sites = number(2),
          .prefixes = number(3),
-         .keep = number(4)})
+         .keep = number(4),
+         .lease = std::chrono::seconds(number(5))})
       .run();
 }

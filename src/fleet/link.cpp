@@ -33,7 +33,7 @@ constexpr core::Duration slow = milliseconds(400);
 /// A larger transaction takes etcd longer in proportion, and all others that wait behind it. Nobody
 /// knows who else begins at the same moment, so each begins with little.
 constexpr std::size_t usual_operations = 30;
-constexpr std::size_t fewest_operations = 8;
+constexpr std::size_t fewest_operations = 15;
 constexpr core::Duration idle = seconds(1);
 constexpr core::Duration shortest_pause = milliseconds(100);
 constexpr core::Duration longest_pause = seconds(2);
