@@ -8,9 +8,9 @@
 #include "cli/doctor_findings.hpp"
 #include "config/config.hpp"
 #include "core/error.hpp"
+#include "core/fleet_sites.hpp"
 #include "core/time.hpp"
 #include "fleet/certificate.hpp"
-#include "fleet/view.hpp"
 
 namespace withdrawd::cli {
 
@@ -26,10 +26,10 @@ struct FleetFacts {
   std::optional<core::Error> proof;  ///< what cannot be read of this site's own: files, password
   std::optional<fleet::Validity> certificate;  ///< this site's own
   std::vector<Endpoint> endpoints;
-  std::optional<fleet::View> view;  ///< none: no endpoint has shown it
-  std::vector<std::string> groups;  ///< in the same store, as far as this user may see them
-  bool running = false;             ///< the daemon says where it stands with the store
-  std::string contested_by;         ///< as the daemon says; empty: nobody
+  std::optional<core::FleetSites> view;  ///< none: no endpoint has shown it
+  std::vector<std::string> groups;       ///< in the same store, as far as this user may see them
+  bool running = false;                  ///< the daemon says where it stands with the store
+  std::string contested_by;              ///< as the daemon says; empty: nobody
 };
 
 /// Changes nothing. Ends within about `limit`.

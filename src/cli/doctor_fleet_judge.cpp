@@ -148,7 +148,7 @@ class FleetJudge {
   }
 
   bool is_told(const std::string& place) const {
-    return std::ranges::any_of(facts_.view->entries, [&](const fleet::View::Entry& entry) {
+    return std::ranges::any_of(facts_.view->entries, [&](const core::FleetSites::Entry& entry) {
       return entry.place == place && entry.site == fleet_.site;
     });
   }
@@ -190,7 +190,7 @@ class FleetJudge {
     for (const auto& entry : facts_.view->entries) {
       if (entry.place != place) continue;
       live.insert(entry.site);
-      if (entry.record.place.state == core::PlaceState::up) up.insert(entry.site);
+      if (entry.said.state == core::PlaceState::up) up.insert(entry.site);
     }
     live.insert(fleet_.site);
     const std::size_t needed = floor.needed(live.size());

@@ -250,7 +250,7 @@ Report Controller::report(Time now) const {
   if (const auto& fleet = settings_->fleet) {
     const FleetGuard& guard = soft_->policy().guard();
     FleetReport& said =
-        report.fleet.emplace(FleetReport{fleet->group, fleet->site, {}, "", {}, ""});
+        report.fleet.emplace(FleetReport{fleet->group, fleet->site, {}, "", {}, "", {}});
     said.name_contested_by = guard.name_contested_by();
     if (const auto& reached = guard.reached()) {
       said.reached = reached->reached;

@@ -17,12 +17,12 @@ constexpr std::size_t most_records = 2'000'000;
 constexpr std::size_t most_groups = 10;
 constexpr std::string_view all_groups = "/withdrawd/1/";
 
-void add(View& view, const Keys& keys, const Record& record) {
+void add(core::FleetSites& view, const Keys& keys, const Record& record) {
   if (record.key.starts_with(keys.members())) {
     view.members.push_back(record.key.substr(keys.members().size()));
   } else if (const auto names = keys.parse(record.key)) {
-    if (auto said = parse_place(record.value)) {
-      view.entries.push_back({names->place, names->site, *std::move(said)});
+    if (const auto said = parse_place(record.value)) {
+      view.entries.push_back({names->place, names->site, said->place, said->since});
     }
   }
 }
@@ -48,8 +48,8 @@ asio::awaitable<Result<std::string>> log_in(HttpConnection& connection, std::str
   co_return parse_authenticate(answer->body);
 }
 
-asio::awaitable<Result<View>> read_view(Keys keys, Ask ask) {
-  View view;
+asio::awaitable<Result<core::FleetSites>> read_view(Keys keys, Ask ask) {
+  core::FleetSites view;
   Range range{keys.root(), range_end(keys.root()), records_at_a_time};
   for (std::size_t read = 0; read < most_records;) {
     const auto answer = co_await ask("/v3/kv/range", range_json(range));

@@ -10,11 +10,11 @@
 
 #include "core/error.hpp"
 #include "core/fleet.hpp"
+#include "core/fleet_sites.hpp"
 #include "core/time.hpp"
 #include "fleet/certificate.hpp"
 #include "fleet/http_connection.hpp"
 #include "fleet/record.hpp"
-#include "fleet/view.hpp"
 
 namespace withdrawd::fleet {
 
@@ -30,7 +30,7 @@ boost::asio::awaitable<core::Result<std::string>> log_in(HttpConnection& connect
 using Ask = std::function<boost::asio::awaitable<core::Result<std::string>>(std::string path,
                                                                             std::string body)>;
 /// All that the group has in the store.
-boost::asio::awaitable<core::Result<View>> read_view(Keys keys, Ask ask);
+boost::asio::awaitable<core::Result<core::FleetSites>> read_view(Keys keys, Ask ask);
 /// Groups that have records in the same store, as far as this user may see them; a few.
 boost::asio::awaitable<std::vector<std::string>> read_groups(Ask ask);
 
@@ -38,7 +38,7 @@ boost::asio::awaitable<std::vector<std::string>> read_groups(Ask ask);
 struct Inspection {
   std::optional<core::Error> problem;   ///< none: it has answered
   std::optional<Validity> certificate;  ///< that it shows
-  std::optional<View> view;
+  std::optional<core::FleetSites> view;
   std::vector<std::string> groups;
 };
 /// `password`: none where no user is configured.

@@ -36,7 +36,7 @@ struct Host {
     for (const char* site : {"fra1", "lhr1", "ams1", "waw1"}) {
       facts.view->members.emplace_back(site);
       facts.view->entries.push_back(
-          {"192.0.2.0/24", site, {.place = {.state = core::PlaceState::up, .announced = true}}});
+          {"192.0.2.0/24", site, {.state = core::PlaceState::up, .announced = true}});
     }
   }
   void lose(const std::string& site) {
@@ -98,7 +98,7 @@ TEST_CASE("a share of the live sites can be had, and a rule that is not guarded 
 TEST_CASE("that enough others live but are sick is worth knowing") {
   Host host;
   for (auto& entry : host.facts.view->entries) {
-    if (entry.site != "lhr1") entry.record.place.state = core::PlaceState::sick;
+    if (entry.site != "lhr1") entry.said.state = core::PlaceState::sick;
   }
   CHECK(says(host.only(Verdict::note), "only 1 healthy: it would stay announced now"));
 }
