@@ -1,269 +1,293 @@
 #!/usr/bin/env python3
-"""How much a fleet of many sites asks of one real etcd: simulated sites, by the transactions that
-withdrawd sends.
+"""How much a fleet asks of a real etcd as it grows, and what asking for leave costs a withdrawal.
 
-    bench/fleet.py [--sites 1000] [--prefixes 100] [--keep 2] [--directory /tmp/fleet-bench]
+    bench/fleet.py                      10, 30, 100, 300 and 1,000 sites with 100 prefixes: 8 minutes
+    bench/fleet.py --sites 10,100       these
+    bench/fleet.py --leave              only what leave costs: 30 faults each, with a fleet and without
+                                        (root; a bgpd, a BGP peer and a DNS server for each): 3 minutes
+    bench/fleet.py --write              docs/fleet.md and docs/fleet.svg get what there is
+    bench/fleet.py --report             measures nothing: prints what there is
 
-Each site joins (a lease, a record for each prefix), rests for a while (renewing its lease), then all
-fail in the same moment and ask for leave for every prefix. Prints a line of figures for each part.
+Each site is withdrawd's own guard, membership and link to etcd (bench/fleet_sites.cpp), all in one
+process, with a connection and a lease each; etcd is Debian's, with one member, and has what is left of
+the processors. The parts of a run:
+  join      the sites come, one every 30 ms: a lease and a record for each prefix
+  rest      10 s in which nothing happens
+  one       a site asks for leave for one prefix, and takes it back: 30 times
+  one-all   a site asks for all its prefixes: 10 times
+  all       every prefix falls sick at every site in the same moment, until each has its answer
+  look      one site reads the whole fleet (`withdrawd fleet`)
+  back      all are well again in the same moment
+
+No build is timed that is not a release build: build-release, which this makes; or --build FOLDER.
+Results are kept in build-release/fleet.json.
 """
 
 import argparse
-import asyncio
-import base64
 import json
+import math
 import os
-import shutil
-import statistics
+import platform
+import resource
 import subprocess
+import sys
+import threading
 import time
 from pathlib import Path
 
-ADDRESS, PORT = "127.0.0.1", 24379
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+sys.path.insert(0, str(HERE))
+
+import etcd
+
+LONGEST = 600  # seconds for one size
 
 
-def b64(text):
-    return base64.b64encode(text.encode()).decode()
+def machine():
+    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    name = names[0].split(":", 1)[1].strip() if names else platform.machine()
+    return f"{len(os.sched_getaffinity(0))} cores of {name}, Linux {platform.release()}"
 
 
-class Store:
-    """Connections to etcd's JSON gateway, kept open; counts what goes through them."""
+def built(folder):
+    """The folder with the programs, made if it is to be build-release."""
+    if folder:
+        subprocess.run(["ninja", "-C", folder, "--quiet", "bench/fleet_sites"], check=True)
+        return folder
+    folder = ROOT / "build-release"
+    if not (folder / "meson-private/coredata.dat").exists():
+        subprocess.run(["meson", "setup", folder, ROOT, "--buildtype=release", "-Dtests=false"],
+                       check=True, stdout=subprocess.DEVNULL)  # fmt: skip
+    targets = ["bench/fleet_sites", "src/cli/withdrawd"]
+    subprocess.run(["ninja", "-C", folder, "--quiet", *targets], check=True)
+    return folder
 
-    def __init__(self, connections):
-        self.free = asyncio.Queue()
-        for _ in range(connections):
-            self.free.put_nowait(None)
-        self.requests = self.sent = self.received = 0
-        self.latencies = []
 
-    async def post(self, path, body):
-        connection = await self.free.get()
+def grow(folder, sites, prefixes, keep, lease):
+    """{part: figures}; what etcd has used of a processor meanwhile among them."""
+    parts = {}
+    with etcd.Etcd() as store:
+        store.wait()
+        program = subprocess.Popen(
+            [str(Path(folder) / "bench/fleet_sites"), str(store.port), str(sites), str(prefixes),
+             str(keep), str(lease)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        limit = threading.Timer(LONGEST, program.kill)
+        limit.start()
         try:
-            if connection is None:
-                connection = await asyncio.open_connection(ADDRESS, PORT)
-            reader, writer = connection
-            text = json.dumps(body, separators=(",", ":")).encode()
-            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(text)}\r\n\r\n".encode()
-            begin = time.perf_counter()
-            writer.write(head + text)
-            answer = await self._answer(reader)
-            self.latencies.append(time.perf_counter() - begin)
-            self.requests += 1
-            self.sent += len(head) + len(text)
-            return json.loads(answer)
-        except BaseException:
-            connection = None
-            raise
+            # A part's line comes when it is over; the next one begins with it.
+            before, begin = store.seconds(), time.monotonic()
+            for line in program.stdout:
+                figures = json.loads(line)
+                used = store.seconds()
+                figures["etcd_seconds"] = used - before
+                figures["real_seconds"] = time.monotonic() - begin
+                before, begin = used, time.monotonic()
+                parts[figures.pop("part")] = figures
+                print(f"  {line.strip()}", file=sys.stderr, flush=True)
+            if program.wait() != 0 or "back" not in parts:
+                raise RuntimeError(f"fleet_sites ended with {program.returncode}")
         finally:
-            self.free.put_nowait(connection)
-
-    async def _answer(self, reader):
-        head = await reader.readuntil(b"\r\n\r\n")
-        self.received += len(head)
-        lower = head.lower()
-        if b"transfer-encoding: chunked" in lower:
-            body = b""
-            while True:
-                size = int((await reader.readuntil(b"\r\n")), 16)
-                body += (await reader.readexactly(size + 2))[:-2]
-                if size == 0:
-                    break
-        else:
-            length = int(lower.split(b"content-length:")[1].split(b"\r\n")[0])
-            body = await reader.readexactly(length)
-        self.received += len(body)
-        if b" 200 " not in head.split(b"\r\n")[0]:
-            raise RuntimeError(body.decode())
-        return body
-
-    def take(self):
-        figures = (self.requests, self.sent, self.received, self.latencies)
-        self.requests = self.sent = self.received = 0
-        self.latencies = []
-        return figures
+            limit.cancel()
+            if program.poll() is None:
+                program.kill()
+                program.wait()
+        parts["etcd"] = {"memory": store.memory(), "files": store.files()}
+    expected = min(keep, sites)
+    if parts["all"]["fewest_announced"] < expected:
+        raise RuntimeError(f"the floor has not held: {parts['all']}")
+    return parts
 
 
-ROOT = "/withdrawd/1/bench/place/"
-VALUE = '{{"state":"{}","announced":true,"health":"up","drained":false,"held":false,"since":1764000000}}'
+def total(figures):
+    return sum(figures["requests"].values())
 
 
-class Site:
-    def __init__(self, store, number, prefixes, keep):
-        self.store, self.keep = store, keep
-        self.name = f"site{number:05}"
-        self.prefixes = [f"10.{p // 256}.{p % 256}.0/24" for p in range(prefixes)]
-        self.own = dict.fromkeys(self.prefixes, 0)
-        self.others = {}
-        self.granted = self.refused = 0
+def mb(count):
+    return f"{count / 1e6:.3g}" if count < 1e8 else f"{count / 1e6:.0f}"
 
-    def key(self, prefix, site=None):
-        return f"{ROOT}{prefix}/{site or self.name}"
 
-    async def transact(self, steps):
-        answer = await self.store.post(
-            "/v3/kv/txn", {"success": [{"request_txn": step} for step in steps]}
+def ms(seconds):
+    return f"{1000 * seconds:.0f}" if seconds >= 0.0095 else f"{1000 * seconds:.1f}"
+
+
+def spread(figures):
+    all_of = figures["latencies"]
+    return f"{ms(all_of['median'])} ({ms(all_of['most'])})" if all_of else ""
+
+
+def table(sizes):
+    lines = [
+        "| sites | at rest: requests a second, kB a second, % of a core (etcd's) "
+        "| leave for one prefix, ms: median (99 %) | leave for all prefixes of a site, ms "
+        "| everything falls at once: until the last answer, s | requests | MB | etcd's processor, s "
+        "| answers within 250 ms | sites that announce a prefix afterwards, at least | all back, s | one look at everything, s, MB | etcd's memory, files, MB |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for sites, it in sizes:
+        rest, fall, back, look = it["rest"], it["all"], it["back"], it["look"]
+        bytes_a_second = (rest["sent"] + rest["received"]) / rest["seconds"]
+        answers = fall["latencies"]
+        more = "more than " if fall["timed_out"] else ""
+        lines.append(
+            f"| {sites} | {total(rest) / rest['seconds']:.0f}, {bytes_a_second / 1e3:.1f}, "
+            f"{100 * rest['etcd_seconds'] / rest['real_seconds']:.1f} "
+            f"| {spread(it['one'])} | {spread(it['one-all'])} "
+            f"| {more}{fall['seconds']:.1f} | {total(fall)} | {mb(fall['sent'] + fall['received'])} "
+            f"| {fall['etcd_seconds']:.1f} | {100 * answers['in_time'] / answers['count']:.0f} % "
+            f"| {fall['fewest_announced']} | {back['seconds']:.1f} | {look['seconds']:.2f}, {mb(look['received'])} "
+            f"| {it['etcd']['memory'] / 1e6:.0f}, {it['etcd']['files'] / 1e6:.0f} |"
         )
-        return int(answer["header"]["revision"]), [r["response_txn"] for r in answer["responses"]]
-
-    def put(self, prefix, state):
-        value = b64(VALUE.format(state))
-        return {"request_put": {"key": b64(self.key(prefix)), "value": value, "lease": self.lease}}
-
-    def look(self, prefix, limit):
-        begin = f"{ROOT}{prefix}/"
-        return {
-            "request_range": {
-                "key": b64(begin), "range_end": b64(begin[:-1] + "0"), "limit": str(limit)
-            }
-        }  # fmt: skip
-
-    async def join(self):
-        self.lease = (await self.store.post("/v3/lease/grant", {"TTL": "600"}))["ID"]
-        for part in self.parts(self.prefixes):
-            revision, _ = await self.transact([{"success": [self.put(p, "up")]} for p in part])
-            self.own.update(dict.fromkeys(part, revision))
-
-    def parts(self, prefixes):
-        size = 115 - self.keep
-        return [prefixes[i : i + size] for i in range(0, len(prefixes), size)]
-
-    async def look_around(self):
-        for part in self.parts(self.prefixes):
-            _, answers = await self.transact(
-                [{"success": [self.look(p, self.keep + 2)]} for p in part]
-            )
-            for prefix, answer in zip(part, answers):
-                self.learn(prefix, answer["responses"][0])
-
-    def learn(self, prefix, response):
-        self.others[prefix] = []
-        for one in response["response_range"].get("kvs", []):
-            site = base64.b64decode(one["key"]).decode().rsplit("/", 1)[1]
-            if site == self.name:
-                self.own[prefix] = int(one["mod_revision"])
-            elif '"state":"up"' in base64.b64decode(one["value"]).decode():
-                self.others[prefix].append((site, int(one["mod_revision"])))
-
-    async def renew(self):
-        await self.store.post("/v3/lease/keepalive", {"ID": self.lease})
-
-    async def leave(self):
-        asking = list(self.prefixes)
-        while asking:
-            part = self.parts(asking)[0]
-            steps = []
-            for prefix in part:
-                compared = [(self.name, self.own[prefix]), *self.others[prefix][: self.keep]]
-                steps.append(
-                    {
-                        "compare": [
-                            {"target": "MOD", "result": "EQUAL", "key": b64(self.key(prefix, site)),
-                             "mod_revision": str(revision)}
-                            for site, revision in compared
-                        ],
-                        "success": [self.put(prefix, "left")],
-                        "failure": [self.look(prefix, 64)],
-                    }
-                )  # fmt: skip
-            _, answers = await self.transact(steps)
-            asking = asking[len(part) :]
-            for prefix, answer in zip(part, answers):
-                if answer.get("succeeded"):
-                    self.granted += 1
-                    continue
-                await self.read_on(prefix, answer["responses"][0])
-                if len(self.others[prefix]) >= self.keep:
-                    asking.append(prefix)
-                else:
-                    self.refused += 1
-
-    async def read_on(self, prefix, response):
-        """Page by page, until enough others are found."""
-        self.learn(prefix, response)
-        found, read = list(self.others[prefix]), response["response_range"]
-        while len(found) < self.keep and read.get("more"):
-            last = base64.b64decode(read["kvs"][-1]["key"]).decode()
-            read = await self.store.post(
-                "/v3/kv/range",
-                {"key": b64(last + "\0"), "range_end": b64(f"{ROOT}{prefix}0"), "limit": "64"},
-            )
-            self.learn(prefix, {"response_range": read})
-            found += self.others[prefix]
-        self.others[prefix] = found
+    return lines
 
 
-async def all_of(sites, what):
-    begin = time.perf_counter()
-    await asyncio.gather(*(what(site) for site in sites))
-    return time.perf_counter() - begin
+def slope(sizes, value):
+    """By which power of the number of sites it grows, between the last two."""
+    (n, a), (m, b) = ((sites, value(it)) for sites, it in sizes[-2:])
+    return math.log(b / a) / math.log(m / n) if a > 0 and b > 0 else 0.0
 
 
-def report(part, took, figures):
-    requests, sent, received, latencies = figures
-    latencies = sorted(latencies) or [0.0]
-    print(
-        f"{part}: {took:.2f} s, {requests} requests ({requests / took:.0f}/s), "
-        f"{sent / 1e6:.1f} MB there, {received / 1e6:.1f} MB back, latency median "
-        f"{statistics.median(latencies) * 1e3:.1f} ms, 99 % "
-        f"{latencies[int(len(latencies) * 0.99) - 1] * 1e3:.1f} ms, worst {latencies[-1] * 1e3:.1f} ms",
-        flush=True,
-    )
+GROWTH = (
+    ("requests a second at rest", lambda it: total(it["rest"]) / it["rest"]["seconds"]),
+    ("kB a second at rest",
+     lambda it: (it["rest"]["sent"] + it["rest"]["received"]) / it["rest"]["seconds"] / 1e3),
+    ("share of a core that etcd needs at rest",
+     lambda it: it["rest"]["etcd_seconds"] / it["rest"]["real_seconds"]),
+    ("MB until all have an answer, when everything falls at once",
+     lambda it: (it["all"]["sent"] + it["all"]["received"]) / 1e6),
+    ("seconds of that", lambda it: it["all"]["seconds"]),
+    ("etcd's memory, MB", lambda it: it["etcd"]["memory"] / 1e6),
+)  # fmt: skip
 
 
-async def run(options):
-    store = Store(options.connections)
-    sites = [Site(store, i, options.prefixes, options.keep) for i in range(options.sites)]
-    report("join", await all_of(sites, Site.join), store.take())
-    report("look around", await all_of(sites, Site.look_around), store.take())
-    report("renew the leases once", await all_of(sites, Site.renew), store.take())
-    alone = sites[-1]
-    took = await all_of([alone], Site.leave)
-    report("one site leaves, alone", took, store.take())
-    report("all leave at once", await all_of(sites[:-1], Site.leave), store.take())
-    granted = sum(site.granted for site in sites)
-    refused = sum(site.refused for site in sites)
-    print(f"{granted} granted, {refused} refused")
-    expected = options.prefixes * options.keep
-    if refused != expected:
-        raise SystemExit(f"expected {expected} refusals")
+def on_paper(sizes, to=10_000):
+    """What ten thousand would be, each figure going on as it grew last."""
+    # What was broken off tells of no growth.
+    sizes = [(sites, it) for sites, it in sizes if not it["all"]["timed_out"]]
+    if len(sizes) < 2:
+        return []
+    lines = [f"| on paper, {to:,} sites | grows with the number of sites to the power of | would be |",
+             "|---|---|---|"]  # fmt: skip
+    sites, last = sizes[-1]
+    for name, value in GROWTH:
+        power = slope(sizes, value)
+        lines.append(f"| {name} | {power:.2f} | {value(last) * (to / sites) ** power:,.3g} |")
+    return lines
+
+
+def svg(sizes):
+    """Two logarithmic scales: a line for each of what grows."""
+    curves = [
+        ("requests a second at rest", "#0a5fa5", lambda it: total(it["rest"]) / it["rest"]["seconds"]),
+        ("leave for one prefix, ms", "#2c7a4b", lambda it: 1000 * it["one"]["latencies"]["median"]),
+        ("leave for a site's 100 prefixes, ms", "#8a5a00",
+         lambda it: 1000 * it["one-all"]["latencies"]["median"]),
+        ("everything falls: MB", "#7a3f9d", lambda it: (it["all"]["sent"] + it["all"]["received"]) / 1e6),
+        ("everything falls: s until the last answer", "#b3261e", lambda it: it["all"]["seconds"]),
+    ]  # fmt: skip
+    left, top, width, height, right = 60, 30, 460, 340, 290
+    least, most = 0.1, 10_000
+    first, last = 10, 1000
+    x = lambda n: left + width * math.log(n / first) / math.log(last / first)
+    y = lambda v: top + height * (1 - math.log(min(max(v, least), most) / least) / math.log(most / least))
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + right} {top + height + 50}" '
+        'font-family="sans-serif" font-size="13">',
+        "<title>What a fleet asks of etcd as it grows</title>",
+        f'<rect width="100%" height="{top + height + 50}" fill="#fff"/>',
+    ]
+    for mark in (0.1, 1, 10, 100, 1000, 10_000):
+        out.append(f'<line x1="{left}" y1="{y(mark):.1f}" x2="{left + width}" y2="{y(mark):.1f}" stroke="#ddd"/>'
+                   f'<text x="{left - 8}" y="{y(mark) + 4:.1f}" text-anchor="end" fill="#333">{mark:,g}</text>')
+    for sites, _ in sizes:
+        out.append(f'<line x1="{x(sites):.1f}" y1="{top}" x2="{x(sites):.1f}" y2="{top + height}" stroke="#eee"/>'
+                   f'<text x="{x(sites):.1f}" y="{top + height + 18}" text-anchor="middle" fill="#333">{sites:,}</text>')
+    out.append(f'<text x="{left + width / 2}" y="{top + height + 40}" text-anchor="middle" fill="#333">sites, 100 prefixes each</text>')
+    used = []
+    for name, colour, value in curves:
+        points = [(x(sites), y(value(it))) for sites, it in sizes]
+        path = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
+        out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        out += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3.5" fill="{colour}"/>' for a, b in points]
+        at = points[-1][1]
+        while any(abs(at - other) < 16 for other in used):
+            at += 4
+        used.append(at)
+        out.append(f'<text x="{left + width + 12}" y="{at + 4:.1f}" fill="{colour}">{name}</text>')
+    return "\n".join([*out, "</svg>", ""])
+
+
+def report(results):
+    sizes = sorted((int(sites), it) for sites, it in results.get("sizes", {}).items())
+    lines = [f"Measured on {results.get('machine', machine())}."]
+    loads = [it["load"] for _, it in sizes] + [it["load"] for it in [results.get("leave")] if it]
+    if loads:
+        lines[0] = lines[0][:-1] + f"; load while it ran: up to {max(loads):.1f}."
+    if sizes:
+        lines += ["", *table(sizes), "", *on_paper(sizes)]
+    if results.get("leave"):
+        import leave
+
+        lines += ["", *leave.report(results["leave"])]
+    return "\n".join(lines), sizes
+
+
+def write(text, sizes):
+    page = ROOT / "docs" / "fleet.md"
+    begin, end = "<!-- bench/fleet.py writes this -->\n", "<!-- to here -->"
+    old = page.read_text()
+    page.write_text(old[: old.index(begin) + len(begin)] + text + "\n" + old[old.index(end) :])
+    if sizes:
+        (ROOT / "docs" / "fleet.svg").write_text(svg(sizes))
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sites", type=int, default=1000)
+    parser = argparse.ArgumentParser(
+        prog="bench/fleet.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sites", default="10,30,100,300,1000", help="how many, with commas")
     parser.add_argument("--prefixes", type=int, default=100)
-    parser.add_argument("--keep", type=int, default=2)
-    parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--directory", default="/tmp/fleet-bench")
+    parser.add_argument("--keep", type=int, default=2, help="keep_announcing")
+    parser.add_argument("--lease", type=int, default=10, help="seconds; [fleet] has 10")
+    parser.add_argument("--leave", action="store_true", help="measure only what leave costs")
+    parser.add_argument("--faults", type=int, default=30, help="of --leave, each")
+    parser.add_argument("--build", type=Path, help="a build folder other than build-release")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--report", action="store_true")
+    parser.add_argument("--results", type=Path, default=ROOT / "build-release" / "fleet.json")
     options = parser.parse_args()
-    directory = Path(options.directory)
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
-    url, peer = f"http://{ADDRESS}:{PORT}", f"http://{ADDRESS}:{PORT + 1}"
-    with open(directory / "etcd.log", "wb") as log:
-        etcd = subprocess.Popen(
-            ["/usr/bin/etcd", "--data-dir", directory / "data", "--listen-client-urls", url,
-             "--advertise-client-urls", url, "--listen-peer-urls", peer,
-             "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}",
-             "--log-level", "warn"],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-        )  # fmt: skip
-    try:
-        for _ in range(100):
-            time.sleep(0.1)
-            probe = subprocess.run(
-                ["/usr/bin/etcdctl", f"--endpoints={url}", "endpoint", "health"],
-                env={**os.environ, "ETCDCTL_API": "3"}, capture_output=True,
-            )  # fmt: skip
-            if probe.returncode == 0:
-                break
-        asyncio.run(run(options))
-        size = sum(f.stat().st_size for f in (directory / "data").rglob("*") if f.is_file())
-        print(f"etcd's files: {size / 1e6:.0f} MB")
-    finally:
-        etcd.terminate()
-        etcd.wait()
-        shutil.rmtree(directory, ignore_errors=True)
+    results = json.loads(options.results.read_text()) if options.results.exists() else {}
+
+    def keep():
+        options.results.parent.mkdir(exist_ok=True)
+        options.results.write_text(json.dumps(results))
+
+    if not options.report:
+        folder = built(options.build)
+        results["machine"] = machine()
+        if options.leave:
+            os.environ.setdefault("WITHDRAWD", str(Path(folder).resolve() / "src/cli/withdrawd"))
+            import leave
+
+            results["leave"] = {**leave.measure(options.faults), "load": os.getloadavg()[0]}
+            keep()
+        else:
+            # Each site has a connection, and etcd two.
+            _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+            sizes = [int(sites) for sites in options.sites.split(",")]
+            results["sizes"] = {}
+            for sites in sizes:
+                print(f"{sites} sites ...", file=sys.stderr, flush=True)
+                figures = grow(folder, sites, options.prefixes, options.keep, options.lease)
+                results["sizes"][str(sites)] = {**figures, "load": os.getloadavg()[0]}
+                keep()
+    text, sizes = report(results)
+    print(text)
+    if options.write:
+        write(text, sizes)
 
 
 if __name__ == "__main__":

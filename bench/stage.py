@@ -40,11 +40,11 @@ router bgp 65001
 
 
 class Stage:
-    def __init__(self, directory, stack, prefixes=(PREFIX,), with_bgpd=True):
+    def __init__(self, directory, stack, prefixes=(PREFIX,), with_bgpd=True, name=""):
         self.directory, self.stack = directory, stack
-        self.edge = NetworkNamespace("benchedge")
+        self.edge = NetworkNamespace("benchedge" + name)
         stack.callback(self.edge.close)
-        self.far = NetworkNamespace("benchpeer")
+        self.far = NetworkNamespace("benchpeer" + name)
         stack.callback(self.far.close)
         command(
             "ip", "link", "add", "to-peer", "netns", self.edge.name, "type", "veth",

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/doctor_fleet.hpp"
 #include "config/config.hpp"
 #include "core/bgp.hpp"
 #include "core/failure.hpp"
@@ -127,6 +128,7 @@ struct Facts {
   std::vector<PlaceFacts> places;
   std::vector<CheckFacts> checks;  ///< as in Settings::checks
   std::vector<LocalAddress> addresses;
+  std::optional<FleetFacts> fleet;    ///< none: this site is in no fleet
   bool clock_unset = false;           ///< before this program was written
   bool clock_behind = false;          ///< the state file is from the future
   bool clock_unsynchronised = false;  ///< the kernel says so

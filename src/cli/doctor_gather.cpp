@@ -634,6 +634,7 @@ Facts gather_facts(const config::Config& config, core::Duration limit) {
   facts.start_files = start_files(facts.process.pids);
   facts.runner = runner_facts(config, all);
   facts.places = place_facts(config);
+  if (config.settings.fleet) facts.fleet = gather_fleet(config, limit / 5);
   clock_facts(config, facts);
   return facts;
 }

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 namespace withdrawd::cli {
@@ -56,6 +57,10 @@ class Judge {
     }
     for (std::size_t i = 0; i < facts_.checks.size(); ++i) {
       judge(config_.settings.checks[i], facts_.checks[i]);
+    }
+    if (facts_.fleet) {
+      std::ranges::move(judge_fleet(config_, *facts_.fleet, facts_.user.acts),
+                        std::back_inserter(findings_));
     }
     runner();
     places();

@@ -5,13 +5,10 @@
 #include <unistd.h>
 
 #include <CLI/Option.hpp>
-#include <algorithm>
 #include <boost/json.hpp>
 #include <memory>
-#include <set>
-#include <tuple>
-#include <vector>
 
+#include "cli/fleet_table.hpp"
 #include "cli/watching.hpp"
 #include "daemon/control_socket.hpp"
 #include "daemon/exit_status.hpp"
@@ -27,31 +24,6 @@ struct FleetOptions {
   std::string interval = "1s";
 };
 
-std::string text(const json::value& value) {
-  return std::string(value.as_string());
-}
-
-/// What a site makes of a prefix, in one word or two.
-std::string standing(const json::value& place) {
-  if (place.at("held").as_bool()) return "held";
-  if (!place.at("announced").as_bool()) {
-    return place.at("drained").as_bool() ? "drained" : "withdrawn";
-  }
-  return place.at("state") == "left" ? "may go" : "announced";
-}
-
-bool is_fine(const json::value& place) {
-  return place.at("state") == "up";
-}
-
-std::string for_long(const json::value& seconds) {
-  const auto all = seconds.to_number<std::int64_t>();
-  if (all < 120) return fmt::format("{}s", all);
-  if (all < 7200) return fmt::format("{}m", all / 60);
-  if (all < 172800) return fmt::format("{}h", all / 3600);
-  return fmt::format("{}d", all / 86400);
-}
-
 /// The fleet as the running withdrawd sees it; none, after a complaint.
 std::optional<json::value> ask(const config::Config& config) {
   constexpr auto patience = std::chrono::seconds(5);
@@ -60,26 +32,19 @@ std::optional<json::value> ask(const config::Config& config) {
     complain(answer.error().text());
     return std::nullopt;
   }
-  boost::system::error_code error;
-  json::value value = json::parse(*answer, error);
-  if (error || !value.is_object()) {
-    complain("the running withdrawd does not know of fleets: restart it");
+  auto fleet = fleet_in(*answer);
+  if (!fleet) {
+    complain(fleet.error());
     return std::nullopt;
   }
-  if (const json::value* wrong = value.get_object().if_contains("error")) {
-    complain(wrong->is_string() ? text(*wrong) : "the running withdrawd refuses");
-    return std::nullopt;
-  }
-  return value;
+  return *std::move(fleet);
 }
 
 int look(const config::Config& config, bool as_json, std::string& out) {
   const auto fleet = ask(config);
   if (!fleet) return daemon::exit_usage;
   out = as_json ? json::serialize(*fleet) + "\n" : fleet_table(*fleet, Palette(STDOUT_FILENO));
-  const bool fine = fleet->at("silent").as_array().empty() &&
-                    std::ranges::all_of(fleet->at("places").as_array(), is_fine);
-  return fine ? daemon::exit_fine : daemon::exit_unhealthy;
+  return all_is_fine(*fleet) ? daemon::exit_fine : daemon::exit_unhealthy;
 }
 
 int run(const FleetOptions& options) {
@@ -102,41 +67,6 @@ int run(const FleetOptions& options) {
 }
 
 }  // namespace
-
-std::string fleet_table(const json::value& fleet, const Palette& palette) {
-  std::vector<const json::value*> places;
-  std::size_t widest_prefix = 6, widest_site = 4;
-  std::set<std::string> sites;
-  for (const json::value& place : fleet.at("places").as_array()) {
-    places.push_back(&place);
-    sites.insert(text(place.at("site")));
-    widest_prefix = std::max<std::size_t>(widest_prefix, place.at("prefix").as_string().size());
-    widest_site = std::max<std::size_t>(widest_site, place.at("site").as_string().size());
-  }
-  std::ranges::sort(places, {}, [](const json::value* place) {
-    return std::tuple(text(place->at("prefix")), text(place->at("site")));
-  });
-  const json::array& silent = fleet.at("silent").as_array();
-  std::string out =
-      fmt::format("fleet {}: {} of {} sites heard, keep_announcing {}\n", text(fleet.at("group")),
-                  sites.size(), sites.size() + silent.size(), text(fleet.at("keep_announcing")));
-  out += fmt::format("{}{:<{}}  {:<{}}  {:<9}  {:<7}  {:>5}{}\n", palette.bold, "PREFIX",
-                     widest_prefix, "SITE", widest_site, "IS", "HEALTH", "FOR", palette.plain);
-  for (const json::value* place : places) {
-    const std::string& colour = is_fine(*place)               ? palette.good
-                                : place->at("held").as_bool() ? palette.bad
-                                                              : palette.plain;
-    out +=
-        fmt::format("{:<{}}  {:<{}}  {}{:<9}  {:<7}{}  {:>5}\n", text(place->at("prefix")),
-                    widest_prefix, text(place->at("site")), widest_site, colour, standing(*place),
-                    text(place->at("health")), palette.plain, for_long(place->at("for_s")));
-  }
-  for (const json::value& site : silent) {
-    out += fmt::format("{}{:<{}}  {:<{}}  {}{}\n", palette.bad, "-", widest_prefix, text(site),
-                       widest_site, "silent", palette.plain);
-  }
-  return out;
-}
 
 void add_fleet(CLI::App& app, int& status) {
   CLI::App* command = app.add_subcommand("fleet", "Where every site stands with every prefix");

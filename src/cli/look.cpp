@@ -17,14 +17,6 @@ namespace {
 
 constexpr core::Duration patience = std::chrono::seconds(20);
 
-void make_visible(json::value& value) {
-  if (auto* text = value.if_string()) *text = core::visible(*text);
-  if (auto* array = value.if_array())
-    for (json::value& item : *array) make_visible(item);
-  if (auto* object = value.if_object())
-    for (auto& member : *object) make_visible(member.value());
-}
-
 /// Has it all that is looked at? What is not there, or of another kind, throws.
 bool can_be_shown(const json::value& status) {
   try {
@@ -39,6 +31,14 @@ bool can_be_shown(const json::value& status) {
 }
 
 }  // namespace
+
+void make_visible(json::value& value) {
+  if (auto* text = value.if_string()) *text = core::visible(*text);
+  if (auto* array = value.if_array())
+    for (json::value& item : *array) make_visible(item);
+  if (auto* object = value.if_object())
+    for (auto& member : *object) make_visible(member.value());
+}
 
 std::optional<json::value> status_in(std::string_view answer) {
   boost::system::error_code error;
@@ -80,6 +80,10 @@ int exit_status_of(const json::value& status) {
   for (const json::value& prefix : root.at("prefixes").as_array()) {
     fine = fine && prefix.at("agrees").as_bool();
   }
+  const json::value* fleet = root.if_contains("fleet");
+  const json::value* contested =
+      fleet && fleet->is_object() ? fleet->get_object().if_contains("name_contested_by") : nullptr;
+  fine = fine && (!contested || contested->is_null());
   return fine ? daemon::exit_fine : daemon::exit_unhealthy;
 }
 

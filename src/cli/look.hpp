@@ -18,6 +18,9 @@ boost::json::value status_of(const config::Config& config, std::vector<std::stri
 /// that this program could show; the two may be of different versions.
 std::optional<boost::json::value> status_in(std::string_view answer);
 
+/// In all texts within: what a terminal would take for more than text is escaped.
+void make_visible(boost::json::value& value);
+
 /// 0 all is healthy and as it should be, 1 something is not, 3 bgpd cannot be reached.
 int exit_status_of(const boost::json::value& status);
 

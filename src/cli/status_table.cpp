@@ -125,6 +125,18 @@ std::string group_lines(const json::object& root, const Palette& palette) {
   return out;
 }
 
+/// Two hosts with one site name; an older daemon does not say.
+std::string contested_line(const json::value& fleet, const Palette& palette) {
+  const json::value* by = fleet.as_object().if_contains("name_contested_by");
+  if (!by || by->is_null()) return "";
+  return palette.bad +
+         wrapped(fmt::format("fleet {}: another host ({}) uses the site name {}, too: the others "
+                             "count both as one site",
+                             text(fleet.at("group")), text(*by), text(fleet.at("site"))),
+                 0) +
+         palette.plain;
+}
+
 std::string fleet_line(const json::object& root, const Palette& palette) {
   const json::value* fleet = root.if_contains("fleet");
   if (!fleet || fleet->is_null()) return "";
@@ -139,8 +151,9 @@ std::string fleet_line(const json::object& root, const Palette& palette) {
   }
   const std::string detail = text(fleet->at("detail"));
   if (!detail.empty()) line += fmt::format(" ({})", detail);
-  if (!is(reached, false)) return wrapped(line, 0);
-  return palette.bad + wrapped(line, 0) + palette.plain;
+  const std::string shown = wrapped(line, 0);
+  return (is(reached, false) ? palette.bad + shown + palette.plain : shown) +
+         contested_line(*fleet, palette);
 }
 
 }  // namespace

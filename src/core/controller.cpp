@@ -106,6 +106,8 @@ Effects Controller::on(Event event, Time now) {
     soft_->on(*reached, now, effects);
   } else if (const auto* others = std::get_if<FleetChanged>(&event)) {
     soft_->on(*others, now, effects);
+  } else if (const auto* contested = std::get_if<FleetNameContested>(&event)) {
+    soft_->on(*contested, effects);
   } else if (std::holds_alternative<AskNow>(event)) {
     checks_->ask_now(now);
   } else if (std::holds_alternative<Retire>(event)) {
@@ -247,7 +249,9 @@ Report Controller::report(Time now) const {
       .groups = soft_->policy().groups()};
   if (const auto& fleet = settings_->fleet) {
     const FleetGuard& guard = soft_->policy().guard();
-    FleetReport& said = report.fleet.emplace(FleetReport{fleet->group, fleet->site, {}, "", {}});
+    FleetReport& said =
+        report.fleet.emplace(FleetReport{fleet->group, fleet->site, {}, "", {}, "", {}});
+    said.name_contested_by = guard.name_contested_by();
     if (const auto& reached = guard.reached()) {
       said.reached = reached->reached;
       said.detail = reached->detail;

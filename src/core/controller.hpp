@@ -9,6 +9,7 @@
 #include "core/check_schedule.hpp"
 #include "core/events.hpp"
 #include "core/fallback.hpp"
+#include "core/fleet_sites.hpp"
 #include "core/hard_path.hpp"
 #include "core/repeated_failure.hpp"
 #include "core/settings.hpp"
@@ -44,6 +45,9 @@ struct FleetReport {
   std::optional<bool> reached;  ///< none: nothing heard yet
   std::string detail;           ///< where, or why not
   std::optional<Duration> reached_for;
+  std::string name_contested_by;  ///< another host that uses the same name; empty: none
+  /// Where all sites stand; null: not known, for nobody looks. The Controller does not know.
+  std::shared_ptr<const FleetSites> sites{};
 };
 
 struct Report {

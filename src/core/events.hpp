@@ -126,9 +126,14 @@ struct FleetChanged {
   std::vector<std::size_t> prefixes;
 };
 
+/// Another host writes under this site's name as well; or has not for some time.
+struct FleetNameContested {
+  std::string by;  ///< who: "ns1.example.net/9f3c21aa"; printable; empty: nobody any more
+};
+
 using Event = std::variant<CheckAnswered, ProcessDied, BgpdRead, PlanApplied, ConnectionLost,
                            BgpdFound, BgpdStopped, BgpdRestarted, DrainChanged, AskNow, Retire,
-                           LeaveAnswered, FleetReached, FleetChanged>;
+                           LeaveAnswered, FleetReached, FleetChanged, FleetNameContested>;
 
 // What the Controller wants done. Each but those that only say something is answered by exactly one
 // event, some time later; AskLeave by none where a later SayPlace has made it pointless.

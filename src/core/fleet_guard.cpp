@@ -87,6 +87,10 @@ bool FleetGuard::on_event(const FleetChanged& changed) {
   return again;
 }
 
+bool FleetGuard::on_event(const FleetNameContested& contested) {
+  return std::exchange(name_contested_by_, contested.by) != contested.by;
+}
+
 bool FleetGuard::bgpd_gone(bool gone) {
   return std::exchange(gone_, gone) != gone;
 }

@@ -30,6 +30,8 @@ class FleetGuard {
   bool on_event(const LeaveAnswered& answer, Time now);
   bool on_event(const FleetReached& reached, Time now);
   bool on_event(const FleetChanged& changed);
+  /// True if that is news.
+  bool on_event(const FleetNameContested& contested);
   bool bgpd_gone(bool gone);
   /// bgpd may have to be killed soon, which takes every prefix with it.
   bool kill_near(bool near);
@@ -71,6 +73,8 @@ class FleetGuard {
   /// Of the store, as last heard.
   const std::optional<FleetReached>& reached() const { return reached_; }
   std::optional<Time> reached_since() const { return reached_since_; }
+  /// Who uses this site's name besides; empty: nobody.
+  const std::string& name_contested_by() const { return name_contested_by_; }
 
  private:
   enum class Leave : std::uint8_t { none, asked, refused, unreachable };
@@ -99,6 +103,7 @@ class FleetGuard {
   std::vector<Item> items_;
   std::optional<FleetReached> reached_;
   std::optional<Time> reached_since_;
+  std::string name_contested_by_;
   bool gone_ = false;
   bool kill_near_ = false;
 };

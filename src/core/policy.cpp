@@ -137,9 +137,13 @@ void Policy::on(const LeaveAnswered& answer, Time now) {
 
 void Policy::on(const FleetReached& reached, Time now, Effects& effects) {
   if (!guard_.on()) return;
-  const bool news = !guard_.reached() || guard_.reached()->reached != reached.reached;
+  const bool turns = !guard_.reached() || guard_.reached()->reached != reached.reached;
   if (guard_.on_event(reached, now)) mark_all();
-  if (!news) return;
+  // While it is away each reason is told once: the first may be that it was being restarted.
+  if (turns) reasons_told_.clear();
+  constexpr std::size_t enough = 10;
+  if (reasons_told_.size() >= enough || !reasons_told_.insert(reached.detail).second) return;
+  if (reached.reached && !turns) return;
   effects.push_back(
       Tell{reached.reached ? Severity::info : Severity::error,
            fmt::format("fleet \"{}\": the store {} ({})", settings_.fleet->group,
@@ -148,6 +152,23 @@ void Policy::on(const FleetReached& reached, Time now, Effects& effects) {
 
 void Policy::on(const FleetChanged& changed) {
   if (guard_.on() && guard_.on_event(changed)) mark_all();
+}
+
+void Policy::on(const FleetNameContested& contested, Effects& effects) {
+  const bool was = !guard_.name_contested_by().empty();
+  if (!guard_.on() || !guard_.on_event(contested)) return;
+  const Fleet& fleet = *settings_.fleet;
+  if (contested.by.empty()) {
+    effects.push_back(Tell{Severity::info, fmt::format("fleet \"{}\": nobody else uses the site "
+                                                       "name \"{}\" any more",
+                                                       fleet.group, fleet.site)});
+  } else if (!was) {
+    effects.push_back(Tell{
+        Severity::critical,
+        fmt::format("fleet \"{}\": another host ({}) uses the site name \"{}\", too: the others "
+                    "count both as one site; set another site in [fleet] of one of them",
+                    fleet.group, contested.by, fleet.site)});
+  }
 }
 
 void Policy::bgpd_gone(bool gone) {

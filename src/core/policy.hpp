@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,7 @@ class Policy {
   void on(const LeaveAnswered& answer, Time now);
   void on(const FleetReached& reached, Time now, Effects& effects);
   void on(const FleetChanged& changed);
+  void on(const FleetNameContested& contested, Effects& effects);
   /// Is there no bgpd process?
   void bgpd_gone(bool gone);
   /// May bgpd have to be killed soon? Then leave is asked for all that it announces.
@@ -152,6 +154,7 @@ class Policy {
   const Settings& settings_;
   const CheckSchedule& checks_;
   FleetGuard guard_;
+  std::set<std::string> reasons_told_;  ///< why the fleet's store is away
   std::vector<Item> items_;
   std::vector<std::size_t> first_item_;               ///< by rule; and the end
   std::vector<std::vector<std::size_t>> dependents_;  ///< rules, by check

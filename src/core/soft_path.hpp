@@ -78,6 +78,7 @@ class SoftPath {
   void on(const LeaveAnswered& event, Time now, Effects& effects);
   void on(const FleetReached& event, Time now, Effects& effects);
   void on(const FleetChanged& event, Time now, Effects& effects);
+  void on(const FleetNameContested& event, Effects& effects) { policy_.on(event, effects); }
   /// This run ends: what has to go with it goes.
   void retire(Time now, Effects& effects);
 

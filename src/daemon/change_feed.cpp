@@ -51,6 +51,22 @@ void add(Hash& hash, const core::PrefixReport& prefix) {
   hash.add(prefix.damping && prefix.damping->suppressed);
 }
 
+void add(Hash& hash, const core::FleetReport& fleet) {
+  hash.add(fleet.reached);
+  if (!fleet.sites) return;
+  hash.add(fleet.sites->too_many);
+  for (const auto& entry : fleet.sites->entries) {
+    hash.add(entry.place);
+    hash.add(entry.site);
+    hash.add(static_cast<int>(entry.said.state));
+    hash.add(static_cast<int>(entry.said.health));
+    hash.add(entry.said.announced);
+    hash.add(entry.said.drained);
+    hash.add(entry.said.held);
+  }
+  for (const std::string& site : fleet.sites->members) hash.add(site);
+}
+
 }  // namespace
 
 std::size_t fingerprint(const core::Report& report) {
@@ -69,6 +85,7 @@ std::size_t fingerprint(const core::Report& report) {
     hash.add(group.wanted);
     hash.add(group.held);
   }
+  if (report.fleet) add(hash, *report.fleet);
   return hash.value();
 }
 

@@ -99,6 +99,16 @@ void host(const MetricsView& view, Exposition& out) {
   out.sample({}, number(view.changes_waiting));
 }
 
+void fleet(const MetricsView& view, Exposition& out) {
+  const auto& fleet = view.report.fleet;
+  out.gauge("withdrawd_fleet_reached",
+            "Whether the fleet's store answers; missing without a fleet, and while nobody knows.");
+  if (fleet && fleet->reached) out.sample({}, one_if(*fleet->reached));
+  out.gauge("withdrawd_fleet_name_contested",
+            "Whether another host uses this site's name; missing without a fleet.");
+  if (fleet) out.sample({}, one_if(!fleet->name_contested_by.empty()));
+}
+
 void all_prefixes(const MetricsView& view, Exposition& out) {
   const auto count = [&view](auto holds) {
     return static_cast<double>(std::ranges::count_if(view.report.prefixes, holds));
@@ -346,6 +356,7 @@ std::string metrics_text(const MetricsView& view) {
   const Omission omitted = omission(view);
   Exposition out;
   host(view, out);
+  fleet(view, out);
   all_prefixes(view, out);
   transports(view, out);
   out.gauge("withdrawd_series_omitted",

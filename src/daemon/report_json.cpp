@@ -3,6 +3,8 @@
 #include <boost/json.hpp>
 #include <cmath>
 
+#include "daemon/fleet_json.hpp"
+
 namespace withdrawd::daemon {
 namespace json = boost::json;
 namespace {
@@ -123,11 +125,18 @@ json::value to_json(const core::Report& report) {
   for (const auto& prefix : report.prefixes) prefixes.push_back(prefix_json(prefix));
   json::value fleet;
   if (report.fleet) {
+    const core::FleetSites* sites = report.fleet->sites.get();
+    const bool known = sites && sites->too_many == 0;
     fleet = json::object{{"group", report.fleet->group},
                          {"site", report.fleet->site},
                          {"reached", or_null(report.fleet->reached)},
                          {"detail", report.fleet->detail},
-                         {"for_s", or_null(report.fleet->reached_for)}};
+                         {"for_s", or_null(report.fleet->reached_for)},
+                         {"name_contested_by", report.fleet->name_contested_by.empty()
+                                                   ? json::value()
+                                                   : json::value(report.fleet->name_contested_by)},
+                         {"places", known ? json::value(places_json(*sites)) : json::value()},
+                         {"silent", known ? json::value(silent_json(*sites)) : json::value()}};
   }
   return json::object{
       {"version", 1},

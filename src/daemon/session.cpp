@@ -273,7 +273,15 @@ class Session {
   }
 
   core::Report report() const {
-    return engine_->controller().report(std::chrono::steady_clock::now());
+    core::Report report = engine_->controller().report(std::chrono::steady_clock::now());
+    if (report.fleet && engine_->link()) report.fleet->sites = engine_->link()->sites();
+    return report;
+  }
+
+  /// For the status page: whoever looks at it sees all sites.
+  core::Report report_with_sites() const {
+    if (const auto& link = engine_->link()) link->follow();
+    return report();
   }
 
   void measure(const boost::json::object& earlier) {
@@ -313,7 +321,7 @@ class Session {
     page_.emplace(core::printable(host.data()));
     page_->use(config_.settings);
     read_history_for_page();
-    add_page_routes(routes_, *page_, [this] { return report(); });
+    add_page_routes(routes_, *page_, [this] { return report_with_sites(); });
     look_for_page();
   }
 
@@ -403,9 +411,7 @@ class Session {
     if (!request) return said(std::unexpected(request.error()));
     switch (request->verb) {
       case Request::Verb::status:
-        return boost::json::serialize(
-                   to_json(engine_->controller().report(std::chrono::steady_clock::now()))) +
-               "\n";
+        return boost::json::serialize(to_json(report())) + "\n";
       case Request::Verb::drain:
       case Request::Verb::undrain:
         return said(drain(*request));
@@ -428,7 +434,7 @@ class Session {
       return;
     }
     link->look([fleet = *engine_->config().settings.fleet,
-                reply = std::move(reply)](core::Result<fleet::View> view) {
+                reply = std::move(reply)](core::Result<core::FleetSites> view) {
       reply(view ? boost::json::serialize(to_json(fleet, *view)) + "\n"
                  : said(std::unexpected(view.error())));
     });

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/address.hpp"
+#include "daemon/fleet_table.hpp"
 #include "daemon/page/page.hpp"
 #include "daemon/report_json.hpp"
 #include "daemon/verdict.hpp"
@@ -241,6 +242,15 @@ class StatusPage::View {
     object["checks"] = std::move(checks);
   }
 
+  json::value fleet() const {
+    if (!report_.fleet) return nullptr;
+    json::value table = fleet_table(
+        *report_.fleet, report_.fleet->reached_for ? ago(*report_.fleet->reached_for) : nullptr);
+    table.as_object()["keep_announcing"] =
+        page_.settings_.fleet ? page_.settings_.fleet->keep_announcing.text() : "";
+    return table;
+  }
+
   bool shows_all() const { return report_.prefixes.size() <= all_rows; }
 
   json::object tally() const {
@@ -387,6 +397,7 @@ json::object StatusPage::to_json(const core::Report& report, const Moment& now) 
                       {"counts", view.tally()},
                       {"shows_all", view.shows_all()},
                       {"groups", groups_json(report)},
+                      {"fleet", view.fleet()},
                       {"changes", std::move(changes)}};
   view.rules(object);
   view.checks(object);

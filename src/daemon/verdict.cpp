@@ -227,6 +227,11 @@ Verdict verdict_on(const core::Report& report) {
                      });
     verdict.grade = bad ? Grade::bad : Grade::notable;
   }
+  if (report.fleet && !report.fleet->name_contested_by.empty()) {
+    verdict.grade = Grade::bad;
+    verdict.say(fmt::format("Another host ({}) uses the site name {}, too.",
+                            report.fleet->name_contested_by, report.fleet->site));
+  }
   verdict.say(down_checks(report));
   return verdict;
 }

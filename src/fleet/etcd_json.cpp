@@ -75,6 +75,10 @@ json::object range_object(const Range& range) {
   json::object object{{"key", base64(range.begin)}};
   if (!range.end.empty()) object["range_end"] = base64(range.end);
   if (range.limit > 0) object["limit"] = std::to_string(range.limit);
+  if (range.greatest_first) {
+    object["sort_order"] = "DESCEND";
+    object["sort_target"] = "VALUE";
+  }
   return object;
 }
 
@@ -197,7 +201,12 @@ std::string range_json(const Range& range) {
 core::Result<RangeResult> parse_range(std::string_view text) {
   const auto object = parse_object(text);
   if (!object) return std::unexpected(object.error());
-  return range_of(*object);
+  auto result = range_of(*object);
+  const json::object* header = object_in(*object, "header");
+  if (const auto revision = header ? number_in(*header, "revision") : 0; result && revision) {
+    result->revision = *revision;
+  }
+  return result;
 }
 
 std::string put_json(std::string_view key, std::string_view value) {
@@ -251,30 +260,43 @@ core::Result<std::string> parse_authenticate(std::string_view text) {
   return value;
 }
 
-std::string watch_json(const Range& range) {
-  return json::serialize(json::object{{"create_request", range_object(range)}});
+std::string watch_json(const Range& range, Revision from) {
+  json::object request = range_object(range);
+  if (from > 0) request["start_revision"] = std::to_string(from);
+  return json::serialize(json::object{{"create_request", std::move(request)}});
 }
 
-core::Result<std::optional<std::vector<Record>>> parse_watch(std::string_view line) {
+core::Result<std::optional<Watched>> parse_changes(std::string_view line) {
   const auto object = parse_object(line);
   if (!object) return std::unexpected(object.error());
   const json::object* result = object_in(*object, "result");
   if (!result) return not_understood("a message of a watch is an error");
   const json::value* canceled = result->if_contains("canceled");
   if (canceled && canceled->is_bool() && canceled->get_bool()) return std::nullopt;
-  std::vector<Record> written;
+  Watched watched;
   const json::array* events = array_in(*result, "events");
-  if (!events) return written;
+  if (!events) return watched;
   for (const json::value& value : *events) {
     const json::object* event = value.if_object();
     if (!event) return not_understood("an event is no object");
     const json::value* type = event->if_contains("type");
     const json::object* kv = object_in(*event, "kv");
-    // A deletion helps nobody who was refused.
-    if (!kv || (type && *type == "DELETE")) continue;
+    if (!kv) continue;
     auto record = record_of(*kv);
     if (!record) return std::unexpected(record.error());
-    written.push_back(*std::move(record));
+    watched.changes.push_back({*std::move(record), type && *type == "DELETE"});
+  }
+  return watched;
+}
+
+core::Result<std::optional<std::vector<Record>>> parse_watch(std::string_view line) {
+  auto watched = parse_changes(line);
+  if (!watched) return std::unexpected(watched.error());
+  if (!*watched) return std::nullopt;
+  std::vector<Record> written;
+  for (Watched::Change& change : (*watched)->changes) {
+    // A deletion helps nobody who was refused.
+    if (!change.removed) written.push_back(std::move(change.record));
   }
   return written;
 }

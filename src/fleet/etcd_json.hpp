@@ -33,8 +33,18 @@ core::Result<bool> parse_lease_keepalive(std::string_view text);
 std::string authenticate_json(std::string_view user, std::string_view password);
 core::Result<std::string> parse_authenticate(std::string_view text);
 
-std::string watch_json(const Range& range);
-/// What one message of a watch tells of: records that were written. None: the watch is over.
+/// From a revision on; 0: from now on.
+std::string watch_json(const Range& range, Revision from = 0);
+/// What one message of a watch tells of. None: the watch is over.
+struct Watched {
+  struct Change {
+    Record record;  ///< of one that is removed the key alone
+    bool removed = false;
+  };
+  std::vector<Change> changes;
+};
+core::Result<std::optional<Watched>> parse_changes(std::string_view line);
+/// Of these the records that were written.
 core::Result<std::optional<std::vector<Record>>> parse_watch(std::string_view line);
 
 /// What etcd says is wrong, printable; the body of an answer whose status is not 200.

@@ -1,7 +1,9 @@
 #include "fleet/http_connection.hpp"
 
+#include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -13,6 +15,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
+#include <ctime>
 #include <optional>
 #include <vector>
 
@@ -47,6 +50,14 @@ std::string why(const boost::system::error_code& error) {
 
 struct Tls::Body {
   asio::ssl::context context{asio::ssl::context::tls_client};
+  std::filesystem::path cert;  ///< of this client; empty: none
+  std::optional<Validity> validity;
+
+  /// What is wrong with this client's own certificate, which the other end may not say.
+  std::string own_trouble() const {
+    const std::string what = validity ? validity->trouble(std::time(nullptr)) : "";
+    return what.empty() ? "" : core::printable(cert.string(), 200) + " " + what;
+  }
 };
 
 core::Result<std::shared_ptr<const Tls>> Tls::make(const core::FleetAccess& access) {
@@ -74,6 +85,8 @@ core::Result<std::shared_ptr<const Tls>> Tls::make(const core::FleetAccess& acce
     if (context.use_private_key_file(access.key.string(), asio::ssl::context::pem, error); error) {
       return failed("private key", access.key);
     }
+    body->cert = access.cert;
+    if (const auto validity = read_validity(access.cert)) body->validity = *validity;
   }
   return std::make_shared<const Tls>(std::move(body));
 }
@@ -88,6 +101,8 @@ struct HttpConnection::Wire {
   beast::flat_buffer buffer;
   std::optional<http::response_parser<http::buffer_body>> lines;
   std::string unread;
+  std::string rejected;  ///< what is wrong with the certificate that the other end shows
+  bool proven = false;   ///< by an answer: the other end has accepted this one's certificate
   bool closed = false;
 
   Wire(const asio::any_io_executor& executor, core::FleetAccess::Endpoint to,
@@ -100,6 +115,30 @@ struct HttpConnection::Wire {
     return std::unexpected(core::Error{
         fmt_tried(what), closed ? std::string("it was given up") : std::move(happened), ""});
   }
+  /// With TLS 1.3 a client's certificate is refused after the handshake: as an alert where an
+  /// answer is expected, or by hanging up on what was asked.
+  std::unexpected<core::Error> refused(std::string_view what,
+                                       const boost::system::error_code& error) const {
+    const bool may_be_ours = secure && !proven && error != beast::error::timeout;
+    const std::string own = may_be_ours ? tls->body().own_trouble() : "";
+    return failed(what, own.empty()
+                            ? why(error)
+                            : fmt::format("this site's certificate {} ({})", own, why(error)));
+  }
+
+  /// Remembers why, when OpenSSL has looked at a certificate.
+  void look_at(bool good, X509_STORE_CTX* context) {
+    if (good || !rejected.empty()) return;
+    const int error = X509_STORE_CTX_get_error(context);
+    const int depth = X509_STORE_CTX_get_error_depth(context);
+    rejected = depth == 0 ? "its certificate: " : "the certificate of its authority: ";
+    rejected += X509_verify_cert_error_string(error);
+    if (error != X509_V_ERR_CERT_HAS_EXPIRED && error != X509_V_ERR_CERT_NOT_YET_VALID) return;
+    const auto validity = validity_of(X509_STORE_CTX_get_current_cert(context));
+    const std::string when = validity ? validity->trouble(std::time(nullptr)) : "";
+    if (!when.empty()) rejected += fmt::format(" (it {})", when);
+  }
+
   std::string fmt_tried(std::string_view what) const {
     return std::string(what) + " " + endpoint.text();
   }
@@ -202,14 +241,28 @@ asio::awaitable<core::Result<void>> HttpConnection::connect(core::Time deadline)
   if (not_numeric)
     SSL_ctrl(wire.secure->native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
              wire.endpoint.host.data());
-  wire.secure->set_verify_callback(asio::ssl::host_name_verification(wire.endpoint.host), ignored);
+  wire.secure->set_verify_callback(
+      [&wire, named = asio::ssl::host_name_verification(wire.endpoint.host)](
+          bool good, asio::ssl::verify_context& context) {
+        wire.look_at(good, context.native_handle());
+        return named(good, context);
+      },
+      ignored);
   const auto [refused] =
       co_await wire.secure->async_handshake(asio::ssl::stream_base::client, as_result);
   if (!refused) co_return core::Result<void>{};
+  if (!wire.rejected.empty()) co_return wire.failed(doing, wire.rejected);
   const long verified = SSL_get_verify_result(wire.secure->native_handle());
-  co_return wire.failed(doing, verified != X509_V_OK ? std::string("its certificate: ") +
-                                                           X509_verify_cert_error_string(verified)
-                                                     : why(refused));
+  if (verified != X509_V_OK) {
+    co_return wire.failed(
+        doing, std::string("its certificate: ") + X509_verify_cert_error_string(verified));
+  }
+  co_return wire.refused(doing, refused);
+}
+
+std::optional<Validity> HttpConnection::peer_validity() const {
+  if (!wire_->secure) return std::nullopt;
+  return validity_of(SSL_get0_peer_certificate(wire_->secure->native_handle()));
 }
 
 asio::awaitable<core::Result<HttpAnswer>> HttpConnection::post(std::string path, std::string body,
@@ -219,14 +272,13 @@ asio::awaitable<core::Result<HttpAnswer>> HttpConnection::post(std::string path,
   wire.stream().expires_at(deadline);
   if (const auto error =
           co_await wire.send(wire.request(std::move(path), std::move(body), token))) {
-    co_return wire.failed("ask", why(error));
+    co_return wire.refused("ask", error);
   }
   http::response_parser<http::string_body> parser;
   parser.header_limit(largest_header);
   parser.body_limit(largest_body);
-  if (const auto error = co_await wire.read_all(parser)) {
-    co_return wire.failed("ask", why(error));
-  }
+  if (const auto error = co_await wire.read_all(parser)) co_return wire.refused("ask", error);
+  wire.proven = true;
   // While nothing is asked it may rest for as long as it likes.
   wire.stream().expires_after(until_told);
   http::response<http::string_body> answer = parser.release();

@@ -3,11 +3,13 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/error.hpp"
 #include "core/fleet.hpp"
 #include "core/time.hpp"
+#include "fleet/certificate.hpp"
 
 namespace withdrawd::fleet {
 
@@ -49,6 +51,8 @@ class HttpConnection {
   boost::asio::awaitable<core::Result<void>> open_lines(std::string path, std::string body,
                                                         std::string token, core::Time deadline);
   boost::asio::awaitable<core::Result<std::string>> next_line(core::Time deadline);
+  /// Of the certificate that the other end has shown.
+  std::optional<Validity> peer_validity() const;
   /// What is under way ends with an error.
   void close();
 

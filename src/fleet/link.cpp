@@ -1,19 +1,24 @@
 #include "fleet/link.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <functional>
+#include <random>
 #include <set>
 #include <utility>
 
 #include "core/outcome.hpp"
 #include "fleet/etcd_json.hpp"
+#include "fleet/inspection.hpp"
 
 namespace withdrawd::fleet {
 namespace asio = boost::asio;
@@ -28,11 +33,20 @@ constexpr core::Duration connect_patience = seconds(1);
 /// etcd answers in milliseconds; without a leader, not at all. What is asked of it is then given up
 /// long after the withdrawal that has waited for it.
 constexpr core::Duration answer_patience = seconds(2);
+constexpr core::Duration slow = milliseconds(400);
+/// A larger transaction takes etcd longer in proportion, and all others that wait behind it. Nobody
+/// knows who else begins at the same moment, so each begins with little.
+constexpr std::size_t usual_operations = 30;
+constexpr std::size_t fewest_operations = 15;
+constexpr core::Duration idle = seconds(1);
 constexpr core::Duration shortest_pause = milliseconds(100);
 constexpr core::Duration longest_pause = seconds(2);
 constexpr core::Duration quiet_watch = seconds(60);
-constexpr std::int64_t records_at_a_time = 5000;
-constexpr std::size_t most_records = 2'000'000;
+
+/// Every so many renewals a site looks whether its records are its own: at a tenth of their cost.
+constexpr unsigned renewals_between_looks = 9;
+/// A page that somebody sees asks every two seconds.
+constexpr core::Duration followed_for = seconds(10);
 
 constexpr int not_found = 5;
 constexpr int unauthenticated = 16;
@@ -42,10 +56,12 @@ std::int64_t wall_seconds() {
       .count();
 }
 
-std::unexpected<core::Error> refused(const HttpAnswer& answer) {
-  const Refusal refusal = parse_refusal(answer.body);
-  return std::unexpected(core::Error{
-      "ask etcd", fmt::format("it says \"{}\" (status {})", refusal.message, answer.status), ""});
+/// Tells this process from any other that writes under the same name, and people which host it is.
+std::string name_of_run() {
+  std::array<char, 256> host{};
+  if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
+  std::random_device random;
+  return fmt::format("{}/{:08x}", core::printable(host.data(), 64), random());
 }
 
 }  // namespace
@@ -58,8 +74,17 @@ Link::Link(asio::any_io_executor executor, core::Fleet fleet, core::FleetAccess 
       keys_(fleet_.group),
       password_(std::move(password)),
       happen_(std::move(happen)),
-      membership_(fleet_, wall_seconds),
-      wake_(executor) {}
+      membership_(fleet_, name_of_run(), wall_seconds),
+      patience_(first_patience()),
+      at_a_time_(fewest_operations),
+      wake_(executor),
+      overview_(keys_),
+      follow_end_(executor) {}
+
+/// A third of the lease is what may be lost between two renewals.
+core::Duration Link::first_patience() const {
+  return std::max(answer_patience, access_.lease / 3);
+}
 
 core::Time Link::by(Duration span) const {
   return std::chrono::steady_clock::now() + span;
@@ -75,6 +100,7 @@ void Link::tell(const std::vector<core::LeaveAnswered>& answers) {
 
 void Link::reached(bool is, std::string detail) {
   reached_ = is;
+  unreached_why_ = is ? "" : detail;
   happen(core::FleetReached{is, std::move(detail)});
 }
 
@@ -90,7 +116,8 @@ void Link::start() {
 void Link::stop() {
   stopped_ = true;
   wake_.cancel();
-  for (const auto& weak : {connection_, watch_connection_}) {
+  follow_end_.cancel();
+  for (const auto& weak : {connection_, watch_connection_, follow_connection_}) {
     if (const auto connection = weak.lock()) connection->close();
   }
 }
@@ -122,8 +149,8 @@ asio::awaitable<void> Link::run() {
   while (!stopped_) {
     const auto& endpoint = access_.endpoints[endpoint_ % access_.endpoints.size()];
     core::Result<void> done;
-    if (endpoint.tls && !tls_) {
-      // Anew each time, until it can be read: somebody may be mending it.
+    if (endpoint.tls) {
+      // Anew each time: certificates are renewed, and somebody may be mending it.
       auto made = Tls::make(access_);
       if (made) {
         tls_ = std::move(*made);
@@ -151,14 +178,27 @@ asio::awaitable<void> Link::run() {
     reached(false, done ? "the connection has ended" : done.error().text());
     tell(membership_.give_up("the fleet's store cannot be reached: " +
                              (done ? std::string("it hung up") : done.error().text())));
-    co_await pause(wait);
+    // Not all sites at the same moment.
+    co_await pause(wait / 2 + wait / 200 * (std::hash<std::string>()(fleet_.site) % 100));
     wait = std::min<Duration>(wait * 2, longest_pause);
+  }
+}
+
+/// Who is busy is not helped by being asked the same again and again.
+void Link::learn_pace(Duration took) {
+  if (took >= patience_) {
+    // The lease must not end meanwhile.
+    patience_ = std::max(answer_patience, std::min(patience_ * 2, access_.lease / 2));
+  } else if (took < answer_patience) {
+    patience_ = first_patience();
   }
 }
 
 asio::awaitable<Result<HttpAnswer>> Link::ask_etcd(HttpConnection& connection, std::string path,
                                                    std::string body) {
-  auto answer = co_await connection.post(path, body, token_, by(answer_patience));
+  const core::Time begin = by({});
+  auto answer = co_await connection.post(path, body, token_, begin + patience_);
+  learn_pace(by({}) - begin);
   if (!answer || answer->status == 200 || access_.user.empty()) co_return answer;
   if (parse_refusal(answer->body).code != unauthenticated) co_return answer;
   // Tokens end, and are forgotten when etcd is restarted.
@@ -177,15 +217,7 @@ asio::awaitable<Result<std::string>> Link::ask_well(HttpConnection& connection, 
 asio::awaitable<Result<void>> Link::log_in(HttpConnection& connection) {
   const auto password = password_();
   if (!password) co_return std::unexpected(password.error());
-  const auto answer = co_await connection.post(
-      "/v3/auth/authenticate", authenticate_json(access_.user, *password), "", by(answer_patience));
-  if (!answer) co_return std::unexpected(answer.error());
-  if (answer->status != 200) {
-    co_return std::unexpected(core::Error{
-        fmt::format("log in to etcd as {}", core::printable(access_.user, 60)),
-        parse_refusal(answer->body).message, "correct user and password_file of [fleet]"});
-  }
-  auto token = parse_authenticate(answer->body);
+  auto token = co_await fleet::log_in(connection, access_.user, *password, by(answer_patience));
   if (!token) co_return std::unexpected(token.error());
   token_ = std::move(*token);
   co_return Result<void>{};
@@ -233,6 +265,7 @@ asio::awaitable<Result<void>> Link::serve(HttpConnection& connection) {
     if (std::chrono::steady_clock::now() >= renew_at_) {
       if (auto kept = co_await keep_lease(connection); !kept) co_return kept;
       membership_.look_around();
+      look_at_name();
     } else if (membership_.has_work()) {
       if (auto done = co_await transact(connection); !done) co_return done;
     } else {
@@ -243,9 +276,29 @@ asio::awaitable<Result<void>> Link::serve(HttpConnection& connection) {
   co_return Result<void>{};
 }
 
+void Link::look_at_name() {
+  if (++renewals_ % renewals_between_looks == 0 || !contested_by_.empty()) {
+    membership_.look_at_own();
+  }
+}
+
+void Link::tell_of_name() {
+  if (contested_by_ == membership_.name_contested_by()) return;
+  contested_by_ = membership_.name_contested_by();
+  happen(core::FleetNameContested{contested_by_});
+}
+
 asio::awaitable<Result<void>> Link::transact(HttpConnection& connection) {
-  const Transaction transaction = membership_.next_transaction();
+  const core::Time begin = by({});
+  if (begin > last_transaction_ + idle) at_a_time_ = fewest_operations;
+  const Transaction transaction = membership_.next_transaction(at_a_time_);
   const auto answer = co_await ask_etcd(connection, "/v3/kv/txn", transaction_json(transaction));
+  last_transaction_ = by({});
+  if (last_transaction_ > begin + slow) {
+    at_a_time_ = std::max(at_a_time_ / 2, fewest_operations);
+  } else if (answer && last_transaction_ < begin + slow / 4) {
+    at_a_time_ = std::min(at_a_time_ * 2, usual_operations);
+  }
   if (!answer) {
     membership_.on_unknown();
     co_return std::unexpected(answer.error());
@@ -262,6 +315,7 @@ asio::awaitable<Result<void>> Link::transact(HttpConnection& connection) {
     co_return std::unexpected(result.error());
   }
   tell(membership_.on_result(*result));
+  tell_of_name();
   if (membership_.any_refused() && !std::exchange(watching_, true)) {
     asio::co_spawn(
         executor_,
@@ -309,40 +363,22 @@ asio::awaitable<Result<void>> Link::watch_once(HttpConnection& connection) {
   co_return Result<void>{};
 }
 
-asio::awaitable<Result<View>> Link::look_at_all() {
+asio::awaitable<Result<core::FleetSites>> Link::look_at_all() {
   const auto& endpoint = access_.endpoints[endpoint_ % access_.endpoints.size()];
   if (reached_ != true) {
-    co_return std::unexpected(core::Error{"look at the fleet", "its store cannot be reached",
-                                          "`withdrawd status` tells why"});
+    co_return std::unexpected(core::Error{"look at the fleet",
+                                          reached_
+                                              ? "its store cannot be reached: " + unreached_why_
+                                              : "its store has not answered yet",
+                                          ""});
   }
   HttpConnection connection(executor_, endpoint, tls_);
   if (auto done = co_await connection.connect(by(connect_patience)); !done) {
     co_return std::unexpected(done.error());
   }
-  View view;
-  Range range{keys_.root(), range_end(keys_.root()), records_at_a_time};
-  for (std::size_t read = 0; read < most_records;) {
-    const auto answer = co_await ask_well(connection, "/v3/kv/range", range_json(range));
-    if (!answer) co_return std::unexpected(answer.error());
-    const auto result = parse_range(*answer);
-    if (!result) co_return std::unexpected(result.error());
-    for (const Record& record : result->records) {
-      if (record.key.starts_with(keys_.members())) {
-        view.members.push_back(record.key.substr(keys_.members().size()));
-      } else if (const auto names = keys_.parse(record.key)) {
-        if (const auto said = parse_place(record.value)) {
-          view.entries.push_back({names->place, names->site, *said});
-        }
-      }
-    }
-    read += result->records.size();
-    if (result->records.empty() ||
-        result->count <= static_cast<std::int64_t>(result->records.size())) {
-      break;
-    }
-    range.begin = result->records.back().key + std::string(1, '\0');
-  }
-  co_return view;
+  co_return co_await read_view(keys_, [this, &connection](std::string path, std::string body) {
+    return ask_well(connection, std::move(path), std::move(body));
+  });
 }
 
 void Link::look(Show show) {
@@ -353,6 +389,92 @@ void Link::look(Show show) {
         if (!self->stopped_) to(std::move(view));
       }(shared_from_this(), std::move(show)),
       asio::detached);
+}
+
+std::shared_ptr<const core::FleetSites> Link::sites() const {
+  return overview_known_ ? overview_.sites() : nullptr;
+}
+
+void Link::follow() {
+  if (stopped_) return;
+  follow_end_.expires_after(followed_for);
+  follow_end_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
+    const auto self = weak.lock();
+    if (error || !self) return;
+    self->following_ = false;
+    if (const auto connection = self->follow_connection_.lock()) connection->close();
+  });
+  following_ = true;
+  if (std::exchange(follower_runs_, true)) return;
+  asio::co_spawn(
+      executor_,
+      [](std::shared_ptr<Link> self) -> asio::awaitable<void> {
+        co_await self->keep_following();
+      }(shared_from_this()),
+      asio::detached);
+}
+
+asio::awaitable<void> Link::keep_following() {
+  while (!stopped_ && following_) {
+    if (reached_ == true) {
+      const auto& endpoint = access_.endpoints[endpoint_ % access_.endpoints.size()];
+      const auto connection = std::make_shared<HttpConnection>(executor_, endpoint, tls_);
+      follow_connection_ = connection;
+      if (co_await connection->connect(by(connect_patience))) co_await follow_once(*connection);
+      connection->close();
+    }
+    // What is not heard of any more is not known.
+    overview_known_ = false;
+    if (!stopped_ && following_) co_await pause(shortest_pause * 5);
+  }
+  follower_runs_ = false;
+}
+
+asio::awaitable<Result<std::optional<Revision>>> Link::read_overview(HttpConnection& connection) {
+  const Range all{keys_.root(), range_end(keys_.root()), Overview::most_records};
+  const auto answer = co_await ask_well(connection, "/v3/kv/range", range_json(all));
+  if (!answer) co_return std::unexpected(answer.error());
+  const auto result = parse_range(*answer);
+  if (!result) co_return std::unexpected(result.error());
+  overview_.clear();
+  const auto count = static_cast<std::size_t>(std::max<std::int64_t>(result->count, 0));
+  if (count > Overview::most_records) {
+    overview_.too_many(count);
+    co_return std::nullopt;
+  }
+  for (const Record& record : result->records) overview_.written(record);
+  co_return result->revision;
+}
+
+asio::awaitable<Result<void>> Link::follow_once(HttpConnection& connection) {
+  const auto revision = co_await read_overview(connection);
+  if (!revision) co_return std::unexpected(revision.error());
+  overview_known_ = true;
+  happen(core::FleetChanged{});
+  if (!*revision) {
+    const core::Time again = by(quiet_watch);
+    while (!stopped_ && following_ && by({}) < again) co_await pause(longest_pause);
+    co_return Result<void>{};
+  }
+  const Range all{keys_.root(), range_end(keys_.root())};
+  if (auto open = co_await connection.open_lines("/v3/watch", watch_json(all, **revision + 1),
+                                                 token_, by(answer_patience));
+      !open) {
+    co_return open;
+  }
+  while (!stopped_ && following_) {
+    const auto line = co_await connection.next_line(by(quiet_watch));
+    if (!line) co_return std::unexpected(line.error());
+    const auto watched = parse_changes(*line);
+    if (!watched) co_return std::unexpected(watched.error());
+    if (!*watched) co_return Result<void>{};
+    for (const Watched::Change& change : (*watched)->changes) {
+      change.removed ? overview_.removed(change.record.key) : overview_.written(change.record);
+    }
+    if (overview_.size() > Overview::most_records) co_return Result<void>{};
+    if (!(*watched)->changes.empty()) happen(core::FleetChanged{});
+  }
+  co_return Result<void>{};
 }
 
 }  // namespace withdrawd::fleet

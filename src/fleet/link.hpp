@@ -12,20 +12,12 @@
 
 #include "core/events.hpp"
 #include "core/fleet.hpp"
+#include "core/fleet_sites.hpp"
 #include "fleet/http_connection.hpp"
 #include "fleet/membership.hpp"
+#include "fleet/overview.hpp"
 
 namespace withdrawd::fleet {
-
-/// Where every site stands with every prefix, as one look at the store shows it.
-struct View {
-  struct Entry {
-    std::string place, site;
-    PlaceRecord record;
-  };
-  std::vector<Entry> entries;
-  std::vector<std::string> members;  ///< all sites that have ever been there
-};
 
 /// This site's link to the fleet's store: joins under a lease, keeps it alive, carries out what its
 /// Membership wants, and watches the others while leave has been refused. Endpoints are tried in
@@ -46,9 +38,15 @@ class Link : public std::enable_shared_from_this<Link> {
   void ask(const core::AskLeave& ask);
   void say(const core::SayPlace& say);
 
-  using Show = std::function<void(core::Result<View>)>;
+  using Show = std::function<void(core::Result<core::FleetSites>)>;
   /// Looks at the whole fleet.
   void look(Show show);
+
+  /// Somebody looks at all sites and wants to see what changes: for some time from now on the store
+  /// is watched for that. `happen` takes a FleetChanged, of no prefix, when there is news.
+  void follow();
+  /// As they are, while that goes on; null: nobody looks, or there is nothing to be seen yet.
+  std::shared_ptr<const core::FleetSites> sites() const;
 
   const core::FleetAccess& access() const { return access_; }
 
@@ -69,12 +67,21 @@ class Link : public std::enable_shared_from_this<Link> {
   boost::asio::awaitable<void> pause(Duration span);
   boost::asio::awaitable<void> watch();
   boost::asio::awaitable<core::Result<void>> watch_once(HttpConnection& connection);
-  boost::asio::awaitable<core::Result<View>> look_at_all();
+  boost::asio::awaitable<core::Result<core::FleetSites>> look_at_all();
+  boost::asio::awaitable<void> keep_following();
+  boost::asio::awaitable<core::Result<void>> follow_once(HttpConnection& connection);
+  /// None: there are too many.
+  boost::asio::awaitable<core::Result<std::optional<Revision>>> read_overview(
+      HttpConnection& connection);
 
   void tell(const std::vector<core::LeaveAnswered>& answers);
   void reached(bool is, std::string detail);
+  void look_at_name();
+  void tell_of_name();
   void happen(const core::Event& event) const;
   core::Time by(Duration span) const;
+  void learn_pace(Duration took);
+  Duration first_patience() const;
 
   boost::asio::any_io_executor executor_;
   core::Fleet fleet_;
@@ -89,10 +96,23 @@ class Link : public std::enable_shared_from_this<Link> {
   core::Time renew_at_{};
   bool enrolled_ = false;
   std::optional<bool> reached_;
+  std::string unreached_why_;
+  unsigned renewals_ = 0;
+  std::string contested_by_;  ///< as last told
   bool watching_ = false;
   bool stopped_ = false;
+  /// With an answer, and how much is asked at a time: what etcd is too busy for is asked in smaller
+  /// pieces, and waited for longer.
+  Duration patience_;
+  std::size_t at_a_time_;
+  core::Time last_transaction_{};   ///< ended then
   boost::asio::steady_timer wake_;  ///< there is work, or the lease is to be renewed
-  std::weak_ptr<HttpConnection> connection_, watch_connection_;
+  Overview overview_;
+  bool following_ = false;  ///< somebody looks
+  bool follower_runs_ = false;
+  bool overview_known_ = false;
+  boost::asio::steady_timer follow_end_;
+  std::weak_ptr<HttpConnection> connection_, watch_connection_, follow_connection_;
 };
 
 }  // namespace withdrawd::fleet

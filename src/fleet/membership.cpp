@@ -11,9 +11,16 @@ namespace withdrawd::fleet {
 
 using core::LeaveAnswered;
 using core::PlaceState;
+namespace {
 
-Membership::Membership(const core::Fleet& fleet, WallClock clock)
-    : fleet_(fleet), keys_(fleet.group), clock_(std::move(clock)) {}
+std::string behind(const std::string& key) {
+  return key + std::string(1, '\0');
+}
+
+}  // namespace
+
+Membership::Membership(const core::Fleet& fleet, std::string run, WallClock clock)
+    : fleet_(fleet), keys_(fleet.group), run_(std::move(run)), clock_(std::move(clock)) {}
 
 void Membership::ask(const core::AskLeave& ask) {
   Place& place = places_[ask.prefix];
@@ -21,13 +28,17 @@ void Membership::ask(const core::AskLeave& ask) {
   place.key = keys_.of_place(ask.place, fleet_.site);
   place.asked = ask.number;
   place.floor = ask.floor;
-  // What was read when it was refused is no help: there were too few.
-  // And a share is one of those that live now.
-  if (std::exchange(place.refused, false) || ask.floor.in_percent) begin_reading(place);
+  // What was read when it was refused is no help: there were too few. Nor is half of a look, from
+  // before the others had come up. And a share is one of those that live now.
+  if (std::exchange(place.refused, false) || ask.floor.in_percent || !place.others_known) {
+    begin_reading(place);
+  }
+  ++place.reading;  // an asking is answered by what is read after it
 }
 
 void Membership::say(const core::SayPlace& say) {
   Place& place = places_[say.prefix];
+  if (place.name.empty()) place.floor = fleet_.keep_announcing;
   place.name = say.place;
   place.key = keys_.of_place(say.place, fleet_.site);
   place.wanted = say.said;
@@ -50,7 +61,7 @@ std::string Membership::text_of(Place& place, const core::Place& said) {
     place.last_said = said;
     place.since = clock_();
   }
-  return place_text({said, place.since});
+  return place_text({said, place.since, run_});
 }
 
 void Membership::look_around() {
@@ -63,8 +74,16 @@ void Membership::look_around() {
   }
 }
 
+void Membership::look_at_own() {
+  auto it = places_.lower_bound(next_own_look_);
+  if (it == places_.end()) it = places_.begin();
+  if (it == places_.end()) return;
+  next_own_look_ = it->first + 1;
+  it->second.look_at_own = it->second.mine;
+}
+
 bool Membership::wants(const Place& place) const {
-  return place.asked || place.look || is_unsaid(place);
+  return place.asked || place.look || place.look_at_own || is_unsaid(place);
 }
 
 bool Membership::is_unsaid(const Place& place) {
@@ -84,32 +103,59 @@ bool Membership::may_lean_on_others(const Place& place) const {
 }
 
 void Membership::begin_reading(Place& place) {
+  ++place.reading;
   place.others_known = false;
   place.others.clear();
-  place.read = 0;
   place.live = 0;
-  place.more.reset();
+  place.reach = first_reach(place);
+  place.from = behind(place.key);
 }
 
-/// This site's own record, and whom to lean on: a few.
-Step Membership::look_step(const Place& place) const {
-  Step look{{}, {}, {{place.key, "", 0}}};
-  if (place.others_known || place.more || fleet_.keep_announcing.in_percent) return look;
+Membership::Reach Membership::first_reach(const Place& place) {
+  // A share is one of all.
+  return place.floor.in_percent ? Reach::everywhere : Reach::near;
+}
+
+/// Each site begins behind itself: if all leaned on the same few, one of these that goes would be
+/// in everybody's way. And where many have gone etcd finds the rest, for "up" is the greatest word
+/// for a state, and what a record begins with.
+Range Membership::others_range(const Place& place, Reach reach, const std::string& from) const {
   const std::string all = keys_.of_place(place.name);
-  const auto few = static_cast<std::int64_t>(fleet_.keep_announcing.least + 2);
-  look.reads.push_back({all, range_end(all), few});
+  const std::size_t enough =
+      std::max({fleet_.keep_announcing.in_percent ? 0 : fleet_.keep_announcing.least,
+                place.floor.in_percent ? core::FleetFloor::most : place.floor.least});
+  const auto few = static_cast<std::int64_t>(std::min(enough, core::FleetFloor::most) + 2);
+  switch (reach) {
+    case Reach::near:
+      return {from, range_end(all), few};
+    case Reach::further:
+      return {from, range_end(all), page};
+    case Reach::around:
+      return {all, place.key, page};
+    case Reach::everywhere:
+      break;
+  }
+  return {all, range_end(all), few, true};
+}
+
+/// This site's own record, and whom to lean on.
+Step Membership::look_step(Place& place) const {
+  Step look{{}, {}, {{place.key, "", 0}}};
+  if (!place.look || place.others_known || place.floor.in_percent) return look;
+  if (place.from.empty()) begin_reading(place);
+  look.reads.push_back(others_range(place, place.reach, place.from));
   return look;
 }
 
 std::optional<std::pair<Step, Membership::UnderWay>> Membership::next_step(std::size_t index,
                                                                            Place& place) {
   if (!wants(place)) return std::nullopt;
-  const std::string all = keys_.of_place(place.name);
   const Range own{place.key, "", 0};
   if (place.asked && !(place.own && may_lean_on_others(place))) {
-    if (place.others_known) begin_reading(place);
-    const Range others{place.more.value_or(all), range_end(all), page};
-    return std::pair{Step{{}, {}, {own, others}}, UnderWay{index, Doing::looking}};
+    if (place.others_known || place.from.empty()) begin_reading(place);
+    const Range others = others_range(place, place.reach, place.from);
+    return std::pair{Step{{}, {}, {own, others}},
+                     UnderWay{index, Doing::looking, place.reading, place.reach}};
   }
   if (place.asked) {
     // The record itself says what is known of this prefix; the rest is said a moment later.
@@ -125,19 +171,26 @@ std::optional<std::pair<Step, Membership::UnderWay>> Membership::next_step(std::
       step.when.push_back({place.others[i].key, place.others[i].changed});
     }
     step.put = Step::Put{place.key, text, lease_};
-    step.reads = {own, {all, range_end(all), page}};
-    return std::pair{std::move(step), UnderWay{index, Doing::leaving, std::move(text)}};
+    const Reach reach = first_reach(place);
+    step.reads = {own, others_range(place, reach, behind(place.key))};
+    return std::pair{std::move(step),
+                     UnderWay{index, Doing::leaving, place.reading, reach, std::move(text)}};
   }
   // With an etcd so far away that the lease is always due, a look must not keep this site silent.
   if (!place.own || (place.look && !is_unsaid(place))) {
-    return std::pair{look_step(place), UnderWay{index, Doing::looking}};
+    Step look = look_step(place);
+    return std::pair{std::move(look), UnderWay{index, Doing::looking, place.reading, place.reach}};
+  }
+  if (place.look_at_own && !is_unsaid(place)) {
+    return std::pair{Step{{}, {}, {own}}, UnderWay{index, Doing::looking, place.reading}};
   }
   std::string text = text_of(place, *place.wanted);
   Step step{{{place.key, *place.own}}, Step::Put{place.key, text, lease_}, {own}};
-  return std::pair{std::move(step), UnderWay{index, Doing::saying, std::move(text)}};
+  return std::pair{std::move(step),
+                   UnderWay{index, Doing::saying, place.reading, {}, std::move(text)}};
 }
 
-Transaction Membership::next_transaction() {
+Transaction Membership::next_transaction(std::size_t most) {
   Transaction transaction;
   under_way_.clear();
   std::size_t largest = 0;
@@ -148,7 +201,7 @@ Transaction Membership::next_transaction() {
       if (it == places_.end()) it = places_.begin();
       // At least one fits: a step compares no more than the most that a floor asks for.
       const std::size_t size = std::max(largest, others_needed(it->second) + 1);
-      if (!under_way_.empty() && under_way_.size() + size >= most_operations) return;
+      if (!under_way_.empty() && under_way_.size() + size >= most) return;
       if (it->second.asked.has_value() != asking) continue;
       auto step = next_step(it->first, it->second);
       if (!step) continue;
@@ -163,19 +216,33 @@ Transaction Membership::next_transaction() {
   return transaction;
 }
 
+/// Whatever an earlier run of this host had on its way was fenced off by this run's first write.
+void Membership::look_who_wrote(const Record& own) {
+  const auto said = parse_place(own.value);
+  if (said && said->run == run_) {
+    if (!name_contested_by_.empty() && ++quiet_looks_ >= quiet_looks) name_contested_by_.clear();
+    return;
+  }
+  quiet_looks_ = 0;
+  name_contested_by_ = said && !said->run.empty() ? core::printable(said->run, 80)
+                                                  : "one that does not say its name";
+}
+
 void Membership::learn_own(Place& place, const RangeResult& own) {
   const Revision changed = own.records.empty() ? 0 : own.records.front().changed;
+  if (changed != 0 && place.mine) look_who_wrote(own.records.front());
   if (place.own == changed) return;
   place.own = changed;
   // Whatever it says: it is written once more, so that nothing older can come after it.
   place.written.reset();
 }
 
-void Membership::learn_others(Place& place, const RangeResult& result) {
-  place.read += result.records.size();
-  if (place.more) {
-    place.live = std::max(place.live, place.read);
-  } else {
+void Membership::learn_others(Place& place, Reach reach, const RangeResult& result) {
+  // Reading has begun anew meanwhile.
+  if (place.others_known || place.reach != reach) return;
+  if (reach == Reach::everywhere) {
+    // With whatever has been found before: once each.
+    place.others.clear();
     place.live = static_cast<std::size_t>(std::max<std::int64_t>(result.count, 0));
   }
   for (const Record& record : result.records) {
@@ -184,15 +251,17 @@ void Membership::learn_others(Place& place, const RangeResult& result) {
     const auto said = parse_place(record.value);
     if (said && said->place.state == PlaceState::up) place.others.push_back(record);
   }
-  const bool is_all = result.records.empty() ||
-                      result.count <= static_cast<std::int64_t>(result.records.size()) ||
-                      place.read >= most_sites;
   const bool enough = place.others.size() >= others_needed(place);
-  place.others_known = is_all || enough;
-  if (place.others_known) {
-    place.more.reset();
+  place.others_known = enough || reach == Reach::everywhere;
+  if (place.others_known) return;
+  const bool is_end = result.count <= static_cast<std::int64_t>(result.records.size());
+  if (reach == Reach::near && is_end) {
+    place.reach = Reach::around;
+  } else if (reach == Reach::near) {
+    place.reach = Reach::further;
+    place.from = behind(result.records.back().key);
   } else {
-    place.more = result.records.back().key + std::string(1, '\0');
+    place.reach = Reach::everywhere;
   }
 }
 
@@ -230,6 +299,7 @@ std::vector<LeaveAnswered> Membership::on_result(const TransactionResult& result
     if (done.doing != Doing::looking && step.unchanged) {
       place.own = result.revision;
       place.written = done.text;
+      place.mine = true;
       if (done.doing == Doing::saying) continue;
       // What was to be said before has been overtaken, unless it takes the asking back.
       if (!place.asked) {
@@ -242,11 +312,13 @@ std::vector<LeaveAnswered> Membership::on_result(const TransactionResult& result
       answers.push_back({done.index, number, LeaveAnswered::Answer::granted, ""});
       continue;
     }
-    place.look = false;
+    const bool looks = std::exchange(place.look, false);
+    place.look_at_own = false;
     if (!step.reads.empty()) learn_own(place, step.reads[0]);
-    if (step.reads.size() < 2) continue;
+    if (step.reads.size() < 2 || done.reading != place.reading) continue;
     if (done.doing == Doing::leaving) begin_reading(place);
-    learn_others(place, step.reads[1]);
+    learn_others(place, done.reach, step.reads[1]);
+    place.look = looks && done.doing == Doing::looking && !place.others_known;
     if (auto refused = judge(done.index, place)) answers.push_back(std::move(*refused));
   }
   return answers;

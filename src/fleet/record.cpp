@@ -29,7 +29,8 @@ std::string place_text(const PlaceRecord& record) {
                                       {"health", core::name(place.health)},
                                       {"drained", place.drained},
                                       {"held", place.held},
-                                      {"since", record.since}});
+                                      {"since", record.since},
+                                      {"run", record.run}});
 }
 
 std::optional<PlaceRecord> parse_place(std::string_view text) {
@@ -59,6 +60,8 @@ std::optional<PlaceRecord> parse_place(std::string_view text) {
   record.place.held = is_true(*object, "held");
   const json::value* since = object->if_contains("since");
   if (since && since->is_int64()) record.since = since->get_int64();
+  const json::value* run = object->if_contains("run");
+  if (run && run->is_string()) record.run = run->get_string();
   return record;
 }
 

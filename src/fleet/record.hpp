@@ -14,6 +14,7 @@ namespace withdrawd::fleet {
 struct PlaceRecord {
   core::Place place;
   std::int64_t since = 0;  ///< seconds of the wall clock: since when it says so
+  std::string run{};  ///< which process has written it, "HOST/9f3c21aa"; empty: it does not say
   bool operator==(const PlaceRecord&) const = default;
 };
 

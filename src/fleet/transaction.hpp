@@ -23,6 +23,8 @@ struct Record {
 struct Range {
   std::string begin, end;
   std::int64_t limit = 0;  ///< so many records at most; 0: all
+  /// Those whose values are the greatest, and these first; else in the order of their keys.
+  bool greatest_first = false;
 };
 
 /// All or nothing: if no key has changed since it was read, one is written; else some are read.
@@ -48,6 +50,7 @@ struct Transaction {
 struct RangeResult {
   std::vector<Record> records;
   std::int64_t count = 0;  ///< of all in the range, also of those beyond the limit
+  Revision revision = 0;   ///< of the store when it was read, where it was read for itself
 };
 
 struct StepResult {

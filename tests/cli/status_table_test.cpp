@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <sstream>
 
+#include "cli/look.hpp"
 #include "daemon/report_json.hpp"
 
 using namespace withdrawd;
@@ -96,6 +97,17 @@ TEST_CASE("drains, damping and what a minimum keeps are told with how long they 
   CHECK(text.find("    flap damping: stays down for another 6 min (penalty 5321)\n") !=
         std::string::npos);
   CHECK(text.find("    flap damping: penalty 1812\n") != std::string::npos);
+}
+
+TEST_CASE("another host with this site's name is called out, and the exit status says so") {
+  core::Report seen = report();
+  seen.fleet = core::FleetReport{"edge", "fra1", true, "https://192.0.2.11:2379", {}, ""};
+  CHECK(cli::exit_status_of(daemon::to_json(seen)) == 0);
+  CHECK(table(seen).find("another host") == std::string::npos);
+  seen.fleet->name_contested_by = "ns2/1";
+  CHECK(cli::exit_status_of(daemon::to_json(seen)) == 1);
+  CHECK(table(seen).find("fleet edge: another host (ns2/1) uses the site name fra1, too") !=
+        std::string::npos);
 }
 
 TEST_CASE("a statement and a table that do not fit together are called out in words") {

@@ -348,3 +348,38 @@ TEST_CASE("a run that ends asks before it withdraws, and waits for the answer") 
   site.world.run_until([&] { return site.world.controller().at_rest(); });
   CHECK_FALSE(site.announced());
 }
+
+TEST_CASE("each reason for which the store is away is told once, until it answers") {
+  Site site;
+  const auto away = [&](const std::string& why) { site.world.feed(FleetReached{false, why}); };
+  const auto told = [&] { return site.world.count_told(Severity::error, "cannot be reached"); };
+  away("Connection refused");
+  away("the certificate has expired");
+  away("Connection refused");
+  CHECK(told() == 2);
+  CHECK(site.world.count_told(Severity::error, "(the certificate has expired)") == 1);
+  for (int i = 0; i < 100; ++i) away("reason " + std::to_string(i));
+  CHECK(told() == 10);  // whatever it says
+  site.world.feed(FleetReached{true, "https://192.0.2.11:2379"});
+  away("Connection refused");
+  CHECK(told() == 11);
+}
+
+TEST_CASE("another host with this site's name is told at the highest level, once, and its end") {
+  Site site;
+  const auto contest = [&](const std::string& by) { site.world.feed(FleetNameContested{by}); };
+  contest("ns1/1");
+  contest("ns1/1");
+  contest("ns1/2");
+  CHECK(site.world.count_told(
+            Severity::critical,
+            "fleet \"edge\": another host (ns1/1) uses the site name \"a\", too") == 1);
+  CHECK(site.world.count_told(Severity::critical) == 1);
+  CHECK(site.world.report().fleet->name_contested_by == "ns1/2");
+  // It decides as ever.
+  site.fall_sick();
+  site.world.run_until([&] { return !site.announced(); });
+  contest("");
+  CHECK(site.world.report().fleet->name_contested_by.empty());
+  CHECK(site.world.count_told(Severity::info, "nobody else uses the site name") == 1);
+}

@@ -39,4 +39,18 @@ TEST_CASE("everything else is") {
   CHECK(changes([](auto& r) { r.bgpd_reachable = false; }));
   CHECK(changes([](auto& r) { r.failing = true; }));
   CHECK(changes([](auto& r) { r.via = "vtysh"; }));
+  const auto stands = [](core::PlaceState state) {
+    return [state](auto& r) {
+      core::FleetSites sites{.entries = {{"192.0.2.0/24", "ams1", {.state = state}, 0}},
+                             .members = {"ams1"}};
+      r.fleet = core::FleetReport{.group = "edge", .site = "fra1"};
+      r.fleet->sites = std::make_shared<const core::FleetSites>(std::move(sites));
+    };
+  };
+  CHECK(changes(stands(core::PlaceState::up)));
+  auto one = some_report();
+  auto other = some_report();
+  stands(core::PlaceState::up)(one);
+  stands(core::PlaceState::sick)(other);
+  CHECK(fingerprint(one) != fingerprint(other));
 }

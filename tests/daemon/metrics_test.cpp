@@ -125,6 +125,20 @@ TEST_CASE("health, state and since when are told by rule, prefix and check") {
   CHECK(has(text, "withdrawd_start_time_seconds 1600000000"));
 }
 
+TEST_CASE("the fleet's store and a contested name are told where there is a fleet") {
+  MetricsView view = some_view();
+  CHECK(daemon::metrics_text(view).find("withdrawd_fleet") == std::string::npos);
+  view.report.fleet = core::FleetReport{"edge", "fra1", {}, "", {}, ""};
+  std::string text = daemon::metrics_text(view);
+  CHECK(text.find("withdrawd_fleet_reached") == std::string::npos);
+  CHECK(has(text, "withdrawd_fleet_name_contested 0"));
+  view.report.fleet->reached = false;
+  view.report.fleet->name_contested_by = "ns2/1";
+  text = daemon::metrics_text(view);
+  CHECK(has(text, "withdrawd_fleet_reached 0"));
+  CHECK(has(text, "withdrawd_fleet_name_contested 1"));
+}
+
 TEST_CASE("what nobody knows is missing, and what has not happened yet is 0") {
   MetricsView view = some_view();
   view.report.prefixes[0].in_table.reset();

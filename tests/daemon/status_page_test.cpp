@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 
+#include "daemon/fleet_table.hpp"
 #include "reported.hpp"
 
 using namespace withdrawd;
@@ -203,4 +204,92 @@ TEST_CASE("what a browser encodes is decoded, and what is no encoding stays") {
   CHECK(url_decoded("100%") == "100%");
   CHECK(url_decoded("%2") == "%2");
   CHECK(url_decoded("%zz") == "%zz");
+}
+
+namespace {
+
+core::FleetSites::Entry stands(const std::string& site, core::PlaceState state,
+                               const std::string& place = "192.0.2.0/24") {
+  return {
+      .place = place,
+      .site = site,
+      .said = {.state = state,
+               .announced = state != core::PlaceState::left,
+               .health = state == core::PlaceState::sick ? core::Health::down : core::Health::up},
+      .since = 1764000000};
+}
+
+core::Report in_a_fleet(core::FleetSites sites) {
+  core::Report all = report({announced("a", "192.0.2.0/24")});
+  all.fleet =
+      core::FleetReport{.group = "edge",
+                        .site = "fra1",
+                        .reached = true,
+                        .detail = "http://192.0.2.11:2379",
+                        .reached_for = std::chrono::minutes(1),
+                        .sites = std::make_shared<const core::FleetSites>(std::move(sites))};
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("a site that is in no fleet shows none") {
+  CHECK(shown(report({announced("a", "192.0.2.0/24")})).at("fleet").is_null());
+}
+
+TEST_CASE("of a fleet the page shows every site, those that are not as usual first") {
+  using core::PlaceState;
+  auto held = stands("lhr1", PlaceState::sick);
+  held.said.held = true;
+  auto drained = stands("ams1", PlaceState::left);
+  drained.said.drained = true;
+  const auto page = shown(in_a_fleet(
+      {.entries = {drained, stands("fra1", PlaceState::up), held, stands("waw1", PlaceState::up)},
+       .members = {"ams1", "fra1", "lhr1", "waw1", "zrh1"}}));
+  const auto& fleet = page.at("fleet");
+  CHECK(fleet.at("heard") == 4);
+  CHECK(fleet.at("silent") == json::value{"zrh1"});
+  CHECK(fleet.at("reached_since_ms") == page.at("now_ms").as_int64() - 60'000);
+  const auto& place = fleet.at("prefixes").at(0);
+  CHECK(place.at("counts") == json::value{{"announced", 2}, {"drained", 1}, {"held", 1}});
+  Texts rows;
+  for (const auto& row : place.at("rows").as_array()) {
+    rows.push_back(std::string(row.at("site").as_string()) + " " +
+                   std::string(row.at("is").as_string()));
+  }
+  CHECK(rows == Texts{"lhr1 held", "ams1 drained", "fra1 announced", "waw1 announced"});
+  CHECK(place.at("rows").at(0).at("health") == "down");
+  CHECK(place.at("rows").at(0).at("since_ms") == 1764000000000);
+}
+
+TEST_CASE("of a large fleet only what is not as usual is sent, and the rest is counted") {
+  core::FleetSites sites;
+  for (int site = 0; site < 50; ++site) {
+    for (int place = 0; place < 100; ++place) {
+      const bool sick = place == 77 && site % 2 == 1;
+      sites.entries.push_back(stands("site" + std::to_string(site),
+                                     sick ? core::PlaceState::sick : core::PlaceState::up,
+                                     "10.0." + std::to_string(place) + ".0/24"));
+    }
+  }
+  for (int site = 0; site < 100; ++site) sites.members.push_back("site" + std::to_string(site));
+  const auto page = shown(in_a_fleet(sites));
+  const auto& fleet = page.at("fleet");
+  CHECK(fleet.at("prefixes").as_array().size() == FleetTable::most_prefixes);
+  CHECK(fleet.at("more_prefixes") == 100 - FleetTable::most_prefixes);
+  CHECK(fleet.at("silent_count") == 50);
+  CHECK(fleet.at("silent").as_array().size() == FleetTable::most_silent);
+  const auto& worst = fleet.at("prefixes").at(0);
+  CHECK(worst.at("prefix") == "10.0.77.0/24");
+  CHECK(worst.at("rows").as_array().size() == FleetTable::most_rows_a_prefix);
+  CHECK(worst.at("rest") == 50 - FleetTable::most_rows_a_prefix);
+  CHECK(json::serialize(page).size() < 10'000);
+}
+
+TEST_CASE("names that others have written into the store are printable on the page") {
+  const auto page = shown(in_a_fleet(
+      {.entries = {stands("\x1b[31mred", core::PlaceState::up)}, .members = {"quiet\nsite"}}));
+  const std::string text = json::serialize(page.at("fleet"));
+  CHECK(text.find("\\u001b") == text.npos);
+  CHECK(text.find("\\n") == text.npos);
 }

@@ -90,6 +90,13 @@ TEST_CASE("a prefix that is kept for its group's minimum only is bad, although i
   expect(seen, Grade::bad, "1 is kept only by min_announced.");
 }
 
+TEST_CASE("another host with this site's name is bad") {
+  core::Report seen = three();
+  seen.fleet = core::FleetReport{"edge", "fra1", true, "", {}, "ns2/1"};
+  expect(seen, Grade::bad,
+         "All 3 prefixes are announced. Another host (ns2/1) uses the site name fra1, too.");
+}
+
 TEST_CASE("before the checks have said anything nothing is said of the prefixes") {
   core::Report seen = three();
   for (auto& one : seen.prefixes) {

@@ -126,6 +126,35 @@ TEST_CASE("a watch tells what was written, and nothing of what was deleted") {
   CHECK_FALSE(parse_watch(R"({"error":{}})"));
 }
 
+TEST_CASE("who follows everything is told of what was deleted as well") {
+  const auto news = parse_changes(
+      R"({"result":{"header":{},"events":[{"kv":{"key":"L2E=","mod_revision":"9","value":"dXA="}},)"
+      R"({"type":"DELETE","kv":{"key":"L2I=","mod_revision":"10"}}]}})");
+  REQUIRE(news);
+  REQUIRE(*news);
+  const auto& changes = (*news)->changes;
+  REQUIRE(changes.size() == 2);
+  CHECK(changes[0].record == Record{"/a", "up", 9});
+  CHECK_FALSE(changes[0].removed);
+  CHECK(changes[1].record.key == "/b");
+  CHECK(changes[1].removed);
+}
+
+TEST_CASE("a watch begins behind the revision at which everything was read") {
+  const auto read = parse_range(R"({"header":{"revision":"41"},"count":"0"})");
+  REQUIRE(read);
+  CHECK(read->revision == 41);
+  CHECK(watch_json({"/a", "/b"}, 42).find(R"("start_revision":"42")") != std::string::npos);
+  CHECK(watch_json({"/a", "/b"}).find("start_revision") == std::string::npos);
+}
+
+TEST_CASE("etcd is told to give the greatest values first") {
+  const std::string asked = range_json({"/a", "/b", 4, true});
+  CHECK(asked.find(R"("sort_order":"DESCEND")") != std::string::npos);
+  CHECK(asked.find(R"("sort_target":"VALUE")") != std::string::npos);
+  CHECK(range_json({"/a", "/b", 4}).find("sort") == std::string::npos);
+}
+
 TEST_CASE("a record of a place comes back as it was written") {
   using namespace withdrawd::core;
   const PlaceRecord record{{PlaceState::sick, true, Health::down, true, true}, 1764000000};

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <deque>
+#include <map>
 
 #include "fleet/membership.hpp"
 #include "small_store.hpp"
@@ -29,9 +30,10 @@ struct Site {
   std::vector<LeaveAnswered> answers;
   std::size_t trips = 0;
 
-  Site(SmallStore& to, const std::string& name, core::FleetFloor floor = {2})
-      : store(to), member(fleet_of(name, floor), [] { return 1000; }) {
-    member.use_lease(static_cast<Lease>(std::hash<std::string>{}(name) >> 1));
+  Site(SmallStore& to, const std::string& name, core::FleetFloor floor = {2},
+       const std::string& run = "1")
+      : store(to), member(fleet_of(name, floor), name + "/" + run, [] { return 1000; }) {
+    member.use_lease(static_cast<Lease>(std::hash<std::string>{}(name + run) >> 1));
   }
   static core::Fleet fleet_of(const std::string& name, core::FleetFloor floor) {
     return {.group = "edge", .site = name, .keep_announcing = floor};
@@ -284,6 +286,66 @@ TEST_CASE("who counts is found behind any number of sites that do not") {
   CHECK(site.answered() == Granting::granted);
 }
 
+TEST_CASE("what was seen before the others came up refuses nobody") {
+  FleetOf fleet(5);
+  for (Site& site : fleet.sites) {
+    site.member.say(say(PlaceState::sick));
+    site.settle();
+  }
+  Site last(fleet.store, "site1005");
+  last.member.say(say(PlaceState::up));
+  last.settle();  // it looks at the first four, of whom none is up
+  for (Site& site : fleet.sites) {
+    site.member.say(say(PlaceState::up));
+    site.settle();
+  }
+  last.ask();
+  last.settle();
+  CHECK(last.answered() == Granting::granted);
+}
+
+TEST_CASE("a look that is under way when leave is asked for refuses nobody") {
+  FleetOf fleet(3);
+  Site& last = fleet.sites[2];
+  fleet.sites[0].member.say(say(PlaceState::sick));
+  fleet.sites[0].settle();
+  last.member.use_lease(4711);
+  last.settle();
+  fleet.store.expire(fleet.sites[1].member.lease());
+  last.ask();
+  last.settle();
+  REQUIRE(last.answered() == Granting::refused);
+  last.member.say(say(PlaceState::up));
+  last.settle();
+  last.member.look_around();
+  const auto looked = fleet.store.apply(last.member.next_transaction());
+  fleet.sites[0].member.say(say(PlaceState::up));
+  fleet.sites[1].member.use_lease(4712);
+  for (Site& site : fleet.sites) {
+    if (&site != &last) site.settle();
+  }
+  last.ask();
+  last.take(last.member.on_result(looked));
+  last.settle();
+  CHECK(last.answered() == Granting::granted);
+}
+
+TEST_CASE("what was read for an earlier asking does not lower a share") {
+  FleetOf fleet(4, {50, true});
+  Site& site = fleet.sites[0];
+  site.ask({50, true});
+  const auto read = fleet.store.apply(site.member.next_transaction());
+  for (const char* name : {"site2000", "site2001", "site2002", "site2003"}) {
+    Site more(fleet.store, name);
+    more.member.say(say(PlaceState::sick));
+    more.settle();
+  }
+  site.ask({50, true});
+  site.take(site.member.on_result(read));
+  site.settle();
+  CHECK(site.answered() == Granting::refused);  // 3 others are up, and half of 8 must
+}
+
 TEST_CASE("many prefixes are asked for in one transaction, within what etcd takes") {
   FleetOf fleet(3);
   for (Site& site : fleet.sites) {
@@ -307,4 +369,135 @@ TEST_CASE("many prefixes are asked for in one transaction, within what etcd take
   CHECK(site.answers.size() == 299);
   for (const auto& answer : site.answers) CHECK(answer.answer == Granting::granted);
   CHECK(site.trips - before <= 4);
+}
+
+TEST_CASE("two hosts with one name both notice, count once, and notice the end of it") {
+  FleetOf fleet(2);
+  Site& one = fleet.sites[0];
+  Site two(fleet.store, "site1000", {2}, "2");
+  const auto look = [](Site& site) {
+    site.member.look_at_own();
+    site.settle();
+  };
+  two.member.say(say(PlaceState::up));
+  two.settle();
+  CHECK(two.member.name_contested_by().empty());  // as if it had been started again
+  look(one);
+  CHECK(one.member.name_contested_by() == "site1000/2");
+  look(two);
+  CHECK(two.member.name_contested_by() == "site1000/1");
+  CHECK(fleet.store.entries.size() == 2);
+
+  // To a third they are one.
+  Site third(fleet.store, "site1002");
+  third.member.say(say(PlaceState::up));
+  third.ask({3});
+  third.settle();
+  CHECK(third.answered() == Granting::refused);
+
+  look(one);
+  for (unsigned i = 0; i < Membership::quiet_looks; ++i) {
+    CHECK_FALSE(one.member.name_contested_by().empty());
+    look(one);
+  }
+  CHECK(one.member.name_contested_by().empty());
+}
+
+TEST_CASE("neither of two hosts with one name leans on the other") {
+  FleetOf fleet(1, {1});
+  Site two(fleet.store, "site1000", {1}, "2");
+  two.member.say(say(PlaceState::up));
+  two.settle();
+  fleet.sites[0].ask({1});
+  two.ask({1});
+  fleet.sites[0].settle();
+  two.settle();
+  CHECK(fleet.sites[0].answered() == Granting::refused);
+  CHECK(two.answered() == Granting::refused);
+}
+
+TEST_CASE("a run that finds the record of the one before it has no rival") {
+  FleetOf fleet(2);
+  Site& before = fleet.sites[0];
+  before.ask();
+  const auto late = before.member.next_transaction();
+  Site after(fleet.store, "site1000", {2}, "2");
+  after.member.say(say(PlaceState::up));
+  after.settle();
+  fleet.store.apply(late);  // what the earlier run had on its way has no effect any more
+  for (int i = 0; i < 3; ++i) {
+    after.member.look_at_own();
+    after.settle();
+  }
+  CHECK(after.member.name_contested_by().empty());
+  CHECK(before.state() == PlaceState::up);
+}
+
+TEST_CASE("an older program that writes under the same name is a rival without a name") {
+  FleetOf fleet(1);
+  Site& site = fleet.sites[0];
+  fleet.store.put(keys.of_place("192.0.2.0/24", "site1000"), R"({"state":"left"})");
+  site.member.look_at_own();
+  site.settle();
+  CHECK(site.member.name_contested_by() == "one that does not say its name");
+  CHECK(site.state() == PlaceState::up);
+}
+
+TEST_CASE("each site leans on those behind it, so that not all lean on the same few") {
+  FleetOf fleet(20);
+  std::map<std::string, int> leaned_on;
+  for (Site& site : fleet.sites) {
+    site.ask();
+    const auto transaction = site.member.next_transaction();
+    for (const auto& key : transaction.steps.at(0).when) {
+      if (key.key != keys.of_place("192.0.2.0/24", site.name_)) ++leaned_on[key.key];
+    }
+    site.member.on_unknown();
+  }
+  CHECK(leaned_on.size() >= 18);
+  // But for the last ones, which have nobody behind them.
+  int crowded = 0;
+  for (const auto& [key, count] : leaned_on) crowded += count > 2;
+  CHECK(crowded <= 2);
+}
+
+TEST_CASE("the last that are up are found in three readings, among however many that are not") {
+  FleetOf fleet(400);
+  for (std::size_t i = 0; i < 400; ++i) {
+    if (i == 7 || i == 200 || i == 390) continue;
+    fleet.sites[i].member.say(say(i % 2 == 0 ? PlaceState::left : PlaceState::sick));
+    fleet.sites[i].settle();
+  }
+  Site& site = fleet.sites[200];
+  const std::size_t before = site.trips;
+  site.ask();
+  site.settle();
+  CHECK(site.answered() == Granting::granted);
+  CHECK(site.trips - before <= 5);
+  // And that there are too few is known as soon.
+  Site& last = fleet.sites[7];
+  const std::size_t then = last.trips;
+  last.ask();
+  last.settle();
+  REQUIRE(last.answered() == Granting::refused);
+  CHECK(
+      last.answers.back().detail.starts_with("only 1 other site announces it healthy (site1390)"));
+  CHECK(last.trips - then <= 5);
+}
+
+TEST_CASE("a busy store is asked for less at a time, and all is asked for nonetheless") {
+  FleetOf fleet(3);
+  Site& site = fleet.sites[0];
+  for (std::size_t i = 1; i < 50; ++i) {
+    site.member.say(say(PlaceState::up, i, "10.0." + std::to_string(i) + ".0/24"));
+  }
+  std::size_t written = 0;
+  for (int trips = 0; site.member.has_work(); ++trips) {
+    REQUIRE(trips < 100);
+    const auto transaction = site.member.next_transaction(15);
+    CHECK(transaction.steps.size() <= 15);
+    for (const auto& step : transaction.steps) written += step.put.has_value();
+    site.take(site.member.on_result(fleet.store.apply(transaction)));
+  }
+  CHECK(written == 49);
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -60,8 +62,11 @@ class SmallStore {
     const std::string end = range.end.empty() ? range.begin + '\0' : range.end;
     for (auto it = entries.lower_bound(range.begin); it != entries.end() && it->first < end; ++it) {
       ++result.count;
-      if (range.limit > 0 && result.count > range.limit) continue;
       result.records.push_back({it->first, it->second.value, it->second.changed});
+    }
+    if (range.greatest_first) std::ranges::sort(result.records, std::greater<>(), &Record::value);
+    if (range.limit > 0 && result.count > range.limit) {
+      result.records.resize(static_cast<std::size_t>(range.limit));
     }
     return result;
   }

@@ -1,9 +1,10 @@
 // The control socket, from both ends. Input: a byte that says what it is; a request, an answer to
-// an order, or a status.
+// an order, a status, or the table of a fleet.
 #include <boost/json.hpp>
 #include <cstdint>
 #include <string_view>
 
+#include "cli/fleet_table.hpp"
 #include "cli/look.hpp"
 #include "cli/status_table.hpp"
 #include "daemon/requests.hpp"
@@ -37,13 +38,21 @@ void status(std::string_view text) {
     must(c == '\n' || (c >= ' ' && c <= '~'));
 }
 
+void fleet(std::string_view text) {
+  const auto value = cli::fleet_in(text);
+  if (!value) return must_be_printable(value.error());
+  for (const char c : cli::fleet_table(*value, cli::Palette(-1)))
+    must(c == '\n' || (c >= ' ' && c <= '~'));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  if (data[0] % 3 == 0) request(text);
-  if (data[0] % 3 == 1) answer(text);
-  if (data[0] % 3 == 2) status(text);
+  if (data[0] % 4 == 0) request(text);
+  if (data[0] % 4 == 1) answer(text);
+  if (data[0] % 4 == 2) status(text);
+  if (data[0] % 4 == 3) fleet(text);
   return 0;
 }

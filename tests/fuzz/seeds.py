@@ -8,6 +8,7 @@ withdrawd itself writes and says.
 import json
 import shutil
 import sys
+from base64 import b64encode
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -60,6 +61,48 @@ STATUS = {
     ],
 }
 
+FLEET = {
+    "version": 1, "group": "edge", "site": "fra1", "keep_announcing": "50%",
+    "places": [
+        {"prefix": "192.0.2.0/24@vrf CUSTOMER", "site": "fra1", "state": "up", "announced": True,
+         "health": "up", "drained": False, "held": False, "for_s": 1209600},
+        {"prefix": "192.0.2.0/24", "site": "lhr1", "state": "sick", "announced": True,
+         "health": "down", "drained": False, "held": True, "for_s": 12.5},
+    ],
+    "silent": ["zrh1"],
+}
+
+
+def base64(text):
+    return b64encode(text.encode()).decode()
+
+
+PLACE = {"state": "up", "announced": True, "health": "up", "drained": False, "held": False,
+         "since": 1764000000, "run": "ns1.fra1/9f3c21aa"}
+HEADER = {"cluster_id": "14841639068965178418", "member_id": "10276657743932975437",
+          "revision": "42", "raft_term": "2"}
+KV = {"key": base64("/withdrawd/1/edge/place/192.0.2.0/24/fra1"), "create_revision": "7",
+      "mod_revision": "41", "version": "3", "value": base64(json.dumps(PLACE)),
+      "lease": "7587848390183542787"}
+RANGE = {"header": HEADER, "kvs": [KV, {**KV, "mod_revision": "42"}], "count": "5", "more": True}
+
+# By the first byte of etcd_json_fuzz.cpp's input: what etcd 3.4 answers.
+ETCD = {
+    "0": {"header": HEADER, "succeeded": True, "responses": [
+        {"response_txn": {"header": HEADER, "succeeded": True,
+                          "responses": [{"response_put": {"header": HEADER}}]}},
+        {"response_txn": {"header": HEADER,
+                          "responses": [{"response_range": RANGE}, {"response_range": RANGE}]}}]},
+    "1": RANGE,
+    "2": {"header": HEADER, "ID": "7587848390183542787", "TTL": "10"},
+    "3": {"result": {"header": HEADER, "ID": "7587848390183542787", "TTL": "10"}},
+    "4": {"header": HEADER, "token": "FbwLgqYcHlBGVkpS.17"},
+    "5": {"result": {"header": HEADER, "events": [{"kv": KV}, {"type": "DELETE", "kv": KV}]}},
+    "6": {"error": "etcdserver: invalid auth token", "code": 16,
+          "message": "etcdserver: invalid auth token"},
+    "7": PLACE,
+}
+
 HISTORY = [
     {"time": "2026-11-23T03:31:21.123Z", "kind": "changed", "rule": "anycast",
      "prefix": "192.0.2.0/24", "was": "announced", "is": "withdrawn",
@@ -87,6 +130,11 @@ def main(directory):
     for number, answer in enumerate(({"said": "2 prefixes drained"}, {"error": "find \"x\""})):
         seed("control", f"answer-{number}", "1" + json.dumps(answer))
     seed("control", "status", "2" + json.dumps(STATUS))
+    seed("control", "fleet", "3" + json.dumps(FLEET))
+    for kind, answer in ETCD.items():
+        seed("etcd_json", kind, kind + json.dumps(answer))
+    seed("etcd_json", "base64", "8" + KV["value"])
+    seed("etcd_json", "key", "9/withdrawd/1/edge/place/192.0.2.0/24@vrf CUSTOMER/fra1")
     for number, entry in enumerate(HISTORY):
         seed("history", str(number), json.dumps(entry))
 

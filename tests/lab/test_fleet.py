@@ -1,7 +1,11 @@
 """Five sites, a bgpd each, one peer that hears them all, and an etcd of three members: whatever
 happens, as long as etcd can be reached two of them keep announcing."""
 
+import json
 import os
+import pty
+import signal
+import subprocess
 import time
 
 import pytest
@@ -239,3 +243,80 @@ def test_the_table_of_sites_by_prefixes(fleet):
     assert "drained" in rows["s1"]
     assert "announced" in rows["s2"]
     assert "silent" in next(line for line in table.stdout.splitlines() if "s5" in line)
+
+
+def test_two_hosts_with_one_name_say_so_and_keep_the_floor(fleet):
+    one, twin, *others = fleet.sites
+    fleet.start([one, *others], lease="2s")
+    fleet.wait_for_states(s1="up", s3="up", s4="up", s5="up")
+    # Who is started again finds the record of the run before, and has no rival for that.
+    others[0].withdrawd.kill()
+    others[0].start(lease="2s").wait_for_line("the store answers", within=20)
+    twin.start(site="s1", lease="2s")
+    for site in (one, twin):
+        line = site.withdrawd.wait_for_line('uses the site name "s1", too', "critical", within=40)
+        assert f"another host ({os.uname().nodename}/" in line.message
+        shown = site.command("status")
+        assert shown.returncode == 1
+        assert 'uses the site name s1, too' in " ".join(shown.stdout.split())
+        assert json.loads(site.command("status", "--json").stdout)["fleet"]["name_contested_by"]
+    fleet.wait_for_states(s1="up", s3="up", s4="up", s5="up")
+
+    begin = time.time()
+    fleet.dns.fail("NXDOMAIN")
+    # One, or both of the two with one name, may go; of the names two stay.
+    wait_until("some to have gone", lambda: len(fleet.announcing()) < 5, within=20)
+    wait_until("others to be held", lambda: len(held(fleet)) >= KEEP, within=20)
+    fleet.dns.repair()
+    fleet.wait_for_announcing(5)
+    assert fleet.fewest_announcing(begin) >= KEEP
+
+    twin.withdrawd.kill()
+    one.withdrawd.wait_for_line('nobody else uses the site name "s1"', within=40)
+    wait_until("status to be fine", lambda: one.command("status").returncode == 0, within=10)
+    for site in others:
+        assert not site.withdrawd.lines("critical", "uses the site name")
+
+
+def watching(site, output):
+    argv = site.enter(
+        site.fleet.program, "fleet", "-c", site.directory / "withdrawd.toml", "--watch",
+        "--interval", "200ms",
+    )  # fmt: skip
+    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE)
+
+
+def test_the_table_that_is_watched_changes_by_itself_and_ends_when_it_is_told(fleet, tmp_path):
+    fleet.start()
+    fleet.all_up()
+    site, other = fleet.sites[:2]
+    output = tmp_path / "shown"
+    with output.open("wb") as file:
+        watch = watching(site, file)
+    last = lambda: output.read_text().rpartition("fleet withdrawd:")[2]
+    try:
+        wait_until("all to be announced", lambda: last().count(" announced ") == 5, within=10)
+        other.command("drain", "anycast")
+        wait_until("the drain to be shown", lambda: last().count(" drained ") == 1, within=20)
+        other.command("undrain", "anycast")
+        wait_until("its end to be shown", lambda: last().count(" announced ") == 5, within=20)
+        assert watch.poll() is None
+    finally:
+        watch.send_signal(signal.SIGINT)
+        problems = watch.communicate(timeout=10)[1]
+    assert watch.returncode == 0
+    assert problems == b""
+    assert "\x1b" not in output.read_text()
+
+    # On a terminal it is in colour, in place, and leaves the terminal as it was.
+    terminal, its_end = pty.openpty()
+    watch = watching(site, its_end)
+    os.close(its_end)
+    seen = b""
+    while seen.count(b"announced") < 10:
+        seen += os.read(terminal, 65536)
+    watch.send_signal(signal.SIGINT)
+    problems = watch.communicate(timeout=10)[1]
+    os.close(terminal)
+    assert (watch.returncode, problems) == (0, b"")
+    assert b"\x1b[" in seen

@@ -12,6 +12,7 @@
 #include <optional>
 #include <queue>
 #include <random>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,6 +53,7 @@ constexpr std::array<std::string_view, 7> planted_names{
 
 struct Shape {
   std::size_t sites;
+  bool twins;  ///< the first two have one name
   std::size_t prefixes;
   unsigned fall;
   Fleet fleet;
@@ -66,6 +68,7 @@ Shape make_shape(std::uint64_t seed) {
   shape.fleet.group = "edge";
   shape.fleet.keep_announcing = {1 + random.below(shape.sites - 1)};
   shape.fleet.hold_when_unreachable = random.chance(50);
+  shape.twins = random.chance(20);
   return shape;
 }
 
@@ -169,8 +172,12 @@ class World {
                         DnsQuestion{{Address::parse("127.0.0.1").value(), 53}, "www.test.com"},
                         {.rise = 2, .fall = shape_.fall}}};
     settings.fleet = shape_.fleet;
-    settings.fleet->site = fmt::format("s{}", site);
+    settings.fleet->site = name_of(site);
     return settings;
+  }
+
+  std::string name_of(std::size_t site) const {
+    return fmt::format("s{}", shape_.twins && site == 1 ? 0 : site);
   }
 
   // --- what happens
@@ -299,16 +306,22 @@ class World {
         }
       }
     }
+    for (std::size_t i = 0; i < 2; ++i) {
+      if (shape_.twins && sites_[i].member->name_contested_by().empty()) {
+        complain(i, "shares its name, and does not know");
+      }
+    }
     sites_[0].sick = true;
     later(seconds(8), [this] {
-      const bool may_go = sites_.size() > shape_.fleet.keep_announcing.least;
+      const std::size_t names = sites_.size() - (shape_.twins ? 1 : 0);
+      const bool may_go = names > shape_.fleet.keep_announcing.least;
       if (may_go && sites_[0].announced[0]) complain(0, "is sick alone, and does not go");
       over_ = true;
     });
   }
 
   std::string key_of(std::size_t site, std::size_t p) const {
-    return fleet::Keys("edge").of_place(prefix(p).text(), fmt::format("s{}", site));
+    return fleet::Keys("edge").of_place(prefix(p).text(), name_of(site));
   }
 
   // --- the store, and the way to it
@@ -360,11 +373,18 @@ class World {
         Site& back = sites_[whom];
         if (back.life != life || back.trip != trip || !back.in_flight) return;
         back.in_flight = false;
+        look_at_rivals(whom);
         hand_over(whom, life, back.member->on_result(result));
         kick(whom);
       });
       tell_changes();
     });
+  }
+
+  /// Whoever has its name for itself has no rival, however often it was started again.
+  void look_at_rivals(std::size_t whom) {
+    const bool has = !sites_[whom].member->name_contested_by().empty();
+    if (has && !(shape_.twins && whom < 2)) complain(whom, "believes that it shares its name");
   }
 
   void lease_ended(std::size_t whom, std::uint64_t life, std::uint64_t trip) {
@@ -427,6 +447,7 @@ class World {
         keep(site.member->lease());
       }
       site.member->look_around();
+      site.member->look_at_own();
       kick(whom);
     }
     later(lease_span / 3, [this, whom, life] { renew(whom, life); });
@@ -483,9 +504,9 @@ class World {
     site.waiting_since.assign(shape_.prefixes, std::nullopt);
     site.controller =
         std::make_unique<Controller>(settings(whom), site.memory.value_or(Memory{}), now_);
-    site.member = std::make_unique<fleet::Membership>(*site.controller->settings().fleet, [this] {
-      return std::chrono::duration_cast<seconds>(now_.time_since_epoch()).count();
-    });
+    site.member = std::make_unique<fleet::Membership>(
+        *site.controller->settings().fleet, fmt::format("host{}/{}", whom, site.life),
+        [this] { return std::chrono::duration_cast<seconds>(now_.time_since_epoch()).count(); });
     site.trouble_until = std::max(site.trouble_until, now_ + seconds(4));
     kick(whom);
     step(whom, site.controller->wake(now_));
@@ -599,12 +620,15 @@ class World {
       site.forced[p] = false;
       return;
     }
-    std::size_t others = 0;
+    std::set<std::string> announcing;  // twins count once
     for (std::size_t i = 0; i < sites_.size(); ++i) {
       if (i == whom) continue;
       const auto& lost = sites_[i].lost_at[p];
-      others += sites_[i].announced[p] || (lost && now_ - *lost <= counted_on);
+      if (sites_[i].announced[p] || (lost && now_ - *lost <= counted_on)) {
+        announcing.insert(name_of(i));
+      }
     }
+    const std::size_t others = announcing.size();
     const std::size_t floor = shape_.fleet.keep_announcing.least;
     if (others < floor) {
       complain(whom, fmt::format("has withdrawn {}, and only {} other sites announce it, not {}",

@@ -384,6 +384,67 @@
       group.held ? el("span", { class: "down" }, mark("exposed"),
         `${count(group.held, "is", "are")} sick and kept only for the minimum`) : "");
 
+  // The fleet: of each prefix where it stands at which site.
+  const STANDINGS = {
+    held: "exposed", "may go": "degraded", withdrawn: "withdrawn", drained: "withdrawn",
+    announced: "announced", silent: "unknown",
+  };
+  const SITE_COLUMNS = ["Site", "State", "Health", "For"];
+  const standing = (word, meant) =>
+    el("td", { role: "cell", class: `state ${meant ? "meant" : STANDINGS[word]}` }, mark(STANDINGS[word]), word);
+  const siteRow = (row) =>
+    row.rest
+      ? el("tr", { role: "row", class: "rest" },
+        el("th", { role: "rowheader", scope: "row", class: "site" }, row.rest))
+      : el("tr", { role: "row" },
+        el("th", { role: "rowheader", scope: "row", class: "site" }, row.site,
+          row.here && el("span", { class: "soft" }, " (this one)")),
+        standing(row.is, row.is === "drained"),
+        el("td", { role: "cell", class: "health" }, row.health && health(row.health)),
+        el("td", { role: "cell", class: "since" }, forSpan(row.since_ms)));
+  const fillPlace = (node, place) => {
+    setCaption(node,
+      place.prefix ? el("strong", { class: "prefix" }, address(place.prefix)) : el("strong", {}, "Silent sites"),
+      Object.keys(STANDINGS).filter((word) => place.counts[word]).map((word) =>
+        el("span", { class: word === "drained" ? "meant" : STANDINGS[word] }, mark(STANDINGS[word]), `${place.counts[word]} ${word}`)));
+    const rest = place.rest ? [{ rest: place.rows.length ? `${place.rest} more` : "All are as usual" }] : [];
+    rows(node, [...place.rows, ...rest], (row) => row.site ?? "", siteRow);
+    return node;
+  };
+  const placeTable = (place) => fillPlace(table("sites", SITE_COLUMNS), place);
+  const fleetFacts = (fleet) => {
+    const link = fleet.reached === null ? "its store has not answered yet"
+      : fleet.reached ? ["its store answers: ", el("code", {}, fleet.detail)]
+      : ["its store cannot be reached", fleet.reached_since_ms && [" for ", since(fleet.reached_since_ms)], `: ${fleet.detail}`];
+    return el("p", { id: "fleet-facts" },
+      el("span", {}, "group ", el("code", {}, fleet.group)),
+      fleet.known && !fleet.too_many &&
+        el("span", {}, `${fleet.heard} of ${count(fleet.heard + fleet.silent_count, "site", "sites")} heard`),
+      el("span", {}, "this site ", el("code", {}, fleet.site)),
+      fleet.keep_announcing && el("span", {}, "keep_announcing ", el("code", {}, fleet.keep_announcing)),
+      el("span", { class: fleet.reached === false && "bad" }, link));
+  };
+  const silentPlace = (fleet) => ({
+    prefix: "", counts: { silent: fleet.silent_count }, rest: fleet.silent_count - fleet.silent.length,
+    rows: fleet.silent.map((site) => ({ site, is: "silent", health: "", since_ms: null })),
+  });
+  const showFleet = (fleet) => {
+    show("fleet-section", Boolean(fleet));
+    if (!fleet) return;
+    const facts = fleetFacts(fleet);
+    if (!byId("fleet-facts").isEqualNode(facts)) byId("fleet-facts").replaceWith(facts);
+    const places = !fleet.known || fleet.too_many ? []
+      : [...(fleet.silent_count ? [silentPlace(fleet)] : []), ...fleet.prefixes];
+    for (const place of places) for (const row of place.rows) row.here = row.site === fleet.site;
+    list(byId("fleet"), places, (place) => place.prefix, placeTable, fillPlace);
+    const more = fleet.more_prefixes
+      ? `${count(fleet.more_prefixes, "more prefix", "more prefixes")}, no worse than these.` : "";
+    const text = !fleet.known ? (fleet.reached ? "The other sites are being read." : "")
+      : fleet.too_many ? `${fleet.too_many} records are too many to be shown here: withdrawd fleet lists them.` : more;
+    setText(byId("more-fleet"), text);
+    show("more-fleet", text !== "");
+  };
+
   const checkTable = table("checks", ["Check", "Question", "Health", "For", "Latency, last two hours", "Median", "Last answer"]);
   checkTable.caption.className = "out-of-sight";
   checkTable.caption.append("Checks");
@@ -417,6 +478,7 @@
     setText(byId("more-rules"), `${count(page.more_rules, "more rule", "more rules")}, no worse than these.`);
     list(byId("groups"), page.groups, (group) => group.name, groupItem);
     show("groups-section", page.groups.length > 0);
+    showFleet(page.fleet);
     rows(checkTable, page.checks, (check) => check.name, checkRow);
     show("more-checks", page.more_checks > 0);
     setText(byId("more-checks"), `${count(page.more_checks, "more check", "more checks")}, no worse than these.`);

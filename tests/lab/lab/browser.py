@@ -29,6 +29,37 @@ def missing_browser():
     return None
 
 
+# The text whose colour is too near to what is behind it: less than 4.5 to 1 (WCAG 2.1, 1.4.3).
+CONTRAST = """
+const channel = (c) => (c /= 255, c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+const light = (color) => {
+  const [r, g, b] = color.match(/[\\d.]+/g).map(Number);
+  return 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+};
+const behind = (node) => {
+  for (; node; node = node.parentElement) {
+    const color = getComputedStyle(node).backgroundColor;
+    if (!/^rgba\\(.*, 0\\)$/.test(color)) return color;
+  }
+};
+return [...document.querySelectorAll("body *")]
+  .filter((x) => x.checkVisibility() && [...x.childNodes].some((y) => y.nodeType === 3 && y.data.trim()))
+  .filter((x) => !x.closest("svg, .out-of-sight, script, style"))
+  .map((x) => {
+    const [a, b] = [light(getComputedStyle(x).color), light(behind(x))];
+    return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), x.textContent];
+  })
+  .filter(([ratio]) => ratio < 4.5);
+"""
+
+WIDE = """
+return [document.documentElement, ...document.querySelectorAll("body *")]
+  .filter((x) => !x.closest("svg, .out-of-sight"))
+  .filter((x) => x.getBoundingClientRect().right > arguments[0] + 0.5)
+  .map((x) => x.outerHTML.slice(0, 80));
+"""
+
+
 class Browser:
     """One window. To be used where it was made: in the same network namespace."""
 
@@ -90,6 +121,14 @@ class Browser:
     def complaints(self):
         """What the browser has written to its console since this was last called."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
+
+    def unreadable(self):
+        """[[contrast, text], ...] of what is too pale."""
+        return self.run(CONTRAST)
+
+    def wider_than(self, width):
+        """What sticks out to the right."""
+        return self.run(WIDE, width)
 
     def picture(self, path, width, longest, phone=False):
         """The page from its top, as long as it is or as it may be."""

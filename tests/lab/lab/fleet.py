@@ -199,7 +199,7 @@ router bgp 65001
         self.withdrawd = None
         self.runs = 0
 
-    def configuration(self, rule=None, check=None, **fleet):
+    def configuration(self, rule=None, check=None, extra="", **fleet):
         top = {
             "state_file": self.directory / "state.json",
             "history_file": self.directory / "history.jsonl",
@@ -224,7 +224,7 @@ router bgp 65001
         return (
             "".join(_toml(key, value) for key, value in top.items())
             + _section("bgpd", bgpd) + _section("fleet", fleet)
-            + _section("check.resolver", check) + _section("rule.anycast", rule)
+            + _section("check.resolver", check) + _section("rule.anycast", rule) + extra
         )  # fmt: skip
 
     def enter(self, *argv):
