@@ -173,7 +173,9 @@ def on_paper(sizes, to=10_000):
     sites, last = sizes[-1]
     for name, value in GROWTH:
         power = slope(sizes, value)
-        lines.append(f"| {name} | {power:.2f} | {value(last) * (to / sites) ** power:,.3g} |")
+        would_be = value(last) * (to / sites) ** power
+        shown = f"{would_be:,.0f}" if would_be >= 100 else f"{would_be:.2g}"
+        lines.append(f"| {name} | {power:.2f} | {shown} |")
     return lines
 
 
