@@ -147,7 +147,14 @@ Wish FleetGuard::judge(std::size_t index, const Facts& facts, Time now, Effects&
   const bool begins = goes && !std::exchange(item.goes, goes);
   item.goes = goes;
   // Once it has gone without leave; but where the store is reached it knows by now.
-  if (begins && item.left && reached_ && reached_->reached) item.without = false;
+  const bool reaches = reached_ && reached_->reached;
+  if (begins && item.left && reaches) item.without = false;
+  // Whoever puts it back by hand may have seen that nobody else is left: nobody was asked.
+  if (heard && std::exchange(item.is_away, false) && item.without && reaches) {
+    item.left = item.without = false;
+    forget(item);
+  }
+  if (absent) item.is_away = true;
   look_at_clock(item, now);
   if (absent || (goes && (facts.forced || item.floor.least == 0))) {
     if (!item.left) item.without = false;

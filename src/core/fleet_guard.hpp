@@ -88,6 +88,7 @@ class FleetGuard {
     bool left = false;  ///< nobody counts on this site
     bool goes = false;  ///< is to be withdrawn
     bool without = false;
+    bool is_away = false;  ///< was not in the table when last seen
     Verdict verdict = Verdict::none;
     std::string detail{};
     std::optional<Place> said{};

@@ -174,6 +174,43 @@ TEST_CASE("what has been withdrawn with leave is withdrawn again without asking"
   CHECK(site.world.leave_asked.size() == asked);
 }
 
+TEST_CASE("what has been withdrawn without leave, and is put back, asks once there is somebody to ask") {
+  Site site;
+  site.world.feed(FleetReached{true, "https://192.0.2.11:2379"});
+  site.store.latency.reset();
+  site.fall_sick();
+  site.world.run_until([&] { return !site.announced(); });
+  site.world.run_for(1s);
+  const std::size_t asked = site.world.leave_asked.size();
+  const auto put_back = [&] {
+    site.world.networks()[prefix("192.0.2.0/24")] = {};
+    REQUIRE(site.announced());
+    site.world.run_for(2s);
+  };
+
+  SUBCASE("it is the last, and stays") {
+    site.store.latency = 2ms;
+    site.store.answer = Answer::refused;
+    put_back();
+    CHECK(site.world.leave_asked.size() > asked);
+    CHECK(site.announced());
+    CHECK(site.state() == PlaceState::sick);
+  }
+  SUBCASE("there are others, and it goes") {
+    site.store.latency = 2ms;
+    put_back();
+    CHECK(site.world.leave_asked.size() == asked + 1);
+    CHECK_FALSE(site.announced());
+    CHECK(site.state() == PlaceState::left);
+  }
+  SUBCASE("there is still nobody, and it goes at once") {
+    site.world.feed(FleetReached{false, "connection refused"});
+    put_back();
+    CHECK(site.world.leave_asked.size() == asked);
+    CHECK_FALSE(site.announced());
+  }
+}
+
 TEST_CASE("a site gives its place back when bgpd announces the prefix again, not before") {
   Site site;
   site.fall_sick();

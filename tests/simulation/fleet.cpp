@@ -85,6 +85,7 @@ class World {
       sites_[i].lost_at.assign(shape_.prefixes, std::nullopt);
       sites_[i].waiting_since.assign(shape_.prefixes, std::nullopt);
       sites_[i].without.assign(shape_.prefixes, false);
+      sites_[i].goes_without.assign(shape_.prefixes, false);
       later(random_.between({}, seconds(1)), [this, i] { be_born(i); });
     }
     later(seconds(5), [this] { something_happens(); });
@@ -125,7 +126,8 @@ class World {
     // What the referee knows.
     std::vector<std::optional<Time>> lost_at;  ///< without leave: by a fault, by force
     std::vector<std::optional<Time>> waiting_since;
-    std::vector<bool> without;
+    std::vector<bool> without;       ///< it has said that it goes so
+    std::vector<bool> goes_without;  ///< and has not been asked to stay, or been given leave, since
     Time trouble_until{};  ///< the store was or is hard to reach
     std::vector<bool> forced{};
     // withdrawd.
@@ -541,7 +543,9 @@ class World {
     Site& site = sites_[whom];
     const auto& guard = FleetReportOf{*site.controller, now_}.report;
     for (std::size_t p = 0; p < shape_.prefixes; ++p) {
-      const bool waits = guard.prefixes[p].fleet->verdict == FleetGuard::Verdict::waiting;
+      const auto verdict = guard.prefixes[p].fleet->verdict;
+      const bool waits = verdict == FleetGuard::Verdict::waiting;
+      site.goes_without[p] = verdict == FleetGuard::Verdict::without;
       auto& since = site.waiting_since[p];
       if (!waits) {
         since.reset();
@@ -607,13 +611,19 @@ class World {
           });
   }
 
+  /// Is the store hard to reach for it, or was it a moment ago?
+  bool is_in_trouble(const Site& site) const {
+    return site.cut || site.slowness > Duration{} || now_ <= site.trouble_until;
+  }
+
   /// The moment of truth.
   void withdrawn(std::size_t whom, std::size_t p) {
     Site& site = sites_[whom];
     site.announced[p] = false;
     ++withdrawals_;
     note(whom, fmt::format("withdraws {}", prefix(p).text()));
-    const bool without = site.without[p];
+    // Also once more, if somebody has put it back while there was still nobody to be asked.
+    const bool without = site.without[p] || (site.goes_without[p] && is_in_trouble(site));
     site.without[p] = false;
     if (without || site.forced[p]) {
       site.lost_at[p] = now_;
@@ -672,9 +682,7 @@ class World {
       if (effect.text.find(prefix(p).text()) != std::string::npos) sites_[whom].without[p] = true;
     }
     if (shape_.fleet.hold_when_unreachable) complain(whom, "goes without leave, and should hold");
-    const Site& site = sites_[whom];
-    const bool in_trouble = site.cut || site.slowness > Duration{} || now_ <= site.trouble_until;
-    if (!in_trouble) complain(whom, "goes without leave, for no reason");
+    if (!is_in_trouble(sites_[whom])) complain(whom, "goes without leave, for no reason");
   }
   void carry_out(std::size_t whom, const TellEach& effect) {
     for (std::size_t i = 0; i < effect.count; ++i) carry_out(whom, effect.make(i));
