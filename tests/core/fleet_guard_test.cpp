@@ -174,7 +174,8 @@ TEST_CASE("what has been withdrawn with leave is withdrawn again without asking"
   CHECK(site.world.leave_asked.size() == asked);
 }
 
-TEST_CASE("what has been withdrawn without leave, and is put back, asks once there is somebody to ask") {
+TEST_CASE(
+    "what has been withdrawn without leave, and is put back, asks once there is somebody to ask") {
   Site site;
   site.world.feed(FleetReached{true, "https://192.0.2.11:2379"});
   site.store.latency.reset();

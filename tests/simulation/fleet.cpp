@@ -128,7 +128,7 @@ class World {
     std::vector<std::optional<Time>> waiting_since;
     std::vector<bool> without;       ///< it has said that it goes so
     std::vector<bool> goes_without;  ///< and has not been asked to stay, or been given leave, since
-    Time trouble_until{};  ///< the store was or is hard to reach
+    Time trouble_until{};            ///< the store was or is hard to reach
     std::vector<bool> forced{};
     // withdrawd.
     std::unique_ptr<Controller> controller;
@@ -616,6 +616,15 @@ class World {
     return site.cut || site.slowness > Duration{} || now_ <= site.trouble_until;
   }
 
+  /// Also by an earlier run, and once more if somebody has put it back meanwhile.
+  static bool is_drained_by_force(const Site& site, std::size_t p) {
+    if (!site.controller) return false;
+    const auto drains = site.controller->memory().policy.drains;
+    return std::ranges::any_of(drains, [p](const auto& entry) {
+      return entry.first.second == prefix(p) && entry.second.forced;
+    });
+  }
+
   /// The moment of truth.
   void withdrawn(std::size_t whom, std::size_t p) {
     Site& site = sites_[whom];
@@ -625,7 +634,7 @@ class World {
     // Also once more, if somebody has put it back while there was still nobody to be asked.
     const bool without = site.without[p] || (site.goes_without[p] && is_in_trouble(site));
     site.without[p] = false;
-    if (without || site.forced[p]) {
+    if (without || site.forced[p] || is_drained_by_force(site, p)) {
       site.lost_at[p] = now_;
       site.forced[p] = false;
       return;
