@@ -419,6 +419,8 @@ void SoftPath::observe(Observed observed, Time now, Effects& effects) {
             });
     confirm_pause_ = first_confirm_pause;
     next_read_ = now + reading_interval();
+  } else if (nothing_to_await) {
+    next_read_ = now;  // it was read before there was a verdict
   } else {
     next_read_ = now + confirm_pause_;
     confirm_pause_ = std::min(confirm_pause_ * 2, longest_confirm_pause);

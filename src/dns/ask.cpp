@@ -34,6 +34,7 @@
 #include "dns/id_filter.hpp"
 #include "dns/message.hpp"
 #include "dns/schedule.hpp"
+#include "dns/socket_pool.hpp"
 #include "dns/validation.hpp"
 #include "dns/wire.hpp"
 
@@ -103,6 +104,7 @@ class Asking {
         wake_(executor),
         timeout_(asked.timeout),
         server_(boost_address(asked.server.address)),
+        family_(asked.server.address.family()),
         port_(asked.server.port),
         transport_(asked.transport),
         expect_(asked.expect),
@@ -116,10 +118,25 @@ class Asking {
   bool over() const { return closed_ || outcome_; }
   const std::optional<core::Outcome>& outcome() const { return outcome_; }
 
-  /// A new socket, so that each try has a source port of the kernel's choice.
+  /// A socket of its own, so that each try has a source port of the kernel's choice.
   template <class Protocol>
   auto& new_socket() {
     return sockets<Protocol>().emplace_back(wake_.get_executor());
+  }
+
+  /// Not open, unless an earlier question has left one.
+  udp::socket& udp_socket() {
+    if (is_reusable()) {
+      if (auto kept = SocketPool::of(wake_.get_executor()).take(family_)) {
+        return udp_sockets_.emplace_back(std::move(*kept));
+      }
+    }
+    return udp_sockets_.emplace_back(wake_.get_executor());
+  }
+
+  /// What has had its answer serves the next question.
+  void is_done_with(udp::socket& socket) {
+    if (is_reusable()) SocketPool::of(wake_.get_executor()).keep(std::move(socket), family_);
   }
 
   template <class Protocol>
@@ -244,6 +261,9 @@ class Asking {
   }
 
  private:
+  /// What is bound by hand keeps its port.
+  bool is_reusable() const { return !source_ && interface_.empty(); }
+
   unsigned ignored(Ignored why) const { return ignored_[static_cast<std::size_t>(why)]; }
 
   template <class Protocol>
@@ -300,6 +320,7 @@ class Asking {
   asio::steady_timer wake_;
   core::Duration timeout_;
   asio::ip::address server_;
+  core::Family family_;
   std::uint16_t port_;
   DnsTransport transport_;
   core::DnsExpectations expect_;
@@ -350,10 +371,10 @@ asio::awaitable<void> try_udp(std::shared_ptr<Asking> asking) {
   constexpr auto udp_used = DnsTransport::udp;
   const auto query = new_query(*asking);
   if (!query) co_return;
-  auto& socket = asking->new_socket<udp>();
+  auto& socket = asking->udp_socket();
   const auto server = asking->server<udp>();
   error_code failed;
-  socket.open(server.protocol(), failed);
+  if (!socket.is_open()) socket.open(server.protocol(), failed);
   // A filter costs a fifth of all that a question does, so there is none until somebody sends
   // answers to what was not asked. From then on it is there before the socket has a port to send
   // them to.
@@ -377,7 +398,10 @@ asio::awaitable<void> try_udp(std::shared_ptr<Asking> asking) {
       if (failed == asio::error::would_block) break;
       if (failed) co_return asking->fail(failed, udp_used);
       const auto judgement = asking->judged(answer, query->id);
-      if (std::holds_alternative<Verdict>(judgement)) co_return;
+      if (std::holds_alternative<Verdict>(judgement)) {
+        if (!filtered) asking->is_done_with(socket);
+        co_return;
+      }
       if (std::holds_alternative<Truncated>(judgement)) co_return asking->turn_to_tcp();
       asking->ignore(std::get<Ignored>(judgement));
       if (!filtered && asking->under_fire()) {

@@ -601,6 +601,17 @@ Settings many_rules(std::size_t count) {
 
 }  // namespace
 
+TEST_CASE(
+    "what was read before the verdict is read again at once, where nothing has to be awaited") {
+  Settings settings = one_rule();
+  SmallWorld world(std::move(settings));
+  world.networks().emplace(p, NetworkOptions{});
+  world.dns_latency = 5ms;
+  world.latency = 3ms;
+  world.run_until([&] { return world.controller().at_rest(); });
+  CHECK(world.now() < 15ms);
+}
+
 TEST_CASE("nearly all prefixes that go are looked up with the rest, of fewer only they") {
   std::size_t most = 30;
   std::size_t looked_up = 31;

@@ -1,6 +1,7 @@
 #include "dns/ask.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -259,6 +260,53 @@ TEST_CASE("a late answer to an earlier try counts, on that try's own port") {
   asked.timeout = 2s;
   asked.tries = 20;
   CHECK_OUTCOME(ask_now(context, asked), OutcomeKind::ok, "192.0.2.8");
+}
+
+TEST_CASE("questions that share a socket have an ID and a port of their own each, and no memory") {
+  boost::asio::io_context context;
+  FakeServer server(context);
+  bool twice = false;
+  server.on_query = [&](const FakeServer::Query& query) {
+    const auto last = static_cast<std::uint8_t>(server.queries().size());
+    server.send(query.client, reply(query.id()).a("www.test.com", last));
+    // Is there when the next question is asked, if anything is left of the first.
+    if (twice) server.send(query.client, reply(query.id()).a("www.test.com", 66));
+  };
+  SUBCASE("one answer each") {}
+  SUBCASE("one answer too many") {
+    twice = true;
+  }
+  const auto asked = question(server.address());
+  CHECK_OUTCOME(ask_now(context, asked), OutcomeKind::ok, "192.0.2.1");
+  const auto before = open_files();
+  constexpr int more = 50;
+  std::set<unsigned> ids, ports;
+  for (int i = 0; i < more; ++i) {
+    CHECK_OUTCOME(ask_now(context, asked), OutcomeKind::ok, fmt::format("192.0.2.{}", i + 2));
+  }
+  REQUIRE(server.queries().size() == more + 1);  // nobody was taken for a forger
+  for (const auto& query : server.queries()) {
+    ids.insert(query.id());
+    ports.insert(query.client.port());
+  }
+  // By chance, as ever: two may be the same.
+  CHECK(ids.size() > more - 5);
+  CHECK(ports.size() > more - 5);
+  CHECK(open_files() == before);
+}
+
+TEST_CASE("a refused port that was heard of late is not the next question's") {
+  boost::asio::io_context context;
+  auto refused = question(free_port<udp>(context));
+  refused.tries = 1;
+  FakeServer server(context);
+  server.on_query = [&](const FakeServer::Query& query) {
+    server.send(query.client, reply(query.id()).a("www.test.com"));
+  };
+  for (int i = 0; i < 3; ++i) {
+    CHECK(ask_now(context, refused).kind == OutcomeKind::error);
+    CHECK_OUTCOME(ask_now(context, question(server.address())), OutcomeKind::ok, "192.0.2.1");
+  }
 }
 
 TEST_CASE("an answer to one try that comes to another's port is ignored") {
@@ -837,7 +885,7 @@ TEST_CASE("a serial is held against that of another server, which may be out of 
                 "ns. me. 7 0 0 0 0, not compared with " + primary.address().text() + ": REFUSED");
 }
 
-TEST_CASE("an asking that has ended leaves no socket open") {
+TEST_CASE("an asking that has ended leaves no socket open but the answered one, for the next") {
   boost::asio::io_context context;
   FakeServer server(context);
   server.on_query = [&](const FakeServer::Query& query) {
@@ -847,6 +895,10 @@ TEST_CASE("an asking that has ended leaves no socket open") {
   auto asked = question(server.address());
   asked.timeout = 3s;
   asked.tries = 30;
+  ask_now(context, asked);
+  CHECK(open_files() == before + 1);
+  // Which gets no answer, so that nothing is left.
+  asked.timeout = brief;
   ask_now(context, asked);
   CHECK(open_files() == before);
 }
