@@ -99,12 +99,14 @@ void Engine::stop() {
   say(everything);
   if (link_) link_->stop();
   generation_.reset();
+  armed_for_.reset();
   timer_.cancel();
 }
 
 void Engine::replace(config::Config config) {
   say(everything);
   generation_ = std::make_shared<const int>(0);
+  armed_for_.reset();
   config_ = std::move(config);
   controller_ = std::make_unique<core::Controller>(config_.settings, controller_->memory(),
                                                    std::chrono::steady_clock::now());
@@ -129,6 +131,9 @@ void Engine::step_done() {
 
 void Engine::arm_timer() {
   const auto wake = controller_->next_wake();
+  // Of a thousand answers a second few change when something is due next.
+  if (wake == armed_for_) return;
+  armed_for_ = wake;
   if (!wake) {
     timer_.cancel();
     return;
@@ -136,6 +141,7 @@ void Engine::arm_timer() {
   timer_.expires_at(*wake);
   timer_.async_wait([this, alive = std::weak_ptr(generation_)](boost::system::error_code error) {
     if (error || !alive.lock()) return;
+    armed_for_.reset();
     carry_out(controller_->wake(std::chrono::steady_clock::now()));
     step_done();
   });

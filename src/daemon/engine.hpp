@@ -97,6 +97,7 @@ class Engine {
   Witness witness_;
   std::function<void()> after_step_;
   boost::asio::steady_timer timer_;
+  std::optional<core::Time> armed_for_{};  ///< the timer, for this generation
   /// What is under way belongs to this generation; answers to an earlier one are dropped.
   std::shared_ptr<const int> generation_ = std::make_shared<const int>(0);
   std::unique_ptr<core::Controller> controller_;
