@@ -421,7 +421,8 @@ def test_every_query_of_the_dashboard_is_one_that_prometheus_takes(tmp_path):
 
 def test_every_metric_that_alerts_dashboard_and_manual_name_exists(lab, web):
     configuration = lab.write(
-        lab.configuration(rule={"group": "g"}) + '[group.g]\nmin_announced = 1\n' + web.section
+        lab.configuration(rule={"group": "g"}) + '[group.g]\nmin_announced = 1\n'
+        '[fleet]\nendpoints = ["http://127.0.0.1:9"]\nsite = "a"\nkeep_announcing = 0\n' + web.section
     )
     with lab.withdrawd("run", "-c", configuration) as withdrawd:
         withdrawd.wait_for_health("resolver", "up")
