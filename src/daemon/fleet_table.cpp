@@ -68,7 +68,9 @@ std::vector<Place> places_of(const core::FleetSites& sites) {
     });
     places.push_back(std::move(place));
   }
-  std::ranges::stable_sort(places, {}, [](const Place& place) { return place.unusual == 0; });
+  std::ranges::sort(places, {}, [](const Place& place) {
+    return std::pair(place.unusual == 0, std::string_view(place.name));
+  });
   return places;
 }
 

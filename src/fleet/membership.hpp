@@ -54,7 +54,8 @@ class Membership {
   /// Whoever has written this site's records after this run had: another host with the same name.
   /// A record that an earlier run has left is none. Empty: nobody, or not for so many looks.
   const std::string& name_contested_by() const { return name_contested_by_; }
-  static constexpr unsigned quiet_looks = 9;
+  /// More than the other host may take to look, and to write again: else both would forget in turn.
+  static constexpr unsigned quiet_looks = 27;
 
   /// Is there something to be done?
   bool has_work() const;

@@ -95,6 +95,7 @@ def test_a_bgpd_that_just_restarted_is_given_time_to_settle(lab):
     lab.bgpd.kill()
     with hard(lab) as withdrawd:
         withdrawd.wait_for_line("restarted", level="warning", within=10)
+        wait_until("bgpd to have said its pid", lab.bgpd.running, within=2)
         lab.dns.kill()
         stays("a bgpd that settles", lab.bgpd.running, seconds=0.3)
         wait_until("bgpd to be killed", lambda: not lab.bgpd.running(), within=5)
