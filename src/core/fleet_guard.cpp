@@ -50,7 +50,7 @@ bool FleetGuard::on_event(const LeaveAnswered& answer, Time now) {
   item.detail = answer.detail;
   switch (answer.answer) {
     case LeaveAnswered::Answer::granted:
-      item.left = true;
+      item.left = item.given = true;
       item.without = false;
       forget(item);
       break;
@@ -129,6 +129,7 @@ void FleetGuard::settle(Item& item) {
   if (item.leave == Leave::unreachable && !fleet_->hold_when_unreachable &&
       item.verdict != Verdict::held) {
     item.left = item.without = true;
+    item.given = false;
   }
   if (item.left) {
     item.verdict = item.without ? Verdict::without : Verdict::given;
@@ -149,15 +150,17 @@ Wish FleetGuard::judge(std::size_t index, const Facts& facts, Time now, Effects&
   // Once it has gone without leave; but where the store is reached it knows by now.
   const bool reaches = reached_ && reached_->reached;
   if (begins && item.left && reaches) item.without = false;
-  // Whoever puts it back by hand may have seen that nobody else is left: nobody was asked.
-  if (heard && std::exchange(item.is_away, false) && item.without && reaches) {
-    item.left = item.without = false;
+  // It is back. To go again it needs leave: what it went with is used up, unless it had been given
+  // and is still meant. (Whoever puts it back by hand may have seen that nobody else is left.)
+  const bool returns = heard && std::exchange(item.is_away, false);
+  if (returns && !(goes && item.given) && (reaches || !item.without)) {
+    item.left = item.given = item.without = false;
     forget(item);
   }
   if (absent) item.is_away = true;
   look_at_clock(item, now);
   if (absent || (goes && (facts.forced || item.floor.least == 0))) {
-    if (!item.left) item.without = false;
+    if (!item.left) item.given = item.without = false;
     item.left = true;
     forget(item);
   }
@@ -168,7 +171,9 @@ Wish FleetGuard::judge(std::size_t index, const Facts& facts, Time now, Effects&
     item.verdict = Verdict::none;
     item.without = false;
     // The place is given back when it is taken again, not when that is only meant.
-    if (item.left && heard && facts.health != Health::unknown) item.left = false;
+    if (item.left && heard && facts.health != Health::unknown) {
+      item.left = item.given = false;
+    }
   } else if (!item.left) {
     const bool again = item.leave != Leave::none && item.leave != Leave::asked &&
                        (now >= item.retry_at || (begins && item.leave == Leave::refused));

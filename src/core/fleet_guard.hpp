@@ -85,8 +85,9 @@ class FleetGuard {
     unsigned number = 0;  ///< of the asking; an answer to an earlier one says nothing
     Time asked_at{};
     Time retry_at{};
-    bool left = false;  ///< nobody counts on this site
-    bool goes = false;  ///< is to be withdrawn
+    bool left = false;   ///< nobody counts on this site
+    bool given = false;  ///< and that was asked for: there were others enough, who know
+    bool goes = false;   ///< is to be withdrawn
     bool without = false;
     bool is_away = false;  ///< was not in the table when last seen
     Verdict verdict = Verdict::none;

@@ -212,6 +212,42 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("what was taken out by force is no leave for what comes after it is back") {
+  Site site;
+  const PrefixKey all{"anycast", prefix("192.0.2.0/24")};
+  Drain forced{"mia", "", Time{}, {}};
+  forced.forced = true;
+  site.world.feed(DrainChanged{{all}, forced, "mia"});
+  site.world.run_until([&] { return !site.announced(); });
+  site.world.run_for(1s);
+  REQUIRE(site.world.leave_asked.empty());
+  site.store.answer = Answer::refused;
+
+  SUBCASE("it falls sick before anybody has heard that it is back") {
+    // The question is on its last try already, when the drain ends: bad news may be near.
+    site.world.dns_latency = 800ms;
+    site.fall_sick();
+    const std::size_t asked = site.world.asked.size();
+    site.world.run_until([&] { return site.world.asked.size() > asked; });
+    site.world.run_for(450ms);
+    site.world.feed(DrainChanged{{all}, {}, "mia"});
+    site.world.run_until([&] { return site.announced(); });
+    site.world.run_for(2s);
+  }
+  SUBCASE("it is sick, and somebody puts it back") {
+    site.fall_sick();
+    site.world.run_for(2s);
+    site.world.feed(DrainChanged{{all}, {}, "mia"});
+    site.world.run_for(1s);
+    REQUIRE_FALSE(site.announced());
+    site.world.networks()[prefix("192.0.2.0/24")] = {};
+    site.world.run_for(2s);
+  }
+  CHECK(site.announced());
+  CHECK_FALSE(site.world.leave_asked.empty());
+  CHECK(site.state() == PlaceState::sick);
+}
+
 TEST_CASE("a site gives its place back when bgpd announces the prefix again, not before") {
   Site site;
   site.fall_sick();
