@@ -11,11 +11,11 @@ ROUNDS = 4
 
 
 @contextlib.contextmanager
-def hard(lab):
+def hard(lab, settle="500ms"):
     configuration = lab.write(
         lab.configuration(
             top={"mode": "hard"},
-            bgpd={"settle": "500ms", "password_file": None, "enable_password_file": None},
+            bgpd={"settle": settle, "password_file": None, "enable_password_file": None},
             other=False,
         ).split("[rule.anycast]")[0]
     )
@@ -93,11 +93,11 @@ def test_bgpd_is_restarted_although_somebody_else_stopped_it(lab):
 
 def test_a_bgpd_that_just_restarted_is_given_time_to_settle(lab):
     lab.bgpd.kill()
-    with hard(lab) as withdrawd:
+    with hard(lab, settle="2s") as withdrawd:
         withdrawd.wait_for_line("restarted", level="warning", within=10)
-        wait_until("bgpd to have said its pid", lab.bgpd.running, within=2)
+        wait_until("bgpd to run", lab.bgpd.running, within=1)
         lab.dns.kill()
-        stays("a bgpd that settles", lab.bgpd.running, seconds=0.3)
+        stays("a bgpd that settles", lab.bgpd.running, seconds=0.6)
         wait_until("bgpd to be killed", lambda: not lab.bgpd.running(), within=5)
 
 
