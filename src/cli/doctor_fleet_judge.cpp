@@ -122,12 +122,8 @@ class FleetJudge {
   // The others.
 
   void company() {
-    std::set<std::string> live, silent;
-    for (const auto& entry : facts_.view->entries) live.insert(entry.site);
-    for (const auto& member : facts_.view->members) {
-      if (!live.contains(member)) silent.insert(member);
-    }
-    std::set<std::string> others = live;
+    std::set<std::string> silent = facts_.view->silent();
+    std::set<std::string> others = facts_.view->heard();
     others.insert(silent.begin(), silent.end());
     others.erase(fleet_.site);
     silent.erase(fleet_.site);

@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <cstdint>
 #include <set>
 #include <tuple>
 #include <vector>
 
 #include "cli/look.hpp"
+#include "cli/status_table.hpp"
 
 namespace withdrawd::cli {
 namespace json = boost::json;
@@ -30,16 +30,6 @@ std::string standing(const json::value& place) {
 
 bool is_fine(const json::value& place) {
   return place.at("state") == "up";
-}
-
-/// Whoever says so: what lasts longer than a century is shown as one.
-std::string for_long(const json::value& seconds) {
-  constexpr double longest = 100.0 * 365 * 86400;
-  const auto all = static_cast<std::int64_t>(std::clamp(seconds.to_number<double>(), 0.0, longest));
-  if (all < 120) return fmt::format("{}s", all);
-  if (all < 7200) return fmt::format("{}m", all / 60);
-  if (all < 172800) return fmt::format("{}h", all / 3600);
-  return fmt::format("{}d", all / 86400);
 }
 
 }  // namespace
@@ -90,10 +80,10 @@ std::string fleet_table(const json::value& fleet, const Palette& palette) {
     const std::string& colour = is_fine(*place)               ? palette.good
                                 : place->at("held").as_bool() ? palette.bad
                                                               : palette.plain;
-    out +=
-        fmt::format("{:<{}}  {:<{}}  {}{:<9}  {:<7}{}  {:>5}\n", text(place->at("prefix")),
-                    widest_prefix, text(place->at("site")), widest_site, colour, standing(*place),
-                    text(place->at("health")), palette.plain, for_long(place->at("for_s")));
+    out += fmt::format("{:<{}}  {:<{}}  {}{:<9}  {:<7}{}  {:>5}\n", text(place->at("prefix")),
+                       widest_prefix, text(place->at("site")), widest_site, colour,
+                       standing(*place), text(place->at("health")), palette.plain,
+                       short_span(place->at("for_s").to_number<double>()));
   }
   for (const json::value& site : silent) {
     out += fmt::format("{}{:<{}}  {:<{}}  {}{}\n", palette.bad, "-", widest_prefix, text(site),

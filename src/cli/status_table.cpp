@@ -41,21 +41,19 @@ std::string bgpd_line(const json::object& root, const Palette& palette) {
   return fmt::format("bgpd: {}{}{}\n", good ? palette.good : palette.bad, state, palette.plain);
 }
 
-/// "45s", "12m", "3h", "17d": what fits a column.
+/// Whoever says so: what does not fit a Duration is a century.
+double bounded(double seconds) {
+  constexpr double longest = 100.0 * 365 * 24 * 3600;
+  return std::clamp(seconds, 0.0, longest);
+}
+
 std::string short_span(const json::value& seconds) {
-  if (seconds.is_null()) return "";
-  const double all = seconds.to_number<double>();
-  if (all < 120) return fmt::format("{:.0f}s", std::floor(all));
-  if (all < 7200) return fmt::format("{:.0f}m", std::floor(all / 60));
-  if (all < 2 * 86400) return fmt::format("{:.0f}h", std::floor(all / 3600));
-  return fmt::format("{:.0f}d", std::floor(all / 86400));
+  return seconds.is_null() ? "" : cli::short_span(seconds.to_number<double>());
 }
 
 std::string span(const json::value& seconds) {
-  // Whoever says so: what does not fit a Duration is a century.
-  constexpr double longest = 100.0 * 365 * 24 * 3600;
-  const double span = std::clamp(seconds.to_number<double>(), 0.0, longest);
-  return core::describe(std::chrono::milliseconds(static_cast<std::int64_t>(span * 1000)));
+  const double all = bounded(seconds.to_number<double>());
+  return core::describe(std::chrono::milliseconds(static_cast<std::int64_t>(all * 1000)));
 }
 
 std::string number(const json::value& value) {
@@ -157,6 +155,14 @@ std::string fleet_line(const json::object& root, const Palette& palette) {
 }
 
 }  // namespace
+
+std::string short_span(double seconds) {
+  const double all = bounded(seconds);
+  if (all < 120) return fmt::format("{:.0f}s", std::floor(all));
+  if (all < 7200) return fmt::format("{:.0f}m", std::floor(all / 60));
+  if (all < 2 * 86400) return fmt::format("{:.0f}h", std::floor(all / 3600));
+  return fmt::format("{:.0f}d", std::floor(all / 86400));
+}
 
 std::string wrapped(const std::string& line, std::size_t indent) {
   std::string out;

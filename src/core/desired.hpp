@@ -13,6 +13,11 @@ enum class Desired : std::uint8_t {
   withdrawn,  ///< not in the table
 };
 
+/// Is it to be in the table?
+constexpr bool is_wanted(Desired desired) {
+  return desired == Desired::announced || desired == Desired::degraded;
+}
+
 /// "as it is", "announced", "degraded", "withdrawn".
 constexpr std::string_view name(Desired desired) {
   switch (desired) {

@@ -123,7 +123,7 @@ struct FleetReached {
 
 /// Other sites count again where they did not: who was refused leave may ask anew.
 struct FleetChanged {
-  std::vector<std::size_t> prefixes;
+  std::vector<std::size_t> prefixes;  ///< none: it matters to those only who look at all sites
 };
 
 /// Another host writes under this site's name as well; or has not for some time.

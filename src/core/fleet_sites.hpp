@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ struct FleetSites {
   std::vector<Entry> entries;
   std::vector<std::string> members;  ///< all sites that have ever been there
   std::size_t too_many = 0;  ///< so many records there are, and none of them is here; 0: all are
+
+  std::set<std::string> heard() const;   ///< sites that say where they stand
+  std::set<std::string> silent() const;  ///< members that do not
   bool operator==(const FleetSites&) const = default;
 };
 

@@ -466,8 +466,7 @@ Wish Policy::guarded(std::size_t index, const Wish& wish, const Standings& stand
                      Effects& effects) {
   const Item& item = items_[index];
   const Rule& rule = settings_.rules[item.rule];
-  const bool announced =
-      item.wish.desired == Desired::announced || item.wish.desired == Desired::degraded;
+  const bool announced = is_wanted(item.wish.desired);
   return guard_.judge(index,
                       {.wish = wish,
                        .before = announced ? when_kept(rule, item, item.wish.reason) : item.wish,

@@ -38,10 +38,6 @@ constexpr Duration watchful_interval = milliseconds(800);
 // A statement whose prefix has not reached the table by then is not going to.
 constexpr Duration table_patience = seconds(1);
 
-bool is_wanted(Desired desired) {
-  return desired == Desired::announced || desired == Desired::degraded;
-}
-
 /// Has the statement the route-map that takes the place of a withdrawal?
 bool degrades(const Rule& rule, const NetworkOptions& options) {
   return options.route_map && options.route_map != rule.route_map &&

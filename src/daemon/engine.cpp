@@ -18,12 +18,12 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t said_at_once = 64;
+constexpr std::size_t everything = std::numeric_limits<std::size_t>::max();
+
 /// Lets those go first who wait already: what comes now may take long.
 asio::awaitable<void> turn() {
   co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
 }
-
-constexpr std::size_t everything = std::numeric_limits<std::size_t>::max();
 
 }  // namespace
 
@@ -284,8 +284,9 @@ void Engine::carry_out(const core::Tell& effect) {
   tell_(effect);
 }
 
-// Each has its turn: see say().
-void Engine::carry_out(const core::TellEach&) {}
+void Engine::carry_out(const core::TellEach& effect) {
+  for (std::size_t i = 0; i < effect.count; ++i) tell_(effect.make(i));
+}
 
 // Observing, nothing has changed that would have to be kept.
 void Engine::carry_out(const core::Note& effect) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <chrono>
-#include <set>
 #include <string>
 
 #include "core/outcome.hpp"
@@ -37,11 +36,9 @@ json::array places_json(const core::FleetSites& sites) {
 }
 
 json::array silent_json(const core::FleetSites& sites) {
-  std::set<std::string> heard;
-  for (const auto& entry : sites.entries) heard.insert(entry.site);
   json::array silent;
-  for (const std::string& site : sites.members) {
-    if (!heard.contains(site)) silent.push_back(json::value(core::printable(site, 64)));
+  for (const std::string& site : sites.silent()) {
+    silent.push_back(json::value(core::printable(site, 64)));
   }
   return silent;
 }

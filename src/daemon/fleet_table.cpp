@@ -75,15 +75,11 @@ std::vector<Place> places_of(const core::FleetSites& sites) {
 }
 
 void add_sites(json::object& object, const core::FleetSites& sites) {
-  std::set<std::string> heard;
-  for (const Entry& entry : sites.entries) heard.insert(entry.site);
+  const std::set<std::string> all_silent = sites.silent();
   json::array silent;
-  std::size_t all_silent = 0;
-  for (const std::string& site : sites.members) {
-    if (heard.contains(site)) continue;
-    if (++all_silent <= FleetTable::most_silent) {
-      silent.push_back(json::value(core::printable(site, 64)));
-    }
+  for (const std::string& site : all_silent) {
+    if (silent.size() == FleetTable::most_silent) break;
+    silent.push_back(json::value(core::printable(site, 64)));
   }
   const auto places = places_of(sites);
   const bool all = sites.entries.size() <= FleetTable::all_rows;
@@ -92,8 +88,8 @@ void add_sites(json::object& object, const core::FleetSites& sites) {
   for (const Place& place : places) {
     if (shown.size() < FleetTable::most_prefixes) shown.push_back(place.to_json(all, rows_left));
   }
-  object["heard"] = heard.size();
-  object["silent_count"] = all_silent;
+  object["heard"] = sites.heard().size();
+  object["silent_count"] = all_silent.size();
   object["silent"] = std::move(silent);
   object["more_prefixes"] = places.size() - shown.size();
   object["prefixes"] = std::move(shown);

@@ -6,6 +6,7 @@
 
 #include "core/outcome.hpp"
 #include "fleet/etcd_json.hpp"
+#include "fleet/overview.hpp"
 
 namespace withdrawd::fleet {
 namespace asio = boost::asio;
@@ -16,16 +17,6 @@ constexpr std::int64_t records_at_a_time = 5000;
 constexpr std::size_t most_records = 2'000'000;
 constexpr std::size_t most_groups = 10;
 constexpr std::string_view all_groups = "/withdrawd/1/";
-
-void add(core::FleetSites& view, const Keys& keys, const Record& record) {
-  if (record.key.starts_with(keys.members())) {
-    view.members.push_back(record.key.substr(keys.members().size()));
-  } else if (const auto names = keys.parse(record.key)) {
-    if (const auto said = parse_place(record.value)) {
-      view.entries.push_back({names->place, names->site, said->place, said->since});
-    }
-  }
-}
 
 }  // namespace
 
@@ -49,14 +40,14 @@ asio::awaitable<Result<std::string>> log_in(HttpConnection& connection, std::str
 }
 
 asio::awaitable<Result<core::FleetSites>> read_view(Keys keys, Ask ask) {
-  core::FleetSites view;
+  Overview view(keys);
   Range range{keys.root(), range_end(keys.root()), records_at_a_time};
   for (std::size_t read = 0; read < most_records;) {
     const auto answer = co_await ask("/v3/kv/range", range_json(range));
     if (!answer) co_return std::unexpected(answer.error());
     const auto result = parse_range(*answer);
     if (!result) co_return std::unexpected(result.error());
-    for (const Record& record : result->records) add(view, keys, record);
+    for (const Record& record : result->records) view.written(record);
     read += result->records.size();
     if (result->records.empty() ||
         result->count <= static_cast<std::int64_t>(result->records.size())) {
@@ -64,7 +55,7 @@ asio::awaitable<Result<core::FleetSites>> read_view(Keys keys, Ask ask) {
     }
     range.begin = result->records.back().key + std::string(1, '\0');
   }
-  co_return view;
+  co_return *view.sites();
 }
 
 /// From the first key of a group to behind its last one.

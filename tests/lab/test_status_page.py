@@ -59,11 +59,7 @@ def page(lab, browser):
     lab.other_dns.repair()
     with lab.withdrawd("run", "-c", configuration) as withdrawd:
         withdrawd.wait_for_health("resolver", "up")
-        browser.size(1100)
-        browser.prefer(color_scheme="light")
-        browser.requests(), browser.complaints()
-        browser.open(PAGE)
-        browser.run("window.loaded_once = true")
+        browser.open_anew(PAGE)
         page = Page(lab, browser, withdrawd, configuration)
         page.wait_for("All 4 prefixes are announced.", "#verdict")
         yield page
@@ -77,10 +73,7 @@ class Page:
         self.withdrawd, self.configuration = withdrawd, configuration
 
     def wait_for(self, text, where="main", within=30):
-        try:
-            wait_until(f"the page to say {text!r}", lambda: text in self.browser.text(where), within)
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.browser.text('body')}") from None
+        self.browser.wait_for(text, where, within)
 
     def row(self, prefix):
         return self.browser.run(

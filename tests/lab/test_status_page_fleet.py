@@ -42,11 +42,7 @@ def page(built, browser):
     for site in built.sites[1:]:
         site.start(keep_announcing=1)
     built.all_up()
-    browser.size(1100)
-    browser.prefer(color_scheme="light")
-    browser.requests(), browser.complaints()
-    browser.open(PAGE)
-    browser.run("window.loaded_once = true")
+    browser.open_anew(PAGE)
     page = Page(built, browser)
     page.wait_for("3 of 3 sites heard")
     yield page
@@ -58,10 +54,7 @@ class Page:
         self.fleet, self.browser = fleet, browser
 
     def wait_for(self, text, where="#fleet-section", within=30):
-        try:
-            wait_until(f"the page to say {text!r}", lambda: text in self.browser.text(where), within)
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.browser.text('body')}") from None
+        self.browser.wait_for(text, where, within)
 
     def rows(self):
         """{site: what its row says}, of all tables of the fleet."""

@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 
+from .waiting import wait_until
+
 try:
     from selenium import webdriver
 except ImportError:
@@ -79,6 +81,20 @@ class Browser:
 
     def open(self, address):
         self.driver.get(address)
+
+    def open_anew(self, address):
+        """As if nothing had been looked at before; `window.loaded_once` until it is loaded again."""
+        self.size(1100)
+        self.prefer(color_scheme="light")
+        self.requests(), self.complaints()
+        self.open(address)
+        self.run("window.loaded_once = true")
+
+    def wait_for(self, text, where="main", within=30):
+        try:
+            wait_until(f"the page to say {text!r}", lambda: text in self.text(where), within)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.text('body')}") from None
 
     def run(self, script, *arguments):
         """A function's body in the page; what it returns."""
