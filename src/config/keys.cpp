@@ -797,7 +797,8 @@ const Section<CheckDraft>& check_section() {
            },
            CheckType::dns | CheckType::exec},
           {"tries", "integer, 1 to 1000", "2",
-           "questions inside the timeout, 10ms or more for each",
+           "questions inside the timeout, 10ms or more for each; over UDP one more after an "
+           "interval of silence",
            [](const V& v, D& d) { put(d.question.tries, v.integer(1, many)); }, CheckType::dns},
           {"rise", "integer, 1 to 1000", "3",
            "good answers in a row that make it up (hard mode: 1)",

@@ -10,12 +10,14 @@ namespace withdrawd::dns {
 ///
 /// Tries are spread evenly over the timeout. A refused port needs no patience, but may be a server
 /// that is just restarting: `pause` after the first refusal there is a try more, and a refusal by
-/// then counts.
+/// then counts. And where `again_after` is given, there is one try more then, if there has been no
+/// other but the first.
 class Schedule {
  public:
   static constexpr core::Duration pause = std::chrono::milliseconds(10);
 
-  Schedule(core::Time begun, core::Duration timeout, unsigned tries);
+  Schedule(core::Time begun, core::Duration timeout, unsigned tries,
+           std::optional<core::Duration> again_after = {});
 
   core::Time deadline() const { return begun_ + timeout_; }
 
@@ -41,8 +43,9 @@ class Schedule {
   core::Duration timeout_;
   unsigned tries_;
   unsigned made_ = 0;
-  std::optional<core::Time> refused_;  ///< the first refusal
-  std::optional<core::Time> extra_;    ///< when a try outside the even spread is due
+  std::optional<core::Time> refused_;   ///< the first refusal
+  std::optional<core::Time> extra_;     ///< when the try that follows a refusal is due
+  std::optional<core::Time> again_at_;  ///< when the one that follows silence is
 };
 
 }  // namespace withdrawd::dns

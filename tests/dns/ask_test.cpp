@@ -226,6 +226,22 @@ TEST_CASE("a server that says nothing is a timeout, after the timeout") {
   CHECK(outcome.latency < patient / 2);
 }
 
+TEST_CASE("a question that a dying server took along is asked again, after as long as is said") {
+  boost::asio::io_context context;
+  auto server = std::make_optional<FakeServer>(context);
+  auto asked = question(server->address());
+  asked.timeout = 2s;
+  asked.again_after = 50ms;
+  // It has read the question, and nobody hears of that.
+  server->on_query = [&](const FakeServer::Query&) {
+    boost::asio::post(context, [&] { server.reset(); });
+  };
+  const auto outcome = ask_now(context, asked);
+  CHECK_OUTCOME(outcome, OutcomeKind::error, "refused port");
+  CHECK(outcome.latency >= 60ms);
+  CHECK(outcome.latency < 500ms);
+}
+
 TEST_CASE("each try comes from its own port with its own ID") {
   boost::asio::io_context context;
   FakeServer server(context);
@@ -584,6 +600,19 @@ TEST_CASE("what goes wrong over TCP after a truncated answer says so") {
     const auto server = truncating_beside(context, tcp_server.address());
     CHECK_OUTCOME(ask_now(context, question(server->address())), OutcomeKind::error, "SERVFAIL");
   }
+}
+
+TEST_CASE("over TCP silence is the kernel's to break") {
+  boost::asio::io_context context;
+  FakeTcpServer server(context, [](FakeTcpServer::Socket& socket, Bytes) -> awaitable<void> {
+    co_await until_closed(socket);
+  });
+  auto asked = over_tcp(server.address());
+  asked.timeout = 200ms;
+  asked.tries = 2;
+  asked.again_after = 20ms;
+  CHECK(ask_now(context, asked).kind == OutcomeKind::timeout);
+  CHECK(server.queries().size() == 2);
 }
 
 TEST_CASE("over TCP the outcome is what the server's answer says") {

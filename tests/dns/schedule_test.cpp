@@ -29,6 +29,47 @@ TEST_CASE("no tries at all means one") {
   CHECK_FALSE(schedule.due(begun + 999ms));
 }
 
+TEST_CASE("where silence is to be broken early, there is one try more, once") {
+  Schedule schedule(begun, 800ms, 2, 100ms);
+  REQUIRE(schedule.due(begun));
+  CHECK(schedule.next() == begun + 100ms);
+
+  SUBCASE("silence goes on") {
+    CHECK_FALSE(schedule.due(begun + 99ms));
+    CHECK(schedule.due(begun + 100ms));
+    CHECK_FALSE(schedule.due(begun + 100ms));
+    CHECK(schedule.next() == begun + 400ms);
+    CHECK(schedule.due(begun + 400ms));
+    CHECK(schedule.next() == begun + 800ms);
+  }
+  SUBCASE("it is refused: that is asked again soon, as ever") {
+    CHECK(schedule.due(begun + 100ms));
+    CHECK_FALSE(schedule.refused(begun + 101ms));
+    CHECK(schedule.due(begun + 111ms));
+    CHECK(schedule.refused(begun + 112ms));
+  }
+  SUBCASE("a refusal before is no silence") {
+    CHECK_FALSE(schedule.refused(begun + 1ms));
+    CHECK(schedule.due(begun + 11ms));
+    CHECK(schedule.next() == begun + 400ms);
+  }
+  SUBCASE("nor is an answer that was cut: TCP begins anew") {
+    schedule.start_over(begun + 1ms);
+    CHECK(schedule.due(begun + 1ms));
+    CHECK(schedule.next() == begun + 400ms);
+  }
+}
+
+TEST_CASE("a try that is due anyhow is none more") {
+  for (const auto again : {400ms, 500ms}) {
+    Schedule schedule(begun, 800ms, 2, again);
+    CHECK(schedule.due(begun));
+    CHECK(schedule.next() == begun + 400ms);
+    CHECK(schedule.due(begun + 400ms));
+    CHECK(schedule.next() == begun + 800ms);
+  }
+}
+
 TEST_CASE("a first refusal does not count and brings one try more, 10 ms later") {
   Schedule schedule(begun, 1s, 2);
   REQUIRE(schedule.due(begun));
