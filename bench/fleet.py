@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How much a fleet asks of a real etcd as it grows, and what asking for leave costs a withdrawal.
 
-    bench/fleet.py                      10, 30, 100, 300 and 1,000 sites with 100 prefixes: 8 minutes
+    bench/fleet.py                      10, 30, 100, 300 and 1,000 sites with 100 prefixes: 11 minutes
     bench/fleet.py --sites 10,100       these
     bench/fleet.py --leave              only what leave costs: 30 faults each, with a fleet and without
                                         (root; a bgpd, a BGP peer and a DNS server for each): 3 minutes
