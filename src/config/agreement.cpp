@@ -61,17 +61,6 @@ void agree_on_tries(const ReadSection<CheckDraft>& check, Complaints& complaints
   }
 }
 
-/// Whoever asks every 100 ms wants to know within about that. The question in the queue of a server
-/// that is killed is answered by nobody, not even by a refused port, and the next one would wait
-/// for it. One try is one try, though.
-void agree_on_asking_again(ReadSection<CheckDraft>& check) {
-  auto& question = check.draft.question;
-  const auto interval = check.draft.policy.interval;
-  if (question.tries > 1 && interval < question.timeout / question.tries) {
-    question.again_after = interval;
-  }
-}
-
 /// Addresses are compared as text, so they are all written in the same way.
 void agree_on_expected(const ReadSection<CheckDraft>& check, std::string_view key,
                        core::RecordType type, std::vector<std::string>& expected,
@@ -470,7 +459,9 @@ Config agree(ReadFile file, Complaints& complaints) {
     if (check.draft.type == CheckType::dns) {
       agree_on_port(check, complaints);
       agree_on_tries(check, complaints);
-      agree_on_asking_again(check);
+      // Whoever asks every 100 ms wants to know within about that. The question in the queue of a
+      // server that is killed is answered by nobody, and the next one would wait for it.
+      check.draft.question.again_after = check.draft.policy.interval;
       agree_on_question(check, complaints);
     }
     check_names.push_back(check.name);

@@ -82,7 +82,8 @@ struct DnsQuestion {
   DnsTransport transport = DnsTransport::udp;
   Duration timeout = std::chrono::milliseconds(800);  ///< for all tries together
   unsigned tries = 2;  ///< spread evenly over `timeout`, each with its own ID and source port
-  /// One try more over UDP when there is no answer by then; none where a try is due before.
+  /// One try more over UDP when there is no answer by then; none where a try is due before, and
+  /// none where `tries` is one.
   std::optional<Duration> again_after;
   RecordType type;
   DnsClass klass = DnsClass::in;

@@ -50,8 +50,7 @@ bool FleetGuard::on_event(const LeaveAnswered& answer, Time now) {
   item.detail = answer.detail;
   switch (answer.answer) {
     case LeaveAnswered::Answer::granted:
-      item.left = item.given = true;
-      item.without = false;
+      item.left = Left::given;
       forget(item);
       break;
     case LeaveAnswered::Answer::refused:
@@ -128,11 +127,10 @@ void FleetGuard::settle(Item& item) {
   // Who has been refused knows of being among the last; that stands when the store goes away.
   if (item.leave == Leave::unreachable && !fleet_->hold_when_unreachable &&
       item.verdict != Verdict::held) {
-    item.left = item.without = true;
-    item.given = false;
+    item.left = Left::without;
   }
-  if (item.left) {
-    item.verdict = item.without ? Verdict::without : Verdict::given;
+  if (item.has_left()) {
+    item.verdict = item.left == Left::without ? Verdict::without : Verdict::given;
   } else {
     item.verdict = item.leave == Leave::asked && item.verdict != Verdict::held ? Verdict::waiting
                                                                                : Verdict::held;
@@ -149,19 +147,20 @@ Wish FleetGuard::judge(std::size_t index, const Facts& facts, Time now, Effects&
   item.goes = goes;
   // Once it has gone without leave; but where the store is reached it knows by now.
   const bool reaches = reached_ && reached_->reached;
-  if (begins && item.left && reaches) item.without = false;
+  if (begins && reaches && item.left == Left::without) item.left = Left::unasked;
   // It is back. To go again it needs leave: what it went with is used up, unless it had been given
-  // and is still meant. (Whoever puts it back by hand may have seen that nobody else is left.)
+  // and is still meant, or there is still nobody to ask. (Whoever puts it back by hand may have
+  // seen that nobody else is left.)
   const bool returns = heard && std::exchange(item.is_away, false);
-  if (returns && !(goes && item.given) && (reaches || !item.without)) {
-    item.left = item.given = item.without = false;
+  const bool still_good = item.left == Left::given ? goes : item.left == Left::without && !reaches;
+  if (returns && !still_good) {
+    item.left = Left::no;
     forget(item);
   }
   if (absent) item.is_away = true;
   look_at_clock(item, now);
   if (absent || (goes && (facts.forced || item.floor.least == 0))) {
-    if (!item.left) item.given = item.without = false;
-    item.left = true;
+    if (!item.has_left()) item.left = Left::unasked;
     forget(item);
   }
 
@@ -169,24 +168,22 @@ Wish FleetGuard::judge(std::size_t index, const Facts& facts, Time now, Effects&
   if (!wants) {
     forget(item);
     item.verdict = Verdict::none;
-    item.without = false;
+    if (item.left == Left::without) item.left = Left::unasked;
     // The place is given back when it is taken again, not when that is only meant.
-    if (item.left && heard && facts.health != Health::unknown) {
-      item.left = item.given = false;
-    }
-  } else if (!item.left) {
+    if (heard && facts.health != Health::unknown) item.left = Left::no;
+  } else if (!item.has_left()) {
     const bool again = item.leave != Leave::none && item.leave != Leave::asked &&
                        (now >= item.retry_at || (begins && item.leave == Leave::refused));
     if (again) forget(item);
     if (item.leave == Leave::none) ask(index, now, effects);
   }
-  if (goes || (kill_near_ && !item.left)) {
+  if (goes || (kill_near_ && !item.has_left())) {
     settle(item);
   } else {
     item.verdict = Verdict::none;
   }
   tell_others(index, facts, effects);
-  if (!goes || item.left) return facts.wish;
+  if (!goes || item.has_left()) return facts.wish;
   Wish wish = is_withdrawn(facts.before) ? Wish{} : facts.before;
   wish.reason = Wish::Reason::fleet;
   return wish;
@@ -197,15 +194,17 @@ void FleetGuard::tell_others(std::size_t index, const Facts& facts, Effects& eff
   const bool absent = gone_ || facts.standing == Standing::absent;
   // While the answer is on its way it decides what there is to tell.
   if (item.leave == Leave::asked) return;
-  if (!item.left && !is_in_table(facts.standing)) return;
-  if (!item.left && facts.health == Health::unknown) return;
+  if (!item.has_left() && !is_in_table(facts.standing)) return;
+  if (!item.has_left() && facts.health == Health::unknown) return;
   Place place{.announced = !absent,
               .health = facts.health,
               .drained = facts.drained,
               .held = item.verdict == Verdict::held && item.goes};
   const bool as_it_should_be = facts.health == Health::up && !item.goes && !facts.drained &&
                                facts.wish.desired != Desired::degraded;
-  place.state = item.left ? PlaceState::left : as_it_should_be ? PlaceState::up : PlaceState::sick;
+  place.state = item.has_left()   ? PlaceState::left
+                : as_it_should_be ? PlaceState::up
+                                  : PlaceState::sick;
   if (item.said == place) return;
   item.said = place;
   effects.push_back(SayPlace{index, item.place, place});
@@ -217,7 +216,7 @@ std::optional<Time> FleetGuard::next_change() const {
     if (!next || at < *next) next = at;
   };
   for (const Item& item : items_) {
-    if (item.left) continue;
+    if (item.has_left()) continue;
     if (item.leave == Leave::asked) {
       sooner(item.asked_at + fleet_->timeout);
     } else if (item.leave != Leave::none) {
@@ -229,13 +228,13 @@ std::optional<Time> FleetGuard::next_change() const {
 
 bool FleetGuard::waits() const {
   return std::ranges::any_of(items_, [](const Item& item) {
-    return item.goes && !item.left && item.leave == Leave::asked;
+    return item.goes && !item.has_left() && item.leave == Leave::asked;
   });
 }
 
 std::optional<std::string> FleetGuard::kill_hindrance() const {
   for (const Item& item : items_) {
-    if (item.left || item.floor.least == 0) continue;
+    if (item.has_left() || item.floor.least == 0) continue;
     if (item.leave == Leave::unreachable && !fleet_->hold_when_unreachable &&
         item.verdict != Verdict::held) {
       continue;

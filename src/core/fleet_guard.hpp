@@ -78,6 +78,13 @@ class FleetGuard {
 
  private:
   enum class Leave : std::uint8_t { none, asked, refused, unreachable };
+  /// Does nobody count on this site, and how did that come?
+  enum class Left : std::uint8_t {
+    no,
+    unasked,  ///< by force, or it was not there: whoever knows that has not looked at the others
+    given,    ///< asked for: there were others enough, who know
+    without,  ///< asked for, and nobody answered
+  };
   struct Item {
     std::string place;
     FleetFloor floor;
@@ -85,11 +92,10 @@ class FleetGuard {
     unsigned number = 0;  ///< of the asking; an answer to an earlier one says nothing
     Time asked_at{};
     Time retry_at{};
-    bool left = false;   ///< nobody counts on this site
-    bool given = false;  ///< and that was asked for: there were others enough, who know
-    bool goes = false;   ///< is to be withdrawn
-    bool without = false;
+    Left left = Left::no;
+    bool goes = false;     ///< is to be withdrawn
     bool is_away = false;  ///< was not in the table when last seen
+    bool has_left() const { return left != Left::no; }
     Verdict verdict = Verdict::none;
     std::string detail{};
     std::optional<Place> said{};

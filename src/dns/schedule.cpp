@@ -7,7 +7,8 @@ namespace withdrawd::dns {
 Schedule::Schedule(core::Time begun, core::Duration timeout, unsigned tries,
                    std::optional<core::Duration> again_after)
     : begun_(begun), timeout_(timeout), tries_(std::max(tries, 1U)) {
-  if (again_after && *again_after < timeout_ / tries_) again_at_ = begun_ + *again_after;
+  const bool is_sooner = again_after && *again_after < timeout_ / tries_;
+  if (is_sooner && tries_ > 1) again_at_ = begun_ + *again_after;
 }
 
 core::Time Schedule::next_regular() const {

@@ -10,8 +10,8 @@ namespace withdrawd::dns {
 ///
 /// Tries are spread evenly over the timeout. A refused port needs no patience, but may be a server
 /// that is just restarting: `pause` after the first refusal there is a try more, and a refusal by
-/// then counts. And where `again_after` is given, there is one try more then, if there has been no
-/// other but the first.
+/// then counts. And where `again_after` is given, there is one try more then, if there are several
+/// and the second is not due before. One try is one try.
 class Schedule {
  public:
   static constexpr core::Duration pause = std::chrono::milliseconds(10);

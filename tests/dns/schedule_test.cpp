@@ -60,6 +60,12 @@ TEST_CASE("where silence is to be broken early, there is one try more, once") {
   }
 }
 
+TEST_CASE("one try is one try, however long the silence") {
+  Schedule schedule(begun, 800ms, 1, 100ms);
+  CHECK(schedule.due(begun));
+  CHECK(schedule.next() == begun + 800ms);
+}
+
 TEST_CASE("a try that is due anyhow is none more") {
   for (const auto again : {400ms, 500ms}) {
     Schedule schedule(begun, 800ms, 2, again);
@@ -68,6 +74,11 @@ TEST_CASE("a try that is due anyhow is none more") {
     CHECK(schedule.due(begun + 400ms));
     CHECK(schedule.next() == begun + 800ms);
   }
+  Schedule many(begun, 800ms, 8, 100ms);
+  CHECK(many.due(begun));
+  CHECK(many.due(begun + 100ms));
+  CHECK_FALSE(many.due(begun + 100ms));
+  CHECK(many.next() == begun + 200ms);
 }
 
 TEST_CASE("a first refusal does not count and brings one try more, 10 ms later") {
