@@ -7,6 +7,7 @@ import pty
 import signal
 import subprocess
 import time
+import urllib.request
 
 import pytest
 
@@ -14,6 +15,7 @@ from lab.fleet import PREFIX, Fleet, missing_etcd
 from lab.waiting import stays, wait_until
 
 KEEP = 2
+METRICS = "http://127.0.0.1:9853/metrics"
 ROUNDS = int(os.environ.get("WITHDRAWD_FLEET_ROUNDS", "100"))
 
 if missing_etcd():
@@ -77,6 +79,36 @@ def test_who_was_refused_goes_when_others_are_back(fleet):
     fleet.wait_for_announcing(5)
     for site in kept:
         site.withdrawd.wait_for_line("no longer kept by the fleet", within=10)
+
+
+def test_a_site_that_is_refused_says_so_wherever_somebody_may_look(fleet, tmp_path):
+    heard = tmp_path / "heard"
+    told = ["/bin/sh", "-c", f'echo "$WITHDRAWD_KIND $WITHDRAWD_PREFIX $WITHDRAWD_CAUSE" >> {heard}']
+    fleet.start()
+    fleet.all_up()
+    site = fleet.sites[0]
+    site.stop()
+    # There are four others, so it is refused however many of them stay.
+    http = '\n[http]\nlisten = "127.0.0.1:9853"\n'
+    site.start(top={"on_change": told}, extra=http, keep_announcing=5)
+    site.withdrawd.wait_for_line("the store answers", within=30)
+    site.withdrawd.wait_for_health("resolver", "up")
+
+    def metrics():
+        with site.namespace.entered(), urllib.request.urlopen(METRICS, timeout=3) as answer:
+            return [line for line in answer.read().decode().splitlines() if "prefix_held{" in line]
+
+    assert [line.split()[-1] for line in metrics()] == ["0"]
+    fleet.dns.fail("NXDOMAIN")
+    site.withdrawd.wait_for_line("stays announced", level="critical", within=10)
+    wait_until("metrics to say so", lambda: [x.split()[-1] for x in metrics()] == ["1"], within=5)
+    wait_until("on_change to hear of it", lambda: heard.exists() and heard.read_text(), within=5)
+    said = heard.read_text()
+    assert said.startswith(f"held {PREFIX} ") and "keep_announcing = 5" in said, said
+    status = site.command("status")
+    assert status.returncode == 1, status.stdout
+    assert "keep_announcing = 5 of fleet" in " ".join(status.stdout.split())
+    assert PREFIX in site.bgpd.networks()
 
 
 def test_a_site_that_is_killed_does_not_count(fleet):

@@ -199,12 +199,13 @@ router bgp 65001
         self.withdrawd = None
         self.runs = 0
 
-    def configuration(self, rule=None, check=None, extra="", **fleet):
+    def configuration(self, rule=None, check=None, extra="", top=None, **fleet):
         top = {
             "state_file": self.directory / "state.json",
             "history_file": self.directory / "history.jsonl",
             "control_socket": self.directory / "control.sock",
             "lock_file": self.directory / "lock",
+            **(top or {}),
         }
         bgpd = {
             "transports": ["socket"],
