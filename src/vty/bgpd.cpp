@@ -53,6 +53,18 @@ std::vector<core::Plan> by_instance(const core::Plan& plan) {
   return plans;
 }
 
+/// A configuration without any instance is believed, for so a bgpd begins; but then nothing of its
+/// own is in the table.
+std::optional<core::Error> contradicts_itself(const core::Observed& observed) {
+  if (!observed.config.instances.empty()) return std::nullopt;
+  const auto there = std::ranges::find_if(observed.in_table, [](auto& one) { return one.second; });
+  if (there == observed.in_table.end()) return std::nullopt;
+  return core::Error{"read bgpd's running configuration",
+                     fmt::format("there is no \"router bgp\" in it, and yet {} is in the table",
+                                 there->first.prefix.text()),
+                     ""};
+}
+
 template <typename Value>
 void note_or_forget(std::map<core::Lookup, Value>& seen, const core::Lookup& lookup,
                     std::optional<Value> value) {
@@ -246,6 +258,9 @@ asio::awaitable<Bgpd::Impl::Observed> Bgpd::Impl::read_through(Transport& transp
     if (i > 0) co_await asio::post(executor, asio::use_awaitable);
     const auto next = std::span(expected).subspan(i);
     note(next.first(std::min(read_at_once, next.size())), replies->data() + 1 + i);
+  }
+  if (auto contradiction = contradicts_itself(observed)) {
+    co_return std::unexpected(Failure{Trouble::refused, std::move(*contradiction)});
   }
 
   // What the configuration now says otherwise is asked again.

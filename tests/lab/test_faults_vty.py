@@ -12,7 +12,7 @@ import pytest
 from lab import Prefixes, Withdrawd, stays, wait_until
 from lab.lying_dns import LyingDns
 from lab.network import ENABLE_PASSWORD, VTY_PASSWORD
-from lab.vty_proxy import TelnetProxy
+from lab.vty_proxy import END, TelnetProxy, VtyProxy
 
 
 class FakeVty:
@@ -177,6 +177,28 @@ def test_a_socket_that_does_not_answer_right(lab, measured, fault):
         assert fake.calls > 0
     finally:
         fake.close()
+
+
+def test_a_socket_that_says_that_nothing_is_configured(lab):
+    """As a bgpd does that has just begun; but this one's table has the prefixes."""
+    proxy = VtyProxy(lab.bgpd, lab.directory / "empty")
+    configuration = lab.write(
+        lab.configuration(
+            transports=["socket", "telnet"],
+            bgpd={"socket": proxy.path, "reconcile_interval": "100ms"},
+            check={"interval": "100ms", "fast_interval": "50ms"},
+        )
+    )
+    try:
+        with lab.withdrawd("run", "-c", configuration) as withdrawd:
+            withdrawd.wait_for_health("resolver", "up")
+            withdrawd.wait_for_health("other", "up")
+            proxy.instead["show running-config"] = b"!\n" + END + b"\0"
+            time.sleep(0.5)  # It has been read a few times before anything falls sick.
+            lab.dns.kill()
+            lab.wait_for_announcements(Prefixes.STAYING, within=3)
+    finally:
+        proxy.close()
 
 
 def test_a_socket_file_that_nobody_listens_on(lab, measured):

@@ -393,6 +393,37 @@ TEST_CASE("a configuration that cannot be read is the transport's failure") {
   CHECK(report.via == "socket (vtysh: read bgpd's running configuration: it is cut off)");
 }
 
+TEST_CASE(
+    "a configuration without an instance is not believed beside a table that has the prefix") {
+  Bench bench({"socket", "telnet"});
+  bench.model.networks = {{prefix("192.0.2.0/24"), ""}};
+  const auto asked = lookup("192.0.2.0/24");
+  REQUIRE(bench.read({asked}).observed);
+  bench.ways[0]->override_answer = {"show running-config", "!\n!\n"};
+
+  SUBCASE("the next transport has its say") {
+    const auto report = bench.read({asked});
+    REQUIRE(report.observed);
+    CHECK(report.observed->in_table.at(asked));
+    CHECK(
+        report.via ==
+        "telnet (socket: read bgpd's running configuration: there is no \"router bgp\" in it, and "
+        "yet 192.0.2.0/24 is in the table)");
+  }
+  SUBCASE("and does the work") {
+    const auto report = bench.apply({withdraw("192.0.2.0/24")}, {asked});
+    REQUIRE(report.observed);
+    CHECK(bench.model.networks.empty());
+  }
+  SUBCASE("a bgpd that has lost all that it had is believed") {
+    bench.model.networks.clear();
+    const auto report = bench.read({asked});
+    REQUIRE(report.observed);
+    CHECK(report.via == "socket");
+    CHECK(report.observed->config.instances.empty());
+  }
+}
+
 TEST_CASE("what cannot be done in one instance is done in the other") {
   Bench bench({"socket"});
   bench.model.networks = {{prefix("192.0.2.0/24"), ""}, {prefix("198.51.100.0/24"), ""}};
