@@ -12,6 +12,7 @@ import pytest
 from lab import Prefixes, wait_until
 from lab.bgpd import VtyError
 from lab.dns import Nsd
+from lab.namespaces import command
 from lab.programs import Program
 
 LONGEST = 20.0
@@ -62,10 +63,7 @@ def doctor(lab, configuration, within=(), options=("--json",)):
 def carry_out(lab, finding):
     """Types the printed cure into a shell."""
     assert finding["cure_is_command"], finding
-    done = subprocess.run(
-        lab.place.enter("sh", "-c", finding["cure"]), capture_output=True, text=True
-    )
-    assert done.returncode == 0, (finding, done.stdout, done.stderr)
+    command(*lab.place.enter("sh", "-c", finding["cure"]))
 
 
 def one(findings):

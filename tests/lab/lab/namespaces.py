@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -18,8 +19,16 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def command(*argv, check=True):
-    """Runs a short-lived command of the host; its output belongs in the error, not on the screen."""
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    """Runs a short-lived command of the host; its output belongs in the error, not on the screen.
+
+    The output goes to files, not through pipes: what the command has started may keep it open, as
+    a bgpd of FRR 9.1 or later in the background does, and a pipe would never end.
+    """
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, text=True)
+        for stream in (out, err):
+            stream.seek(0)
+        done.stdout, done.stderr = out.read(), err.read()
     if check and done.returncode != 0:
         raise RuntimeError(f"{' '.join(argv)}: exit {done.returncode}: {done.stderr.strip()}")
     return done
