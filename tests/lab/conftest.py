@@ -12,7 +12,7 @@ import pytest
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lab import Lab, missing_requirements, sweep
+from lab import Lab, missing_requirements, software, sweep
 
 _measurements = []
 _reports = pytest.StashKey()
@@ -25,6 +25,12 @@ def pytest_addoption(parser):
         help="the program to test (default: $WITHDRAWD or build/src/cli/withdrawd)",
     )
     parser.addoption(
+        "--bgpd", default=os.environ.get("LAB_BGPD", software.FRR),
+        help="the bgpd to try it on, FRR's or Quagga's (default: $LAB_BGPD or the host's FRR); the "
+        "peer of a Quagga is the host's FRR all the same",
+    )
+    parser.addoption("--vtysh", help="the vtysh that goes with it (default: the first in PATH)")
+    parser.addoption(
         "--sanitized", action="store_true",
         help="the program is built with sanitizers: what they report fails the test",
     )
@@ -34,6 +40,11 @@ def pytest_configure(config):
     # What the fixtures have built is taken down, also on SIGTERM, and where SIGINT was ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    config.addinivalue_line("markers", "needs_frr(why): skipped where a Quagga is tried")
+    os.environ["LAB_BGPD"] = config.getoption("--bgpd")
+    if vtysh := config.getoption("--vtysh"):
+        # Whatever calls it finds it there: withdrawd, the tests' wrappers, a test's shell.
+        os.environ["PATH"] = f"{Path(vtysh).absolute().parent}:{os.environ['PATH']}"
     if config.getoption("--sanitized"):
         directory = Path(tempfile.mkdtemp(prefix="wd-sanitizer-"))
         # Some runs are another user's.
@@ -55,6 +66,10 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             item.add_marker(pytest.mark.skip(reason=missing))
         return
+    if software.at_the_edge().is_quagga:
+        for item in items:
+            if marker := item.get_closest_marker("needs_frr"):
+                item.add_marker(pytest.mark.skip(reason=f"Quagga: {marker.args[0]}"))
     sweep()
     program = Path(config.getoption("--withdrawd"))
     if not os.access(program, os.X_OK):

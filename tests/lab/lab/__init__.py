@@ -4,6 +4,7 @@ Two network namespaces, "edge" and "peer", with a cable between them; nothing of
 touched. `Lab` builds it and takes it down; the tests and tools/demo drive it.
 """
 
+from . import software
 from .bgpd import Bgpd, Peer, VtyError
 from .dns import Nsd, RecordingServer, ask
 from .network import Lab, Prefixes, missing_requirements, sweep
@@ -25,6 +26,7 @@ __all__ = [
     "ask",
     "missing_requirements",
     "owned_by",
+    "software",
     "stays",
     "sweep",
     "wait_until",

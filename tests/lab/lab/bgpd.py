@@ -1,18 +1,21 @@
-"""FRR's bgpd, and one that plays the peer."""
+"""A bgpd, FRR's or Quagga's, and one that plays the peer."""
 
 import calendar
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 from pathlib import Path
 
+from . import software
 from .namespaces import command
 from .waiting import wait_until
 
-BGPD = "/usr/lib/frr/bgpd"
+
+def sockets_of(directory):
+    """Where the bgpd has its sockets whose files are in `directory`."""
+    return Path(directory) / "vty"
 
 
 class VtyError(Exception):
@@ -25,32 +28,44 @@ class Bgpd:
     `place` is the network or PID namespace that it runs in. Its files are in `directory`.
     """
 
-    def __init__(self, place, directory, configuration):
+    def __init__(self, place, directory, configuration, kind=None):
         self.place, self.directory = place, Path(directory)
-        self.directory.mkdir()
-        self.vty_directory = self.directory / "vty"
-        self.vty_directory.mkdir()
+        self.kind = kind or software.at_the_edge()
+        self.directory.mkdir(exist_ok=True)
+        self.vty_directory = sockets_of(self.directory)
+        self.vty_directory.mkdir(exist_ok=True)
         self.configuration = self.directory / "bgpd.conf"
         self.log = self.directory / "bgpd.log"
         self.pid_file = self.directory / "bgpd.pid"
         self.start_script = self.directory / "start-bgpd"
         self.configuration.write_text(
-            f"log file {self.log} debugging\nlog timestamp precision 6\n{configuration}"
+            f"log file {self.log} debugging\nlog timestamp precision 6\n"
+            f"{self.kind.configuration(configuration)}"
         )
         self.start_script.write_text(f"""#!/bin/sh
 # Starts this bgpd in the namespace of whoever calls.
 echo "starting bgpd"
-TZ=UTC exec {BGPD} -d -n -Z -A 127.0.0.1 -P 2605 -f {self.configuration} -i {self.pid_file} \\
-    --vty_socket {self.vty_directory}
+TZ=UTC exec {self.kind.bgpd} -d -A 127.0.0.1 -P 2605 -f {self.configuration} -i {self.pid_file} \\
+    {self.kind.arguments(self.vty_directory)}
 """)
         self.start_script.chmod(0o755)
-        for path in (self.directory, self.vty_directory, self.configuration):
-            shutil.chown(path, "frr", "frr")
+        self.kind.own(self.directory, self.vty_directory, self.configuration)
         self.start()
 
     def start(self):
+        if self.kind.zebra and not self.place.pids("zebra"):
+            self._start_zebra()
         command(*self.place.enter(str(self.start_script)))
         wait_until("bgpd's vty to answer", self.answers, within=10)
+
+    def _start_zebra(self):
+        configuration = self.directory / "zebra.conf"
+        configuration.write_text("hostname edge\n")
+        self.kind.own(configuration)
+        command(*self.place.enter(
+            str(self.kind.zebra), "-d", "-f", str(configuration), "-P", "0",
+            "-i", str(self.directory / "zebra.pid"), "-z", str(self.vty_directory / "zserv.api"),
+        ))
 
     def pids(self):
         return self.place.pids("bgpd")
@@ -110,6 +125,9 @@ TZ=UTC exec {BGPD} -d -n -Z -A 127.0.0.1 -P 2605 -f {self.configuration} -i {sel
 
 class Peer(Bgpd):
     """The bgpd at the other end, which tells what it heard, and when."""
+
+    def __init__(self, place, directory, configuration):
+        super().__init__(place, directory, configuration, software.at_the_peer())
 
     def prefixes(self):
         found = set()

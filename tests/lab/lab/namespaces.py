@@ -95,6 +95,31 @@ def _set_namespace(file):
         raise OSError(ctypes.get_errno(), "setns")
 
 
+class MountNamespace:
+    """Mounts of its own inside a network namespace: `prepare`, shell text, has made them."""
+
+    def __init__(self, network, prepare):
+        self.network = network
+        self.holder = subprocess.Popen(
+            network.enter("unshare", "--mount", "sh", "-ec", f"{prepare}\necho ready\nread forever"),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            start_new_session=True,
+        )
+        said = self.holder.stdout.readline()
+        if said.strip() != "ready":
+            raise RuntimeError(f"no mount namespace: {said}{self.holder.stdout.read()}")
+
+    def enter(self, *argv):
+        """The command line that runs `argv` in here. nsenter becomes the program: same pid."""
+        return ["nsenter", "-t", str(self.holder.pid), "--mount", "--net", "--", *argv]
+
+    def pids(self, comm=None):
+        return self.network.pids(comm)
+
+    def close(self):
+        self.holder.communicate(timeout=10)
+
+
 class PidNamespace:
     """A PID namespace (with its own /proc and mounts) inside a network namespace.
 

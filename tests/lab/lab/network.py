@@ -6,9 +6,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from .bgpd import BGPD, Bgpd, Peer
+from . import software
+from .bgpd import Bgpd, Peer, sockets_of
 from .dns import Nsd
-from .namespaces import NetworkNamespace, PidNamespace, command, sweep
+from .namespaces import MountNamespace, NetworkNamespace, PidNamespace, command, sweep
 from .programs import Program, Withdrawd
 from .scenery import Scenery
 from .waiting import wait_until
@@ -117,13 +118,20 @@ class Lab(Scenery):
         self.edge = NetworkNamespace(f"edge{self.name}")
         self.stack.callback(self.edge.close)
         self.place = self.edge
+        self.software = software.at_the_edge()
+        sockets = sockets_of(self.directory / "edge")
+        sockets.mkdir(parents=True)
+        mounts = self.software.mounts(sockets)
         if self.pid_namespace:
             # What withdrawd keeps under /run and /var/lib by default is not the host's in here.
             self.place = PidNamespace(
                 self.edge,
                 "mount -t tmpfs tmpfs /run\nmount -t tmpfs tmpfs /var/lib\n"
-                + self.prepare.format(directory=self.directory),
+                + mounts + self.prepare.format(directory=self.directory),
             )
+        elif mounts:
+            self.place = MountNamespace(self.edge, mounts)
+        if self.place is not self.edge:
             self.stack.callback(self.place.close)
         self.dns = Nsd(self.edge, self.directory / "dns")
         self.stack.callback(self.dns.close)
@@ -142,7 +150,9 @@ class Lab(Scenery):
         for namespace, link, host in ((self.edge, "to-peer", 1), (self.far, "to-edge", 2)):
             namespace.ip("address", "add", f"10.53.0.{host}/24", "dev", link)
             namespace.ip("address", "add", f"fd53::{host}/64", "dev", link, "nodad")
-            namespace.ip("link", "set", link, "up")
+            # Without link-local addresses: Quagga announces its own as a next hop, too, and an FRR
+            # without zebra refuses that.
+            namespace.ip("link", "set", link, "addrgenmode", "none", "up")
         self.peer = Peer(self.far, self.directory / "peer", PEER)
         self.bgpd = Bgpd(self.place, self.directory / "edge", EDGE)
         self.wait_for_announcements()
@@ -185,7 +195,8 @@ class Lab(Scenery):
         values = {
             "transports": list(transports),
             "socket": self.bgpd.vty_directory / "bgpd.vty",
-            "vtysh_socket_dir": self.bgpd.vty_directory,
+            # Quagga's vtysh has no such option.
+            "vtysh_socket_dir": None if self.software.is_quagga else self.bgpd.vty_directory,
             "telnet": "127.0.0.1:2605",
             "password_file": self.secret("vty-password", VTY_PASSWORD),
             "enable_password_file": self.secret("enable-password", ENABLE_PASSWORD),
@@ -251,7 +262,8 @@ class Lab(Scenery):
         if not copy.exists():
             shutil.copy(self.program, copy)
         return [
-            "setpriv", "--reuid=nobody", "--regid=nogroup", "--groups=frrvty", "--no-new-privs",
+            "setpriv", "--reuid=nobody", "--regid=nogroup",
+            f"--groups={self.software.vty_group}", "--no-new-privs",
             "--inh-caps=-all", "--bounding-set=-all", copy,
         ]
 
@@ -296,7 +308,7 @@ def missing_requirements():
     """Why there can be no lab here, or None."""
     if os.geteuid() != 0:
         return "needs root"
-    for program in (BGPD, "/usr/sbin/nsd"):
+    for program in (software.at_the_edge().bgpd, software.at_the_peer().bgpd, "/usr/sbin/nsd"):
         if not os.access(program, os.X_OK):
             return f"needs {program}"
     for program in ("ip", "nsenter", "unshare", "vtysh"):
