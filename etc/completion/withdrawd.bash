@@ -2,18 +2,20 @@
 # has: a new command or option gets its word here.
 
 _withdrawd_options() {
-  local common="-c --config -h --help" log="--log --log-format --log-level"
+  local common="-c --config -h --help" daemon="-s --socket" log="--log --log-format --log-level"
   case $1 in
     run | once) echo "$common $log" ;;
     cron)
       echo "$common $log --for --hard --name --server --pid-file --process-name --restart"
       ;;
-    status | fleet) echo "$common --json --watch --interval" ;;
-    show | check | doctor) echo "$common --json" ;;
+    status | fleet) echo "$common $daemon --json --watch --interval" ;;
+    show) echo "$common $daemon --json" ;;
+    check | doctor) echo "$common --json" ;;
     log) echo "$common --json -n --lines -f --follow" ;;
-    drain) echo "$common --all --for --reason --force" ;;
-    undrain) echo "$common --all" ;;
-    plan | validate | reload | now) echo "$common" ;;
+    drain) echo "$common $daemon --all --for --reason --force" ;;
+    undrain) echo "$common $daemon --all" ;;
+    reload | now) echo "$common $daemon" ;;
+    plan | validate) echo "$common" ;;
     "") echo "-h --help -V --version" ;;
   esac
 }
@@ -43,7 +45,7 @@ _withdrawd() {
 
   COMPREPLY=()
   case $previous in
-    -c | --config | --log | --pid-file)
+    -c | --config | -s | --socket | --log | --pid-file)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       return
       ;;

@@ -42,6 +42,25 @@ std::optional<config::Config> ConfigOption::load() const {
   return std::move(result->config);
 }
 
+void DaemonOption::add_to(CLI::App& command) {
+  file.add_to(command);
+  command.add_option(
+      "-s,--socket", socket,
+      "Control socket of the running withdrawd (default: the file's control_socket)");
+}
+
+config::Places DaemonOption::places() const {
+  config::Places places = config::find_places(file.file);
+  if (!socket.empty()) places.control_socket = socket;
+  return places;
+}
+
+std::optional<config::Config> DaemonOption::load() const {
+  auto config = file.load();
+  if (config && !socket.empty()) config->control_socket = socket;
+  return config;
+}
+
 void LogOptions::add_to(CLI::App& command) {
   command.add_option("--log", file,
                      "Where to log: a file (with its path), stderr, journal or syslog");

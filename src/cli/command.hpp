@@ -39,6 +39,17 @@ struct ConfigOption {
   std::optional<config::Config> load() const;
 };
 
+/// `-c FILE` and `-s SOCKET`: where a command finds the running withdrawd. It needs no valid
+/// configuration for that; the file is read in full only where nobody answers.
+struct DaemonOption {
+  ConfigOption file;
+  std::filesystem::path socket;  ///< empty: as the file has it
+  void add_to(CLI::App& command);
+  config::Places places() const;
+  /// The whole configuration, with the socket as chosen. None after complaints, as above.
+  std::optional<config::Config> load() const;
+};
+
 /// `--log FILE`, `--log-format FORMAT`, `--log-level LEVEL`: override the configuration.
 struct LogOptions {
   std::string file;  ///< or "stderr", "journal", "syslog"

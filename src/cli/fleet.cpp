@@ -18,16 +18,16 @@ namespace json = boost::json;
 namespace {
 
 struct FleetOptions {
-  ConfigOption file;
+  DaemonOption daemon;
   bool as_json = false;
   bool watch = false;
   std::string interval = "1s";
 };
 
 /// The fleet as the running withdrawd sees it; none, after a complaint.
-std::optional<json::value> ask(const config::Config& config) {
+std::optional<json::value> ask(const DaemonOption& daemon) {
   constexpr auto patience = std::chrono::seconds(5);
-  const auto answer = daemon::ask_control(config.control_socket, "fleet", patience);
+  const auto answer = daemon::ask_control(daemon.places().control_socket, "fleet", patience);
   if (!answer) {
     complain(answer.error().text());
     return std::nullopt;
@@ -40,28 +40,22 @@ std::optional<json::value> ask(const config::Config& config) {
   return *std::move(fleet);
 }
 
-int look(const config::Config& config, bool as_json, std::string& out) {
-  const auto fleet = ask(config);
+int look(const DaemonOption& daemon, bool as_json, std::string& out) {
+  const auto fleet = ask(daemon);
   if (!fleet) return daemon::exit_usage;
   out = as_json ? json::serialize(*fleet) + "\n" : fleet_table(*fleet, Palette(STDOUT_FILENO));
   return all_is_fine(*fleet) ? daemon::exit_fine : daemon::exit_unhealthy;
 }
 
 int run(const FleetOptions& options) {
-  const auto config = options.file.load();
-  if (!config) return daemon::exit_usage;
-  if (!config->settings.fleet) {
-    complain("this site is in no fleet: the configuration has no [fleet]");
-    return daemon::exit_usage;
-  }
   if (options.watch) {
     const auto interval = watch_interval(options.interval);
     if (!interval) return daemon::exit_usage;
     return watch("withdrawd fleet", *interval, options.as_json,
-                 [&](std::string& out) { return look(*config, options.as_json, out); });
+                 [&](std::string& out) { return look(options.daemon, options.as_json, out); });
   }
   std::string out;
-  const int status = look(*config, options.as_json, out);
+  const int status = look(options.daemon, options.as_json, out);
   fmt::print("{}", out);
   return status;
 }
@@ -71,7 +65,7 @@ int run(const FleetOptions& options) {
 void add_fleet(CLI::App& app, int& status) {
   CLI::App* command = app.add_subcommand("fleet", "Where every site stands with every prefix");
   auto options = std::make_shared<FleetOptions>();
-  options->file.add_to(*command);
+  options->daemon.add_to(*command);
   command->add_flag("--json", options->as_json,
                     "For scripts; the shape is documented in docs/fleet.md");
   command->add_flag("--watch", options->watch,

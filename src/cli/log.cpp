@@ -53,12 +53,13 @@ bool wait_a_moment() {
   return interrupted == 0 && !closed;
 }
 
-int show(const LogRequest& request, const config::Config& config) {
-  if (config.history_file.empty()) {
+int show(const LogRequest& request) {
+  const auto history_file = config::find_places(request.file.file).history_file;
+  if (history_file.empty()) {
     complain("no history is kept: history_file is empty");
     return daemon::exit_usage;
   }
-  daemon::HistoryReader reader(config.history_file);
+  daemon::HistoryReader reader(history_file);
   for (bool first = true;; first = false) {
     auto entries = reader.next();
     if (!entries) {
@@ -89,20 +90,15 @@ void add_log(CLI::App& app, int& status) {
   command->add_flag("-f,--follow", request->follow, "Go on showing what is added, until Ctrl-C");
   command->footer(
       "Reads the history that withdrawd keeps on disk (history_file); no daemon is needed.\n"
-      "Exit status: 0 fine, also when there is nothing; 2 usage, configuration, or a history\n"
+      "Exit status: 0 fine, also when there is nothing; 2 usage, or a history\n"
       "that cannot be read.");
   command->callback([request, &status] {
-    const auto config = request->file.load();
-    if (!config) {
-      status = daemon::exit_usage;
-      return;
-    }
     struct sigaction action{};
     action.sa_handler = interrupt;
     ::sigaction(SIGINT, &action, nullptr);
     ::sigaction(SIGTERM, &action, nullptr);
     static_cast<void>(::signal(SIGPIPE, SIG_IGN));
-    status = show(*request, *config);
+    status = show(*request);
   });
 }
 

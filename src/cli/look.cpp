@@ -49,16 +49,22 @@ std::optional<json::value> status_in(std::string_view answer) {
   return value;
 }
 
-json::value status_of(const config::Config& config, std::vector<std::string>& problems) {
-  if (auto answer = daemon::ask_control(config.control_socket, "status")) {
-    if (auto value = status_in(*answer)) {
-      value->get_object()["source"] = "daemon";
-      return *std::move(value);
-    }
+std::optional<json::value> status_of_daemon(const std::filesystem::path& socket,
+                                            std::vector<std::string>& problems) {
+  const auto answer = daemon::ask_control(socket, "status");
+  if (!answer) return std::nullopt;
+  auto value = status_in(*answer);
+  if (value) {
+    value->get_object()["source"] = "daemon";
+  } else {
     problems.emplace_back(
         "the running withdrawd answers something else than a status: the two may "
         "be of different versions; restart it");
   }
+  return value;
+}
+
+json::value own_look(const config::Config& config, std::vector<std::string>& problems) {
   daemon::Observation seen = daemon::observe(config, patience);
   for (std::string& problem : seen.problems) problems.push_back(std::move(problem));
   json::value value = daemon::to_json(seen.report);

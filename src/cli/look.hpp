@@ -10,9 +10,14 @@
 
 namespace withdrawd::cli {
 
-/// What `status --json` prints: of the daemon if it runs, else of a look of our own, which changes
-/// nothing. `problems`: what that look could not find out.
-boost::json::value status_of(const config::Config& config, std::vector<std::string>& problems);
+/// What `status --json` prints: what the daemon that listens at `socket` says. None: nobody
+/// answers, or not with a status (then `problems` says so).
+std::optional<boost::json::value> status_of_daemon(const std::filesystem::path& socket,
+                                                   std::vector<std::string>& problems);
+
+/// The same, where no daemon answers: by a look of our own, which changes nothing. `problems`: what
+/// it could not find out.
+boost::json::value own_look(const config::Config& config, std::vector<std::string>& problems);
 
 /// The status that the running withdrawd answered, its texts made visible. None: it is no status
 /// that this program could show; the two may be of different versions.

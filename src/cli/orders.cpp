@@ -51,7 +51,7 @@ core::Result<core::Duration> drain_length(const std::string& text) {
 }
 
 struct DrainOptions {
-  ConfigOption file;
+  DaemonOption daemon;
   std::string target;
   bool all = false;
   std::string length;
@@ -59,7 +59,7 @@ struct DrainOptions {
   bool force = false;
 
   void add_to(CLI::App& command) {
-    file.add_to(command);
+    daemon.add_to(command);
     auto* target_option = command.add_option("target", target, "A rule or a prefix");
     auto* all_option = command.add_flag("--all", all, "Every prefix of every rule");
     target_option->excludes(all_option);
@@ -67,8 +67,6 @@ struct DrainOptions {
 };
 
 int drain(const DrainOptions& options, Request::Verb verb) {
-  const auto config = options.file.load();
-  if (!config) return daemon::exit_usage;
   if (options.target.empty() && !options.all) {
     complain("which one? Name a rule or a prefix, or say --all");
     return daemon::exit_usage;
@@ -88,15 +86,20 @@ int drain(const DrainOptions& options, Request::Verb verb) {
     }
     request.length = *length;
   }
-  return report(daemon::carry_out_drain(*config, request));
+  auto answer = daemon::send_request(options.daemon.places().control_socket, request);
+  if (!answer && daemon::nobody_answers(answer.error())) {
+    const auto config = options.daemon.load();
+    if (!config) return daemon::exit_usage;
+    answer = daemon::carry_out_drain(*config, request);
+  }
+  return report(answer);
 }
 
 /// An order that only a running withdrawd can take.
-int send(const ConfigOption& file, Request::Verb verb, std::string_view without) {
-  const auto config = file.load();
-  if (!config) return daemon::exit_usage;
+int send(const DaemonOption& daemon, Request::Verb verb, std::string_view without) {
   const auto result = daemon::send_request(
-      *config, Request{.verb = verb, .target = {}, .who = who(), .why = {}, .length = {}});
+      daemon.places().control_socket,
+      Request{.verb = verb, .target = {}, .who = who(), .why = {}, .length = {}});
   const int status = report(result);
   if (!result && daemon::nobody_answers(result.error())) {
     complain(std::string(without));
@@ -132,34 +135,34 @@ void add_undrain(CLI::App& app, int& status) {
 void add_reload(CLI::App& app, int& status) {
   CLI::App* command =
       app.add_subcommand("reload", "Let the running daemon read its configuration again");
-  auto file = std::make_shared<ConfigOption>();
-  file->add_to(*command);
+  auto daemon = std::make_shared<DaemonOption>();
+  daemon->add_to(*command);
   command->footer(
       "A broken file changes nothing. Health, drains and damping go on, and a rule that is gone\n"
       "leaves its prefixes as they are. The same as SIGHUP, with an answer. Exit status: 0 the "
       "new\n"
       "configuration is in force, 2 it is not.");
-  command->callback([file, &status] {
-    if (!file->load()) {
+  command->callback([daemon, &status] {
+    if (!daemon->load()) {
       complain("nothing changes: a running withdrawd goes on with what it has");
       status = daemon::exit_usage;
       return;
     }
-    status = send(*file, Request::Verb::reload,
+    status = send(*daemon, Request::Verb::reload,
                   "runs of cron read the configuration anew, each at its start");
   });
 }
 
 void add_now(CLI::App& app, int& status) {
   CLI::App* command = app.add_subcommand("now", "Let the running withdrawd ask all checks at once");
-  auto file = std::make_shared<ConfigOption>();
-  file->add_to(*command);
+  auto daemon = std::make_shared<DaemonOption>();
+  daemon->add_to(*command);
   command->footer(
       "For hooks of other programs, such as OnFailure= of the DNS server's unit. Verdicts still "
       "take\n"
       "as many answers as `rise` and `fall` say. Exit status: 0 they are asked, 2 nobody runs.");
-  command->callback([file, &status] {
-    status = send(*file, Request::Verb::now, "`withdrawd once` asks, decides and acts by itself");
+  command->callback([daemon, &status] {
+    status = send(*daemon, Request::Verb::now, "`withdrawd once` asks, decides and acts by itself");
   });
 }
 

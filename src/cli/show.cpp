@@ -98,12 +98,12 @@ void keep(json::array& array, auto wanted) {
   array = std::move(kept);
 }
 
-std::vector<daemon::HistoryEntry> changes_of(const config::Config& config,
+std::vector<daemon::HistoryEntry> changes_of(const std::filesystem::path& history_file,
                                              const core::Prefix& prefix,
                                              const std::set<std::string>& rules,
                                              std::vector<std::string>& problems) {
-  if (config.history_file.empty()) return {};
-  auto entries = daemon::HistoryReader(config.history_file).next();
+  if (history_file.empty()) return {};
+  auto entries = daemon::HistoryReader(history_file).next();
   if (!entries) {
     problems.push_back(entries.error().text());
     return {};
@@ -117,27 +117,22 @@ std::vector<daemon::HistoryEntry> changes_of(const config::Config& config,
   return *entries;
 }
 
-Known look(const config::Config& config, const std::vector<const core::Rule*>& rules,
-           const core::Prefix& prefix) {
-  std::set<std::string> rule_names, check_names;
+/// `report`: of everything; what is about other prefixes, and checks that none of `rules` has, are
+/// taken out of it.
+void narrow(json::value& report, const core::Prefix& prefix,
+            const std::vector<const core::Rule*>& rules, const core::Settings& settings) {
+  std::set<std::string> check_names;
   for (const core::Rule* rule : rules) {
-    rule_names.insert(rule->name);
     for (const auto* list : {&rule->checks, &rule->switches}) {
-      for (const std::size_t check : *list) {
-        check_names.insert(config.settings.checks[check].name);
-      }
+      for (const std::size_t check : *list) check_names.insert(settings.checks[check].name);
     }
   }
-  Known known{{}, answers_of(config, rules, prefix), {}, {}};
-  known.report = status_of(config, known.problems);
-  json::object& root = known.report.as_object();
+  json::object& root = report.as_object();
   keep(root.at("prefixes").as_array(),
        [&](const json::value& row) { return row.at("prefix") == json::value(prefix.text()); });
   keep(root.at("checks").as_array(), [&](const json::value& check) {
-    return check_names.contains(std::string(check.at("name").as_string()));
+    return rules.empty() || check_names.contains(std::string(check.at("name").as_string()));
   });
-  known.changes = changes_of(config, prefix, rule_names, known.problems);
-  return known;
 }
 
 json::value as_json(const Known& known) {
@@ -181,24 +176,59 @@ std::string as_text(const Known& known, const Palette& palette) {
   return out;
 }
 
-int run(const ConfigOption& file, const std::string& target, bool json_wanted) {
-  const auto config = file.load();
-  if (!config) return daemon::exit_usage;
+/// What only a valid configuration tells: the rules of the prefix, and how bgpd itself is asked.
+/// Beside a daemon that answers, a file with a mistake in it costs no more than that.
+std::optional<Known> look(const DaemonOption& daemon, const core::Prefix& prefix) {
+  const config::Places places = daemon.places();
+  Known known{{}, std::unexpected(core::Error{}), {}, {}};
+  auto report = status_of_daemon(places.control_socket, known.problems);
+  auto loaded = config::load(daemon.file.file);
+  if (!loaded && !report) {
+    static_cast<void>(daemon.load());  // for its complaints
+    return std::nullopt;
+  }
+  std::vector<const core::Rule*> rules;
+  std::set<std::string> rule_names;
+  if (loaded) {
+    const core::Settings& settings = loaded->config.settings;
+    if (const auto found = core::find_prefixes(settings, prefix.text()); !found && !report) {
+      complain(found.error().text());
+      return std::nullopt;
+    }
+    for (const core::Rule& rule : settings.rules) {
+      if (std::ranges::count(rule.prefixes, prefix) == 0) continue;
+      rules.push_back(&rule);
+      rule_names.insert(rule.name);
+    }
+    known.bgpd = answers_of(loaded->config, rules, prefix);
+  } else {
+    known.bgpd = std::unexpected(core::Error{
+        "ask bgpd", loaded.error().front().text(),
+        "mend the configuration; the running withdrawd goes on with what it has read before"});
+  }
+  known.report = report ? *std::move(report) : own_look(loaded->config, known.problems);
+  narrow(known.report, prefix, rules, loaded ? loaded->config.settings : core::Settings{});
+  const json::array& rows = known.report.at("prefixes").as_array();
+  if (rows.empty()) {
+    complain(
+        fmt::format("{} is in no rule; `withdrawd status` lists those that are", prefix.text()));
+    return std::nullopt;
+  }
+  for (const json::value& row : rows) rule_names.emplace(row.at("rule").as_string());
+  known.changes = changes_of(places.history_file, prefix, rule_names, known.problems);
+  return known;
+}
+
+int run(const DaemonOption& daemon, const std::string& target, bool json_wanted) {
   const auto prefix = core::Prefix::parse(target);
   if (!prefix) {
     complain(
         fmt::format("\"{}\" is no prefix: {}", core::printable(target, 80), prefix.error().text()));
     return daemon::exit_usage;
   }
-  if (const auto found = core::find_prefixes(config->settings, target); !found) {
-    complain(found.error().text());
-    return daemon::exit_usage;
-  }
-  std::vector<const core::Rule*> rules;
-  for (const core::Rule& rule : config->settings.rules) {
-    if (std::ranges::count(rule.prefixes, *prefix) > 0) rules.push_back(&rule);
-  }
-  const Known known = look(*config, rules, *prefix);
+  const auto looked = look(daemon, *prefix);
+  if (!looked) return daemon::exit_usage;
+  const Known& known = *looked;
   if (json_wanted) {
     fmt::print("{}\n", json::serialize(as_json(known)));
   } else {
@@ -213,10 +243,10 @@ int run(const ConfigOption& file, const std::string& target, bool json_wanted) {
 void add_show(CLI::App& app, int& status) {
   CLI::App* command =
       app.add_subcommand("show", "One prefix: its checks, what bgpd says, its last changes");
-  auto file = std::make_shared<ConfigOption>();
+  auto daemon = std::make_shared<DaemonOption>();
   auto prefix = std::make_shared<std::string>();
   auto json_wanted = std::make_shared<bool>(false);
-  file->add_to(*command);
+  daemon->add_to(*command);
   command->add_option("prefix", *prefix, "Such as 192.0.2.0/24")->required();
   command->add_flag("--json", *json_wanted,
                     "For scripts; the shape is documented in docs/status-json.md");
@@ -224,7 +254,7 @@ void add_show(CLI::App& app, int& status) {
       "Asks the running daemon and bgpd; without a daemon, looks for itself, changing nothing.\n"
       "Exit status as of `status`, about this prefix.");
   command->callback(
-      [file, prefix, json_wanted, &status] { status = run(*file, *prefix, *json_wanted); });
+      [daemon, prefix, json_wanted, &status] { status = run(*daemon, *prefix, *json_wanted); });
 }
 
 }  // namespace withdrawd::cli

@@ -17,7 +17,7 @@ namespace json = boost::json;
 namespace {
 
 struct StatusOptions {
-  ConfigOption file;
+  DaemonOption daemon;
   bool as_json = false;
   bool watch = false;
   std::string interval = "1s";
@@ -27,31 +27,43 @@ std::string as_text(const json::value& report, const Palette& palette, bool as_j
   return as_json ? json::serialize(report) + "\n" : status_table(report, palette);
 }
 
-int watch(const config::Config& config, const StatusOptions& options, core::Duration interval) {
+/// None after complaints: nobody answers, and the configuration cannot be used.
+std::optional<json::value> report_of(const DaemonOption& daemon,
+                                     std::vector<std::string>& problems) {
+  if (auto report = status_of_daemon(daemon.places().control_socket, problems)) return report;
+  const auto config = daemon.load();
+  if (!config) return std::nullopt;
+  return own_look(*config, problems);
+}
+
+int watch(const StatusOptions& options, core::Duration interval) {
   const Palette palette(STDOUT_FILENO);
-  return cli::watch("withdrawd status", interval, options.as_json, [&](std::string& text) {
+  return cli::watch("withdrawd status", interval, options.as_json, [&](std::string& text) -> int {
     std::vector<std::string> problems;
-    const json::value report = status_of(config, problems);
-    text = as_text(report, palette, options.as_json);
+    const auto report = report_of(options.daemon, problems);
+    if (!report) {
+      text = "nobody answers, and the configuration cannot be used: see `withdrawd validate`\n";
+      return daemon::exit_usage;
+    }
+    text = as_text(*report, palette, options.as_json);
     if (!options.as_json) {
       for (const std::string& problem : problems) text += "withdrawd: " + problem + "\n";
     }
-    return exit_status_of(report);
+    return exit_status_of(*report);
   });
 }
 
 int run(const StatusOptions& options) {
-  const auto config = options.file.load();
-  if (!config) return daemon::exit_usage;
   if (options.watch) {
     const auto interval = watch_interval(options.interval);
-    return interval ? watch(*config, options, *interval) : daemon::exit_usage;
+    return interval ? watch(options, *interval) : daemon::exit_usage;
   }
   std::vector<std::string> problems;
-  const json::value report = status_of(*config, problems);
-  fmt::print("{}", as_text(report, Palette(STDOUT_FILENO), options.as_json));
+  const auto report = report_of(options.daemon, problems);
+  if (!report) return daemon::exit_usage;
+  fmt::print("{}", as_text(*report, Palette(STDOUT_FILENO), options.as_json));
   for (const std::string& problem : problems) complain(problem);
-  return exit_status_of(report);
+  return exit_status_of(*report);
 }
 
 }  // namespace
@@ -59,7 +71,7 @@ int run(const StatusOptions& options) {
 void add_status(CLI::App& app, int& status) {
   CLI::App* command = app.add_subcommand("status", "What is announced, what is not, and why");
   auto options = std::make_shared<StatusOptions>();
-  options->file.add_to(*command);
+  options->daemon.add_to(*command);
   command->add_flag("--json", options->as_json,
                     "For scripts; the shape is documented in docs/status-json.md");
   command->add_flag("--watch", options->watch,

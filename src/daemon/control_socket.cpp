@@ -1,5 +1,6 @@
 #include "daemon/control_socket.hpp"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,6 +45,16 @@ asio::awaitable<std::string> wait_for(asio::any_io_executor executor,
   co_return std::move(*text);
 }
 
+/// Who connected. The overflow uid, nobody's, where the kernel does not say.
+uid_t peer_of(Local::socket& socket) {
+  constexpr uid_t nobody = 65534;
+  ucred peer{.pid = 0, .uid = nobody, .gid = nobody};
+  socklen_t size = sizeof(peer);
+  if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+    return nobody;
+  return peer.uid;
+}
+
 asio::awaitable<void> serve(std::shared_ptr<Local::socket> socket,
                             std::shared_ptr<const ControlServer::Answer> answer,
                             std::shared_ptr<const LaterAnswers> later) {
@@ -62,7 +73,7 @@ asio::awaitable<void> serve(std::shared_ptr<Local::socket> socket,
     const auto slow = later->find(request);
     std::string reply;
     if (slow == later->end()) {
-      reply = (*answer)(request);
+      reply = (*answer)(request, peer_of(*socket));
     } else {
       reply = co_await wait_for(socket->get_executor(), slow->second);
     }

@@ -21,7 +21,8 @@ namespace withdrawd::daemon {
 /// answer is one JSON value and the end of the connection.
 class ControlServer {
  public:
-  using Answer = std::function<std::string(std::string_view request)>;
+  /// `peer`: the user at the other end, by the kernel's word (SO_PEERCRED).
+  using Answer = std::function<std::string(std::string_view request, uid_t peer)>;
   /// Takes the answer, once.
   using Reply = std::function<void(std::string answer)>;
   using Later = std::function<void(Reply reply)>;

@@ -1,12 +1,14 @@
 #include "daemon/orders.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <thread>
 #include <variant>
 
 #include "daemon/control_socket.hpp"
 #include "daemon/lock_file.hpp"
+#include "daemon/requester.hpp"
 #include "daemon/state_file.hpp"
 
 namespace withdrawd::daemon {
@@ -19,8 +21,9 @@ constexpr auto pause = std::chrono::milliseconds(50);
 
 core::Result<std::string> write_down(const config::Config& config, const Request& asked) {
   // The same as one who runs would keep of it.
-  const auto understood = Request::parse(asked.line());
+  auto understood = Request::parse(asked.line());
   if (!understood) return std::unexpected(understood.error());
+  understood->who = requester(::geteuid(), understood->who);
   const Request& request = *understood;
   auto prefixes = core::find_prefixes(config.settings, request.target);
   if (!prefixes) return std::unexpected(prefixes.error());
@@ -49,8 +52,9 @@ core::Result<std::string> write_down(const config::Config& config, const Request
 
 }  // namespace
 
-core::Result<std::string> send_request(const config::Config& config, const Request& request) {
-  const auto answer = ask_control(config.control_socket, request.line());
+core::Result<std::string> send_request(const std::filesystem::path& socket,
+                                       const Request& request) {
+  const auto answer = ask_control(socket, request.line());
   if (!answer) return std::unexpected(answer.error());
   return read_said(*answer);
 }
@@ -58,7 +62,7 @@ core::Result<std::string> send_request(const config::Config& config, const Reque
 core::Result<std::string> carry_out_drain(const config::Config& config, const Request& request) {
   const auto give_up = std::chrono::steady_clock::now() + patience;
   while (true) {
-    auto answer = send_request(config, request);
+    auto answer = send_request(config.control_socket, request);
     if (answer || !nobody_answers(answer.error())) return answer;
     auto taken = LockFile::take(config.lock_file, "drain");
     if (!taken) return std::unexpected(taken.error());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 
 #include "config/config.hpp"
@@ -11,8 +12,8 @@ namespace withdrawd::daemon {
 /// file, from which the next one takes it. Gives what to tell the operator.
 core::Result<std::string> carry_out_drain(const config::Config& config, const Request& request);
 
-/// Sends a request to the running withdrawd; its answer in words. An error: it refuses, or nobody
-/// answers (`nobody_answers`).
-core::Result<std::string> send_request(const config::Config& config, const Request& request);
+/// Sends a request to the withdrawd that listens at `socket`; its answer in words. An error: it
+/// refuses, or nobody answers (`nobody_answers`).
+core::Result<std::string> send_request(const std::filesystem::path& socket, const Request& request);
 
 }  // namespace withdrawd::daemon

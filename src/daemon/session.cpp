@@ -33,6 +33,7 @@
 #include "daemon/on_change.hpp"
 #include "daemon/page_routes.hpp"
 #include "daemon/report_json.hpp"
+#include "daemon/requester.hpp"
 #include "daemon/requests.hpp"
 #include "daemon/state_file.hpp"
 #include "daemon/status_page.hpp"
@@ -229,9 +230,9 @@ class Session {
       on_change_->add(entry);
       if (page_) page_->add(entry);
     });
-    auto control =
-        ControlServer::open(io_.get_executor(), config_.control_socket,
-                            [this](std::string_view request) { return answer(request); });
+    auto control = ControlServer::open(
+        io_.get_executor(), config_.control_socket,
+        [this](std::string_view request, uid_t peer) { return answer(request, peer); });
     if (control) {
       control_ = std::move(*control);
       control_->answer_later("fleet",
@@ -406,9 +407,10 @@ class Session {
         config_.settings.checks.size() == 1 ? "" : "s", prefixes, prefixes == 1 ? "" : "es");
   }
 
-  std::string answer(std::string_view line) {
-    const auto request = Request::parse(line);
+  std::string answer(std::string_view line, uid_t peer) {
+    auto request = Request::parse(line);
     if (!request) return said(std::unexpected(request.error()));
+    request->who = requester(peer, request->who);
     switch (request->verb) {
       case Request::Verb::status:
         return boost::json::serialize(to_json(report())) + "\n";

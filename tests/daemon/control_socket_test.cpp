@@ -22,7 +22,7 @@ namespace {
 class RunningServer {
  public:
   explicit RunningServer(const std::filesystem::path& path) {
-    auto opened = ControlServer::open(io_.get_executor(), path, [](std::string_view request) {
+    auto opened = ControlServer::open(io_.get_executor(), path, [](std::string_view request, uid_t) {
       return "you said " + std::string(request) + std::string(100'000, '.');
     });
     REQUIRE(opened);
@@ -103,7 +103,7 @@ TEST_CASE("a file that is no socket is not removed to make room") {
   daemon::testing::write(scratch / "control.sock", "precious");
   boost::asio::io_context io;
   const auto opened = ControlServer::open(io.get_executor(), scratch / "control.sock",
-                                          [](std::string_view) { return std::string(); });
+                                          [](std::string_view, uid_t) { return std::string(); });
   CHECK_FALSE(opened);
   CHECK(daemon::testing::read(scratch / "control.sock") == "precious");
 }

@@ -3,6 +3,7 @@ vty group, as text and as JSON."""
 
 import contextlib
 import json
+import tomllib
 
 import pytest
 
@@ -106,3 +107,58 @@ def test_a_prefix_announced_by_something_else_is_called_out_in_words(lab):
             "configure terminal", "router bgp 65001", "address-family ipv4 unicast",
             "no aggregate-address 192.0.2.0/24", "no network 192.0.2.128/25", "end",
         )
+
+
+@pytest.mark.parametrize("broken", ["unknown key", "no TOML"])
+def test_a_mistake_in_the_file_does_not_come_between_an_operator_and_the_daemon(lab, broken):
+    """Somebody edits the file at three in the morning; the daemon goes on with what it has read."""
+    configuration = lab.write(lab.configuration(transports=["socket"]))
+    text = configuration.read_text()
+    with lab.withdrawd("run", "-c", configuration) as withdrawd:
+        withdrawd.wait_for_health("resolver", "up")
+        configuration.write_text("unknown = 1\n" + text if broken == "unknown key" else text + "\n[rule.x\n")
+        assert lab.start("validate", "-c", configuration)[0] == 2
+        for command, expected in (
+            (["drain", "anycast", "--reason", "oops"], "drained"),
+            (["status"], "drained by root"),
+            (["show", Prefixes.PLAIN], "mend the configuration"),
+            (["log"], "oops"),
+            (["now"], "asks"),
+            (["undrain", "anycast"], "no longer drained"),
+        ):
+            code, said = lab.start(*command, "-c", configuration)
+            assert expected in " ".join(said.split()), command
+            assert code == 0, (command, said)
+    # Without the daemon the file is all there is.
+    assert lab.start("status", "-c", configuration)[0] == 2
+
+
+def test_the_daemon_is_found_by_its_socket_alone(lab):
+    configuration = lab.write(lab.configuration(transports=["socket"]))
+    with lab.withdrawd("run", "-c", configuration) as withdrawd:
+        withdrawd.wait_for_health("resolver", "up")
+        socket = tomllib.loads(configuration.read_text())["control_socket"]
+        for command in (["status"], ["now"], ["drain", "anycast"], ["undrain", "anycast"]):
+            code, said = lab.start(*command, "-s", socket, "-c", "/nonexistent.toml")
+            assert code == 0, said
+
+
+def test_who_drains_is_the_kernels_word_and_not_the_clients(lab):
+    configuration = lab.write(lab.configuration(transports=["socket"]))
+    control = tomllib.loads(configuration.read_text())["control_socket"]
+    claim = json.dumps({"target": "anycast", "who": "root", "why": "not me"})
+    talk = (
+        "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"
+        " s.sendall(('drain ' + sys.argv[2] + chr(10)).encode()); print(s.recv(4096).decode())"
+    )
+    with lab.withdrawd("run", "-c", configuration) as withdrawd:
+        withdrawd.wait_for_health("resolver", "up")
+        code, said = lab.start_as_member(
+            "-c", talk, control, claim, program="/usr/bin/python3"
+        )
+        assert code == 0 and "drained" in said
+        code, text = lab.start("status", "--json", "-c", configuration)
+        who = {row["drain"]["who"] for row in json.loads(text)["prefixes"] if row["drain"]}
+        assert len(who) == 1
+        assert who.pop().endswith(' ("root")')
+        assert lab.start("undrain", "anycast", "-c", configuration)[0] == 0

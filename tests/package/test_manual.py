@@ -19,6 +19,9 @@ def needs(tool):
     return pytest.mark.skipif(not shutil.which(tool), reason=f"needs {tool}")
 
 
+COMMON = ("-h", "--help", "-c", "--config", "-s", "--socket")
+
+
 def entries(command):
     """The page's text about a command: its headings, and what is under them down to the next
     command's."""
@@ -43,14 +46,14 @@ def test_the_page_has_every_command_and_option(program):
             text = entries(command)
             assert text, f"docs/man/withdrawd.8 needs: .It Cm {command} ..."
         for option, takes in options.items():
-            # Those that every command has are explained once.
-            known = text + common if option in ("-h", "--help", "-c", "--config") else text
+            # Those that many commands have are explained once.
+            known = text + common if option in COMMON else text
             assert re.search(written(option), known), (
                 f"docs/man/withdrawd.8 needs, under .It Cm {command}: .It Fl {option[1:]}"
             )
             explained = re.search(rf"^\.It .*{written(option)}", known, re.M)
-            shared = option in ("-h", "--help", "-c", "--config", "--json") or (
-                option in ("--log", "--log-format", "--log-level", "--all")
+            shared = option in COMMON or (
+                option in ("--json", "--log", "--log-format", "--log-level", "--all")
             )
             assert explained or shared, f"{command} {option} is named, not explained"
             if takes not in ("", "TEXT"):
@@ -68,7 +71,7 @@ def test_the_page_has_no_command_and_option_that_there_is_not(program):
 def test_the_page_has_an_example_of_every_command_and_option(program):
     examples = PAGE[PAGE.index(".Sh EXAMPLES"):]
     # What several commands have is shown once.
-    shared = {"-c", "--config", "--json", "--log", "--log-format", "--log-level", "--all"}
+    shared = {*COMMON, "--json", "--log", "--log-format", "--log-level", "--all"}
     for command, options in all_options(program).items():
         if command is None:
             continue

@@ -245,7 +245,7 @@ class Lab(Scenery):
     def withdrawd(self, *arguments, env=None, as_member=False):
         """Runs it at the edge; killed if it still runs when this is left."""
         self.runs += 1
-        argv = self._as_member() if as_member else [self.program]
+        argv = [*self._as_member(), self._copy()] if as_member else [self.program]
         program = Withdrawd(
             self.place.enter(*argv, *map(str, arguments)),
             self.directory / f"withdrawd-{self.runs}.log",
@@ -257,20 +257,24 @@ class Lab(Scenery):
             program.close()
 
     def _as_member(self):
-        """What starts it as a user who is a member of bgpd's vty group and nothing else."""
-        copy = self.directory / "withdrawd"
-        if not copy.exists():
-            shutil.copy(self.program, copy)
+        """What starts a program as a user who is a member of bgpd's vty group and nothing else."""
         return [
             "setpriv", "--reuid=nobody", "--regid=nogroup",
             f"--groups={self.software.vty_group}", "--no-new-privs",
-            "--inh-caps=-all", "--bounding-set=-all", copy,
+            "--inh-caps=-all", "--bounding-set=-all",
         ]
 
-    def start_as_member(self, *arguments, within=60):
-        """The same as that user."""
+    def _copy(self):
+        """The program where that user may run it."""
+        copy = self.directory / "withdrawd"
+        if not copy.exists():
+            shutil.copy(self.program, copy)
+        return copy
+
+    def start_as_member(self, *arguments, within=60, program=None):
+        """withdrawd, or another program, as that user."""
         done = subprocess.run(
-            self.place.enter(*self._as_member(), *map(str, arguments)),
+            self.place.enter(*self._as_member(), program or self._copy(), *map(str, arguments)),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             timeout=within,
         )
