@@ -20,10 +20,13 @@
 
 namespace withdrawd::cli {
 
-/// Who asks. `acts`: root, or the user whose state folder it is, so what this user may not do
-/// withdrawd may not do either.
+/// As whom things were looked at: as withdrawd's own user where that is known and root asks, else
+/// as the one who asks. `acts`: root, that user, or the one whose state folder it is, so what this
+/// user may not do withdrawd may not do either.
 struct UserFacts {
   std::string name;
+  std::string
+      known_by;  ///< how withdrawd's own user is known; empty: looked at as the one who asks
   bool root = false;
   bool acts = false;
 };
@@ -101,6 +104,7 @@ struct PlaceFacts {
   std::string key;  ///< of the configuration: "state_file"
   std::filesystem::path path;
   std::string problem;  ///< why it cannot be written; empty: it can
+  bool itself = false;  ///< the file that is there cannot be; else its folder
 };
 
 struct CheckFacts {

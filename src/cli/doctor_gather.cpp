@@ -26,6 +26,7 @@
 
 #include "checks/ask.hpp"
 #include "cli/doctor_facts.hpp"
+#include "cli/service_user.hpp"
 #include "daemon/control_socket.hpp"
 #include "process/bgpd_process.hpp"
 #include "process/proc_entry.hpp"
@@ -58,12 +59,12 @@ std::string user_name() {
   return entry ? entry->pw_name : std::to_string(::geteuid());
 }
 
-UserFacts user_facts(const config::Config& config) {
-  UserFacts user{.name = user_name(), .root = ::geteuid() == 0};
+UserFacts user_facts(const config::Config& config, const std::string& known_by) {
+  UserFacts user{.name = user_name(), .known_by = known_by, .root = ::geteuid() == 0};
   struct stat status{};
   const auto folder = config.state_file.parent_path();
   const bool owner = ::stat(folder.c_str(), &status) == 0 && status.st_uid == ::geteuid();
-  user.acts = user.root || owner;
+  user.acts = user.root || owner || !known_by.empty();
   return user;
 }
 
@@ -590,7 +591,16 @@ std::vector<PlaceFacts> place_facts(const config::Config& config) {
       {"file under [log]", config.log_file},     {"file under [metrics]", config.metrics.file}};
   std::vector<PlaceFacts> facts;
   for (const auto& [key, path] : all) {
-    if (!path.empty()) facts.push_back({key, path, place_problem(path)});
+    if (path.empty()) continue;
+    facts.push_back({key, path, place_problem(path)});
+    // Those that are replaced need only their folder.
+    const bool replaced =
+        path == config.state_file || path == config.control_socket || path == config.metrics.file;
+    if (const int problem = access_problem(path, W_OK);
+        !replaced && facts.back().problem.empty() && problem != 0 && problem != ENOENT) {
+      facts.back().problem = reason(problem);
+      facts.back().itself = true;
+    }
   }
   return facts;
 }
@@ -611,7 +621,15 @@ void clock_facts(const config::Config& config, Facts& facts) {
 
 Facts gather_facts(const config::Config& config, core::Duration limit) {
   Facts facts;
-  facts.user = user_facts(config);
+  // What root may do says nothing of what a service may do that runs as somebody else.
+  std::optional<ServiceUser> service;
+  std::optional<process::ActingUser> acting;
+  if (::geteuid() == 0) {
+    service = find_service_user(lock_holder(config.lock_file).value_or(0));
+    if (service && service->user.uid == 0) service.reset();
+    if (service) acting.emplace(service->user);
+  }
+  facts.user = user_facts(config, service ? service->known_by : "");
   facts.addresses = local_addresses();
   facts.socket = socket_facts(config);
 
@@ -627,13 +645,15 @@ Facts gather_facts(const config::Config& config, core::Duration limit) {
     way.transport->close();
   }
   facts.checks = inquiry->checks;
+  facts.places = place_facts(config);
+  acting.reset();
 
   const auto all = processes();
   facts.process = process_facts(config);
+  if (service) facts.process.may_signal = facts.process.may_signal && service->may_kill;
   facts.watchers = watcher_facts(all, config.process.name);
   facts.start_files = start_files(facts.process.pids);
   facts.runner = runner_facts(config, all);
-  facts.places = place_facts(config);
   if (config.settings.fleet) facts.fleet = gather_fleet(config, limit / 5);
   clock_facts(config, facts);
   return facts;

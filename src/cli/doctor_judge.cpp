@@ -41,6 +41,11 @@ class Judge {
 
   std::vector<Finding> all() {
     const bool soft = config_.settings.mode == core::Mode::soft;
+    if (!facts_.user.known_by.empty()) {
+      add(Verdict::ok, "user", facts_.user.name,
+          fmt::format("withdrawd's own user, by {}: what follows is as that user sees it",
+                      facts_.user.known_by));
+    }
     if (soft) {
       for (const auto& transport : facts_.transports) judge(transport);
       same_bgpd();
@@ -676,7 +681,11 @@ class Judge {
       if (place.problem.empty()) continue;
       fine = false;
       auto& finding = add(Verdict::wrong, "files", place.path.string(), place.problem);
-      if (place.problem.find("ermission") != std::string::npos) {
+      if (place.itself) {
+        finding.text = fmt::format("{} may not write to it: {}", facts_.user.name, place.problem);
+        command(finding, fmt::format("chown {} {}", quoted_for_shell(facts_.user.name),
+                                     quoted_for_shell(place.path.string())));
+      } else if (place.problem.find("ermission") != std::string::npos) {
         command(finding, fmt::format("install -d -o {} {}", quoted_for_shell(facts_.user.name),
                                      quoted_for_shell(place.path.parent_path().string())));
       } else {

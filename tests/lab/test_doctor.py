@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -350,6 +351,46 @@ def test_files_that_cannot_be_written_are_told(lab, healthy):
     configuration = lab.write(lab.configuration(top={"state_file": in_the_way / "state.json"}))
     finding = one(doctor(lab, configuration).wrong())
     assert finding["item"] == "files" and "state_file" in finding["cure"]
+
+
+def as_service(lab, user):
+    """What runs a program where withdrawd.service is installed and names that user."""
+    units = lab.directory / "units"
+    units.mkdir(exist_ok=True)
+    (units / "withdrawd.service").write_text(f"[Service]\nUser={user}\n")
+    return ("unshare", "-m", "sh", "-c", f'mount --bind {units} /etc/systemd/system && exec "$@"', "sh")
+
+
+def test_root_is_told_what_the_services_user_may_not(lab, healthy):
+    """What root may do says nothing of a service that runs as somebody else."""
+    folder = lab.directory / "of-the-service"
+    folder.mkdir()
+    shutil.chown(folder, "nobody", "nogroup")
+    lock = folder / "lock"
+    lock.write_text("")  # as root's `withdrawd once` left it once
+    os.chmod(lock, 0o644)
+    configuration = lab.write(lab.configuration(top={"lock_file": lock}))
+    assert not doctor(lab, configuration).wrong("files")
+    diagnosis = doctor(lab, configuration, within=as_service(lab, "nobody"))
+    assert "withdrawd.service" in one(diagnosis.about("nobody", "ok"))["text"]
+    socket = [x for x in diagnosis.wrong("transport") if x["subject"].startswith("socket")]
+    assert one(socket)["cure"] == f"usermod -aG {lab.software.vty_group} nobody"
+    finding = next(x for x in diagnosis.wrong("files") if x["subject"] == str(lock))
+    assert finding["cure"] == f"chown nobody {lock}"
+
+
+def test_a_vty_folder_that_root_may_enter_and_the_service_not(lab, healthy):
+    folder = lab.bgpd.vty_directory
+    mode, owner = folder.stat().st_mode, folder.stat().st_uid
+    os.chmod(folder, 0o700)
+    try:
+        assert not doctor(lab, healthy).wrong("transport")
+        diagnosis = doctor(lab, healthy, within=as_service(lab, "nobody"))
+        told = [x for x in diagnosis.wrong("transport") if x["subject"].startswith("socket")]
+        assert str(folder) in one(told)["text"] + one(told)["cure"]
+    finally:
+        os.chmod(folder, mode)
+        assert folder.stat().st_uid == owner
 
 
 ZEBRA = "/usr/lib/frr/zebra"

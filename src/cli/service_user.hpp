@@ -1,0 +1,23 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "process/acting_user.hpp"
+
+namespace withdrawd::cli {
+
+/// Whoever runs withdrawd here, or will.
+struct ServiceUser {
+  process::UserIdentity user;
+  bool may_kill = false;  ///< another user's process: root, or with CAP_KILL
+  std::string known_by;   ///< "the daemon, pid 12", "withdrawd.service"
+};
+
+/// The user of the running daemon (`daemon`: its pid; none runs: 0), else the one that the unit
+/// withdrawd.service names, with its drop-ins, under `root`. None: neither, or the unit's user is
+/// not on this host.
+std::optional<ServiceUser> find_service_user(pid_t daemon, const std::filesystem::path& root = "/");
+
+}  // namespace withdrawd::cli
