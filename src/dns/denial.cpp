@@ -1,31 +1,18 @@
 #include "dns/denial.hpp"
 
 #include <fmt/format.h>
-#include <ldns/sha1.h>
 
 #include <algorithm>
-#include <array>
-#include <map>
-#include <optional>
-#include <span>
 #include <string_view>
 #include <utility>
-
-#include "core/record_type.hpp"
-#include "dns/wire.hpp"
 
 namespace withdrawd::dns {
 namespace {
 
-std::string wildcard_at(const std::string& name) {
-  return std::string("\1*", 2) + name;
-}
+constexpr unsigned sha1_block = 64;
 
-Message bytes_of(const std::string& text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
-
-/// RFC 4034, 4.1.2: blocks of a window's number, the length of its bitmap, and that.
+/// RFC 4034, 4.1.2: blocks of a window's number, the length of its bitmap, and that. ldns reads
+/// beyond the end of a bitmap that is cut.
 bool has_type(std::string_view bitmap, unsigned type) {
   while (bitmap.size() >= 2) {
     const auto window = static_cast<unsigned char>(bitmap[0]);
@@ -41,8 +28,6 @@ bool has_type(std::string_view bitmap, unsigned type) {
   return false;
 }
 
-constexpr unsigned cname = LDNS_RR_TYPE_CNAME;
-
 /// The parent's side of a delegation: says nothing about what is below, nor in the child.
 bool is_delegation(std::string_view bitmap) {
   return has_type(bitmap, LDNS_RR_TYPE_NS) && !has_type(bitmap, LDNS_RR_TYPE_SOA);
@@ -54,201 +39,20 @@ bool hides_what_is_below(std::string_view bitmap) {
 
 /// Does the bitmap of the name itself say that it has no such records?
 bool denies(std::string_view bitmap, const std::string& name, unsigned type) {
-  if (has_type(bitmap, type) || has_type(bitmap, cname)) return false;
+  if (has_type(bitmap, type) || has_type(bitmap, LDNS_RR_TYPE_CNAME)) return false;
   if (type == LDNS_RR_TYPE_DS)  // that is the parent's to say
     return !has_type(bitmap, LDNS_RR_TYPE_SOA) || count_labels(name) == 0;
   return !is_delegation(bitmap);
 }
 
-struct Nsec {
-  std::string owner;
-  std::string next;
-  std::string bitmap;
-};
-
-class NsecProof {
- public:
-  explicit NsecProof(const DenialRecords& denial) : zone_(denial.zone) {
-    for (const auto& record : denial.records) {
-      Reader reader(bytes_of(record.data));
-      auto next = reader.name();
-      if (!next) continue;
-      nsecs_.push_back({record.owner, folded(*std::move(next)), record.data.substr(reader.at())});
-    }
-  }
-
-  const Nsec* at(const std::string& name) const {
-    const auto found = std::ranges::find(nsecs_, name, &Nsec::owner);
-    return found == nsecs_.end() ? nullptr : &*found;
-  }
-
-  /// The record in whose gap the name would be.
-  const Nsec* around(const std::string& name) const {
-    const auto found = std::ranges::find_if(nsecs_, [&](const Nsec& nsec) {
-      if (!is_before(nsec.owner, name)) return false;
-      if (nsec.next != zone_ && !is_before(name, nsec.next)) return false;
-      return !is_within(name, nsec.owner) || !hides_what_is_below(nsec.bitmap);
-    });
-    return found == nsecs_.end() ? nullptr : &*found;
-  }
-
-  /// The same, and no name below it exists either: then it would, too, without any records.
-  const Nsec* around_nothing(const std::string& name) const {
-    const auto* nsec = around(name);
-    return nsec != nullptr && is_within(nsec->next, name) ? nullptr : nsec;
-  }
-
- private:
-  std::string zone_;
-  std::vector<Nsec> nsecs_;
-};
-
-/// The longest name that is known to exist and that `name` is below.
-std::string closest_encloser(const Nsec& around, std::string name) {
-  while (!is_within(around.owner, name) && !is_within(around.next, name)) name = parent_of(name);
-  return name;
+std::string bitmap_of(const Record& record, std::size_t field) {
+  const auto* rdf = ldns_rr_rdf(record.get(), field);  // none: no types
+  return rdf == nullptr ? std::string() : bytes_of(rdf);
 }
 
-/// RFC 5155, 3.2.
-struct Nsec3 {
-  std::string hash;
-  std::string next;
-  std::string bitmap;
-  bool opt_out = false;
-};
-
-std::optional<std::string> from_base32hex(std::string_view text) {
-  std::string bytes;
-  unsigned bits = 0;
-  unsigned held = 0;
-  for (const char c : text) {
-    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'v' ? c - 'a' + 10 : -1;
-    if (digit < 0) return {};
-    bits = (bits << 5 | static_cast<unsigned>(digit)) & 0xffff;
-    held += 5;
-    if (held < 8) continue;
-    held -= 8;
-    bytes += static_cast<char>(bits >> held & 0xff);
-  }
-  return bytes;
-}
-
-std::string sha1(const std::string& text) {
-  std::array<unsigned char, LDNS_SHA1_DIGEST_LENGTH> digest{};
-  std::vector<unsigned char> bytes(text.begin(), text.end());
-  ldns_sha1(bytes.data(), static_cast<unsigned>(bytes.size()), digest.data());
-  return {digest.begin(), digest.end()};
-}
-
-class Nsec3Proof {
- public:
-  explicit Nsec3Proof(const DenialRecords& denial) : zone_(denial.zone) {
-    for (const auto& record : denial.records) add(record);
-  }
-
-  unsigned iterations() const { return iterations_; }
-  const std::string& zone() const { return zone_; }
-
-  const Nsec3* at(const std::string& name) {
-    const auto found = std::ranges::find(nsecs_, hash(name), &Nsec3::hash);
-    return found == nsecs_.end() ? nullptr : &*found;
-  }
-
-  const Nsec3* around(const std::string& name) {
-    const auto& hashed = hash(name);
-    const auto found = std::ranges::find_if(nsecs_, [&](const Nsec3& nsec) {
-      const bool last = nsec.next <= nsec.hash;  // of the chain, which is a circle
-      return last ? hashed > nsec.hash || hashed < nsec.next
-                  : hashed > nsec.hash && hashed < nsec.next;
-    });
-    return found == nsecs_.end() ? nullptr : &*found;
-  }
-
-  /// The longest name that is known to exist and that `name` is or is below; the root's parent
-  /// where there is none.
-  std::optional<std::string> closest_encloser(std::string name) {
-    for (; is_within(name, zone_); name = parent_of(name)) {
-      const auto* nsec = at(name);
-      if (nsec != nullptr) return name;
-      if (count_labels(name) == 0) break;
-    }
-    return {};
-  }
-
- private:
-  void add(const DenialRecord& record) {
-    Reader reader(bytes_of(record.data));
-    const auto algorithm_flags = reader.number();
-    const auto iterations = algorithm_flags ? reader.number() : std::nullopt;
-    const auto salt = iterations ? counted(reader) : std::nullopt;
-    const auto next = salt ? counted(reader) : std::nullopt;
-    if (!next || *algorithm_flags >> 8 != 1 || parent_of(record.owner) != zone_) return;
-    const auto label =
-        std::string_view(record.owner).substr(1, static_cast<unsigned char>(record.owner.front()));
-    auto hashed = from_base32hex(label);
-    if (!hashed || hashed->size() != LDNS_SHA1_DIGEST_LENGTH || hashed->size() != next->size())
-      return;
-    if (nsecs_.empty()) {
-      iterations_ = *iterations;
-      salt_ = *salt;
-    } else if (iterations_ != *iterations || salt_ != *salt) {
-      return;  // of another chain
-    }
-    nsecs_.push_back(
-        {*std::move(hashed), *next, record.data.substr(reader.at()), (*algorithm_flags & 1) != 0});
-  }
-
-  static std::optional<std::string> counted(Reader& reader) {
-    const auto length = reader.bytes(1);
-    const auto bytes = length ? reader.bytes((*length)[0]) : std::nullopt;
-    if (!bytes) return {};
-    return std::string(bytes->begin(), bytes->end());
-  }
-
-  const std::string& hash(const std::string& name) {
-    auto& known = hashes_[name];
-    if (!known.empty()) return known;
-    known = sha1(name + salt_);
-    for (unsigned i = 0; i < iterations_; ++i) known = sha1(known.append(salt_));
-    return known;
-  }
-
-  std::string zone_;
-  unsigned iterations_ = 0;
-  std::string salt_;
-  std::vector<Nsec3> nsecs_;
-  std::map<std::string, std::string> hashes_;
-};
-
-std::string not_proven(std::string_view what, const std::string& name) {
-  return fmt::format("nothing proves that {} {}", name_text(name), what);
-}
-
-std::string too_often(const Nsec3Proof& proof) {
-  if (proof.iterations() <= most_iterations) return "";
-  return fmt::format("NSEC3 of {} has {} iterations; at most {} are believed",
-                     name_text(proof.zone()), proof.iterations(), most_iterations);
-}
-
-constexpr std::string_view does_not_exist = "does not exist";
-
-std::string unproven_absence_by(const NsecProof& proof, const std::string& name) {
-  const auto* around = proof.around_nothing(name);
-  if (around == nullptr) return not_proven(does_not_exist, name);
-  const auto wildcard = wildcard_at(closest_encloser(*around, name));
-  return proof.around_nothing(wildcard) != nullptr ? "" : not_proven(does_not_exist, wildcard);
-}
-
-std::string unproven_no_data_by(const NsecProof& proof, const std::string& name, unsigned type,
-                                const std::string& what) {
-  if (const auto* own = proof.at(name))
-    return denies(own->bitmap, name, type) ? "" : not_proven(what, name);
-  const auto* around = proof.around(name);
-  if (around == nullptr) return not_proven(what, name);
-  if (is_within(around->next, name)) return "";  // it exists only as the end of longer names
-  const auto wildcard = wildcard_at(closest_encloser(*around, name));
-  const auto* own = proof.at(wildcard);
-  return own != nullptr && denies(own->bitmap, wildcard, type) ? "" : not_proven(what, name);
+/// Without the byte that counts it.
+std::string first_label(const std::string& name) {
+  return name.substr(1, static_cast<unsigned char>(name.front()));
 }
 
 /// The name that is one label longer than `encloser`.
@@ -256,60 +60,158 @@ std::string next_closer(const std::string& name, const std::string& encloser) {
   return last_labels(name, count_labels(encloser) + 1);
 }
 
-std::string unproven_absence_by(Nsec3Proof& proof, const std::string& name) {
-  const auto encloser = proof.closest_encloser(name);
-  if (!encloser || *encloser == name || hides_what_is_below(proof.at(*encloser)->bitmap) ||
-      proof.around(next_closer(name, *encloser)) == nullptr)
-    return not_proven(does_not_exist, name);
-  const auto wildcard = wildcard_at(*encloser);
-  return proof.around(wildcard) != nullptr ? "" : not_proven(does_not_exist, wildcard);
+std::string has_no(unsigned type) {
+  return fmt::format("has no {} record", type_text(type));
 }
 
-std::string unproven_no_data_by(Nsec3Proof& proof, const std::string& name, unsigned type,
-                                const std::string& what) {
-  if (const auto* own = proof.at(name))
-    return denies(own->bitmap, name, type) ? "" : not_proven(what, name);
-  const auto encloser = proof.closest_encloser(name);
-  if (!encloser || hides_what_is_below(proof.at(*encloser)->bitmap)) return not_proven(what, name);
-  const auto* around = proof.around(next_closer(name, *encloser));
-  if (around == nullptr) return not_proven(what, name);
-  if (type == LDNS_RR_TYPE_DS && around->opt_out) return "";
-  const auto wildcard = wildcard_at(*encloser);
-  const auto* own = proof.at(wildcard);
-  return own != nullptr && denies(own->bitmap, wildcard, type) ? "" : not_proven(what, name);
-}
+constexpr std::string_view does_not_exist = "does not exist";
 
 }  // namespace
 
-std::string unproven_absence(const DenialRecords& denial, const std::string& name) {
-  if (!denial.hashed) return unproven_absence_by(NsecProof(denial), name);
-  Nsec3Proof proof(denial);
-  if (auto wrong = too_often(proof); !wrong.empty()) return wrong;
-  return unproven_absence_by(proof, name);
+Denial::Denial(std::string zone, bool hashed, const std::vector<Record>& records,
+               unsigned& hashes_left)
+    : zone_(std::move(zone)), hashed_(hashed), hashes_left_(&hashes_left) {
+  for (const auto& record : records) hashed_ ? add_hashed(record) : add_plain(record);
 }
 
-std::string unproven_no_data(const DenialRecords& denial, const std::string& name, unsigned type) {
-  const auto what = fmt::format("has no {} record",
-                                core::RecordType::of(static_cast<std::uint16_t>(type)).text());
-  if (!denial.hashed) return unproven_no_data_by(NsecProof(denial), name, type, what);
-  Nsec3Proof proof(denial);
-  if (auto wrong = too_often(proof); !wrong.empty()) return wrong;
-  return unproven_no_data_by(proof, name, type, what);
+void Denial::add_plain(const Record& record) {
+  auto owner = folded(bytes_of(ldns_rr_owner(record.get())));
+  auto next = folded(bytes_of(ldns_rr_rdf(record.get(), 0)));
+  // Of the chain's end, the next name is the zone's own; none leads out of it.
+  if (!is_within(next, zone_) || (next != zone_ && !is_before(owner, next))) return;
+  spans_.push_back({std::move(owner), std::move(next), bitmap_of(record, 1), false});
 }
 
-std::string unproven_wildcard(const DenialRecords& denial, const std::string& name,
-                              unsigned labels) {
-  const std::string_view what = "is a wildcard's to answer";
-  if (!denial.hashed) {
-    const NsecProof proof(denial);
-    const auto* around = proof.around_nothing(name);
-    const bool proven =
-        around != nullptr && count_labels(closest_encloser(*around, name)) <= labels;
-    return proven ? "" : not_proven(what, name);
+void Denial::add_hashed(const Record& record) {
+  const auto owner = folded(bytes_of(ldns_rr_owner(record.get())));
+  const auto* next = ldns_nsec3_next_owner(record.get());
+  // RFC 5155, 8.2: what is unknown is ignored. The next owner has its length before it.
+  if (ldns_nsec3_algorithm(record.get()) != LDNS_SHA1 || ldns_nsec3_flags(record.get()) > 1 ||
+      next == nullptr || ldns_rdf_size(next) != 1 + LDNS_SHA1_DIGEST_LENGTH ||
+      count_labels(owner) == 0 || parent_of(owner) != zone_)
+    return;
+  if (!parameters_) {
+    parameters_.reset(ldns_rr_clone(record.get()));
+    if (const auto iterations = ldns_nsec3_iterations(record.get()); iterations > most_iterations)
+      unusable_ = fmt::format(
+          "NSEC3 of {} has {} iterations; with more than {} it counts as not signed (RFC 9276)",
+          name_text(zone_), iterations, most_iterations);
   }
-  Nsec3Proof proof(denial);
-  if (auto wrong = too_often(proof); !wrong.empty()) return wrong;
-  return proof.around(last_labels(name, labels + 1)) != nullptr ? "" : not_proven(what, name);
+  for (const std::size_t field : {2U, 3U})  // the iterations and the salt: else of another chain
+    if (ldns_rdf_compare(ldns_rr_rdf(record.get(), field), ldns_rr_rdf(parameters_.get(), field)) !=
+        0)
+      return;
+  const Text text(ldns_rdf2str(next));  // base 32 with the digits in order
+  auto to = text ? folded(text.get()) : std::string();
+  auto from = first_label(owner);
+  if (from.size() != to.size()) return;
+  spans_.push_back(
+      {std::move(from), std::move(to), bitmap_of(record, 5), ldns_nsec3_optout(record.get())});
+}
+
+bool Denial::before(const std::string& one, const std::string& other) const {
+  return hashed_ ? one < other : is_before(one, other);
+}
+
+/// What stands for the name in the spans; empty if it cannot be had.
+const std::string& Denial::key(const std::string& name) {
+  if (!hashed_) return name;
+  const auto [found, added] = hashes_.try_emplace(name);
+  if (!added || !parameters_ || !unusable_.empty()) return found->second;
+  // RFC 5155, 5: the name once, and then each hash again.
+  const std::size_t salt = ldns_nsec3_salt_length(parameters_.get());
+  const std::size_t cost = 1 + (name.size() + salt) / sha1_block +
+                           ldns_nsec3_iterations(parameters_.get()) *
+                               (1 + (LDNS_SHA1_DIGEST_LENGTH + salt) / sha1_block);
+  if (cost > *hashes_left_) {
+    unusable_ = fmt::format("NSEC3 of {} takes too many hashes to check", name_text(zone_));
+    return found->second;
+  }
+  *hashes_left_ -= static_cast<unsigned>(cost);
+  const auto rdf = name_rdf(name);
+  const Rdf hash(rdf ? ldns_nsec3_hash_name_frm_nsec3(parameters_.get(), rdf.get()) : nullptr);
+  if (hash) found->second = first_label(folded(bytes_of(hash.get())));
+  return found->second;
+}
+
+const Denial::Span* Denial::at(const std::string& name) {
+  const auto& wanted = key(name);
+  const auto found = std::ranges::find(spans_, wanted, &Span::from);
+  return found == spans_.end() ? nullptr : &*found;
+}
+
+/// The span in whose gap the name would be.
+const Denial::Span* Denial::around(const std::string& name) {
+  const auto& wanted = key(name);
+  if (wanted.empty()) return nullptr;
+  const auto found = std::ranges::find_if(spans_, [&](const Span& span) {
+    const bool behind = before(span.from, wanted);
+    const bool ahead = before(wanted, span.to);
+    // The last one's gap goes on at the front.
+    if (before(span.from, span.to) ? !behind || !ahead : !behind && !(hashed_ && ahead))
+      return false;
+    return hashed_ || !is_within(name, span.from) || !hides_what_is_below(span.bitmap);
+  });
+  return found == spans_.end() ? nullptr : &*found;
+}
+
+/// Is the name without records, but there, for there is one below it? Hashed, it has a span itself.
+bool Denial::is_empty(const Span& around, const std::string& name) const {
+  return !hashed_ && is_within(around.to, name);
+}
+
+std::optional<Denial::Gap> Denial::gap(const std::string& name) {
+  if (!hashed_) {
+    const auto* span = around(name);
+    if (span == nullptr || is_empty(*span, name)) return {};
+    auto encloser = name;
+    while (!is_within(span->from, encloser) && !is_within(span->to, encloser))
+      encloser = parent_of(encloser);
+    return Gap{std::move(encloser), span};
+  }
+  for (auto encloser = name; is_within(encloser, zone_); encloser = parent_of(encloser)) {
+    if (const auto* own = at(encloser)) {
+      if (encloser == name || hides_what_is_below(own->bitmap)) return {};
+      const auto* span = around(next_closer(name, encloser));
+      if (span == nullptr) return {};
+      return Gap{std::move(encloser), span};
+    }
+    if (count_labels(encloser) == 0) break;
+  }
+  return {};
+}
+
+Proof Denial::missing(const std::string& name, std::string_view what) const {
+  return {unusable_.empty() ? fmt::format("nothing proves that {} {}", name_text(name), what)
+                            : unusable_};
+}
+
+Proof Denial::absence(const std::string& name) {
+  const auto here = gap(name);
+  if (!here) return missing(name, does_not_exist);
+  const auto wild = wildcard_at(here->encloser);
+  if (!gap(wild)) return missing(wild, does_not_exist);
+  return {{}, here->span->opt_out};
+}
+
+Proof Denial::no_data(const std::string& name, unsigned type) {
+  if (const auto* own = at(name))
+    return denies(own->bitmap, name, type) ? Proof{} : missing(name, has_no(type));
+  if (const auto* span = around(name); span != nullptr && is_empty(*span, name)) return {};
+  const auto here = gap(name);
+  if (!here) return missing(name, has_no(type));
+  if (type == LDNS_RR_TYPE_DS && here->span->opt_out) return {{}, true};
+  const auto wild = wildcard_at(here->encloser);
+  const auto* own = at(wild);
+  if (own == nullptr || !denies(own->bitmap, wild, type)) return missing(name, has_no(type));
+  return {{}, here->span->opt_out};
+}
+
+Proof Denial::wildcard(const std::string& name, unsigned labels) {
+  const auto closer = last_labels(name, labels + 1);
+  const auto* span = around(closer);
+  if (span == nullptr || is_empty(*span, closer)) return missing(name, "is a wildcard's to answer");
+  return {{}, span->opt_out};
 }
 
 }  // namespace withdrawd::dns

@@ -13,34 +13,10 @@ namespace {
 constexpr std::size_t most_records = 300;
 constexpr std::size_t most_signatures = 16;
 
-std::uint32_t number_in(const Record& record, std::size_t field) {
-  const auto* rdf = ldns_rr_rdf(record.get(), field);
-  std::uint32_t value = 0;
-  for (std::size_t i = 0; i < ldns_rdf_size(rdf); ++i) value = value << 8 | ldns_rdf_data(rdf)[i];
-  return value;
-}
-
-// The fields of an RRSIG record (RFC 4034, 3.1).
-unsigned algorithm_of(const Record& signature) {
-  return number_in(signature, 1);
-}
-unsigned labels_of(const Record& signature) {
-  return number_in(signature, 2);
-}
-unsigned tag_of(const Record& signature) {
-  return number_in(signature, 6);
-}
-
 /// The moment that 32 bits mean, which count on a circle (RFC 4034, 3.1.5).
-std::time_t time_in(const Record& signature, std::size_t field, std::time_t now) {
-  const auto there = number_in(signature, field);
+std::time_t time_in(const ldns_rdf* field, std::time_t now) {
+  const auto there = ldns_rdf2native_int32(field);
   return now + static_cast<std::int32_t>(there - static_cast<std::uint32_t>(now));
-}
-std::time_t expiration_of(const Record& signature, std::time_t now) {
-  return time_in(signature, 4, now);
-}
-std::time_t inception_of(const Record& signature, std::time_t now) {
-  return time_in(signature, 5, now);
 }
 
 /// The keys that a signature may have been made with. The list does not own them.
@@ -52,8 +28,9 @@ using Candidates = std::unique_ptr<ldns_rr_list, ShallowFree>;
 Candidates candidates_for(const Record& signature, const ZoneKeys& keys) {
   Candidates candidates(ldns_rr_list_new());
   for (const auto& key : keys.keys) {
-    if (number_in(key, 2) == algorithm_of(signature) &&
-        ldns_calc_keytag(key.get()) == tag_of(signature))
+    if (ldns_rdf_compare(ldns_rr_dnskey_algorithm(key.get()),
+                         ldns_rr_rrsig_algorithm(signature.get())) == 0 &&
+        ldns_calc_keytag(key.get()) == ldns_rdf2native_int16(ldns_rr_rrsig_keytag(signature.get())))
       ldns_rr_list_push_rr(candidates.get(), key.get());
   }
   return candidates;
@@ -74,9 +51,7 @@ std::string time_text(std::time_t time) {
 }
 
 std::string signer_of(const Record& signature) {
-  const auto* rdf = ldns_rr_rdf(signature.get(), 7);
-  const auto* data = ldns_rdf_data(rdf);
-  return folded(std::string(data, data + ldns_rdf_size(rdf)));
+  return folded(bytes_of(ldns_rr_rrsig_signame(signature.get())));
 }
 
 std::string RecordSet::text() const {
@@ -155,22 +130,22 @@ SignatureChecker::Checked SignatureChecker::check_one(const RecordSet& set, cons
   if (const auto signer = signer_of(signature); signer != keys.zone)
     return {Stage::signer,
             fmt::format("{} is by {}, not by {}", of_set, name_text(signer), name_text(keys.zone))};
-  const unsigned own_labels =
-      count_labels(set.owner) - set.owner.starts_with(std::string("\1*", 2));
-  if (labels_of(signature) > own_labels)
+  const unsigned own_labels = count_labels(set.owner) - is_wildcard(set.owner);
+  const unsigned labels = ldns_rdf2native_int8(ldns_rr_rrsig_labels(signature.get()));
+  if (labels > own_labels)
     return {Stage::signer, fmt::format("{} has a wrong number of labels", of_set)};
-  const auto algorithm = algorithm_of(signature);
+  const auto algorithm = ldns_rdf2native_int8(ldns_rr_rrsig_algorithm(signature.get()));
   if (ldns_key_algo_supported(static_cast<int>(algorithm)) == 0)
     return {Stage::algorithm,
             fmt::format("{} has algorithm {}, which is not supported here", of_set, algorithm)};
-  const auto tag = tag_of(signature);
+  const auto tag = ldns_rdf2native_int16(ldns_rr_rrsig_keytag(signature.get()));
   const auto candidates = candidates_for(signature, keys);
   if (ldns_rr_list_rr_count(candidates.get()) == 0)
     return {Stage::key, fmt::format("{} is by key {}, which {} does not have", of_set, tag,
                                     name_text(keys.zone))};
-  const auto until = expiration_of(signature, now_);
+  const auto until = time_in(ldns_rr_rrsig_expiration(signature.get()), now_);
   if (until < now_) return {Stage::time, fmt::format("{} expired {}", of_set, time_text(until))};
-  if (const auto from = inception_of(signature, now_); from > now_)
+  if (const auto from = time_in(ldns_rr_rrsig_inception(signature.get()), now_); from > now_)
     return {Stage::time, fmt::format("{} is not valid before {}", of_set, time_text(from))};
 
   const auto cost = static_cast<unsigned>(ldns_rr_list_rr_count(candidates.get()));
@@ -185,7 +160,7 @@ SignatureChecker::Checked SignatureChecker::check_one(const RecordSet& set, cons
   if (std::chrono::seconds(until - now_) < margin_)
     return {Stage::margin, fmt::format("{} expires {}, in less than {}", of_set, time_text(until),
                                        core::describe(margin_))};
-  return {Stage::good, "", {until, tag, labels_of(signature)}};
+  return {Stage::good, "", {until, tag, labels < own_labels, labels}};
 }
 
 std::expected<GoodSignature, std::string> SignatureChecker::check(const RecordSet& set,

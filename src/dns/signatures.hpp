@@ -67,8 +67,11 @@ struct ZoneKeys {
 /// A signature that is good.
 struct GoodSignature {
   std::time_t until = 0;
-  unsigned tag = 0;     ///< of the key
-  unsigned labels = 0;  ///< fewer than the owner has: a wildcard was expanded (RFC 4034, 3.1.3)
+  unsigned tag = 0;  ///< of the key
+  /// The records are those of the wildcard below the last `labels` labels of the owner, expanded to
+  /// it: the signature is over fewer labels than it has (RFC 4034, 3.1.3).
+  bool expanded = false;
+  unsigned labels = 0;
 };
 
 /// Who signed, as an RRSIG record says.

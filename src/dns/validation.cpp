@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "core/outcome.hpp"
 #include "dns/message.hpp"
@@ -13,6 +14,7 @@ namespace {
 using Section = SignedMessage::Section;
 
 constexpr unsigned cname = LDNS_RR_TYPE_CNAME;
+constexpr unsigned dname = LDNS_RR_TYPE_DNAME;
 constexpr unsigned ds = LDNS_RR_TYPE_DS;
 constexpr unsigned dnskey = LDNS_RR_TYPE_DNSKEY;
 constexpr unsigned nsec = LDNS_RR_TYPE_NSEC;
@@ -21,40 +23,36 @@ constexpr unsigned nsec3 = LDNS_RR_TYPE_NSEC3;
 constexpr unsigned most_aliases = 16;
 constexpr std::size_t most_denials = 16;
 constexpr std::size_t most_keys = 64;
+constexpr std::size_t longest_name = 255;  // RFC 1035, 3.1
 
-/// The key that a DNSKEY record's data are, if it may sign a zone (RFC 4034, 2.1; RFC 5011, 2.1).
-bool is_zone_key(const std::string& data) {
-  if (data.size() < 5) return false;
-  const unsigned flags =
-      static_cast<unsigned char>(data[0]) << 8 | static_cast<unsigned char>(data[1]);
-  return (flags & 0x100) != 0 && (flags & 0x80) == 0 && data[2] == '\3';
+/// May the key sign a zone (RFC 4034, 2.1; RFC 5011, 2.1)?
+bool is_zone_key(const ldns_rr* key) {
+  const unsigned flags = ldns_rdf2native_int16(ldns_rr_dnskey_flags(key));
+  return (flags & LDNS_KEY_ZONE_KEY) != 0 && (flags & LDNS_KEY_REVOKE_KEY) == 0 &&
+         ldns_rdf2native_int8(ldns_rr_dnskey_protocol(key)) == 3;
 }
 
-/// Is the DS record's digest the key's?
-bool is_digest_of(const std::string& ds_data, ldns_rr* key) {
-  if (ds_data.size() < 5) return false;
-  ldns_hash hash = LDNS_SHA1;
-  switch (static_cast<unsigned char>(ds_data[3])) {
-    case LDNS_SHA1:
-      break;
-    case LDNS_SHA256:
-      hash = LDNS_SHA256;
-      break;
-    case LDNS_SHA384:
-      hash = LDNS_SHA384;
-      break;
-    default:
-      return false;
-  }
-  const Record made(ldns_key_rr2ds(key, hash));
-  if (!made || ldns_rr_rd_count(made.get()) < 4) return false;
-  const unsigned tag =
-      static_cast<unsigned char>(ds_data[0]) << 8 | static_cast<unsigned char>(ds_data[1]);
-  const auto* digest = ldns_rr_rdf(made.get(), 3);
-  const auto* data = ldns_rdf_data(digest);
-  return tag == ldns_calc_keytag(key) &&
-         static_cast<unsigned char>(ds_data[2]) == *ldns_rdf_data(ldns_rr_rdf(key, 2)) &&
-         ds_data.substr(4) == std::string(data, data + ldns_rdf_size(digest));
+unsigned digest_of(const ldns_rr* delegation) {
+  return ldns_rdf2native_int8(ldns_rr_rdf(delegation, 2));
+}
+
+/// Can the delegation be followed? ldns takes a digest that it does not know for SHA-1.
+bool is_supported(const ldns_rr* delegation) {
+  const auto digest = digest_of(delegation);
+  return (digest == LDNS_SHA1 || digest == LDNS_SHA256 || digest == LDNS_SHA384) &&
+         ldns_key_algo_supported(ldns_rdf2native_int8(ldns_rr_rdf(delegation, 1))) != 0;
+}
+
+/// Those records that can be followed. SHA-1 does not count beside something better (RFC 4509, 3).
+std::vector<const ldns_rr*> supported(const ldns_rr_list* delegations) {
+  std::vector<const ldns_rr*> usable;
+  for (std::size_t i = 0; i < ldns_rr_list_rr_count(delegations); ++i)
+    if (const auto* one = ldns_rr_list_rr(delegations, i); is_supported(one)) usable.push_back(one);
+  const auto is_better = [](const ldns_rr* delegation) {
+    return digest_of(delegation) != LDNS_SHA1;
+  };
+  if (std::ranges::any_of(usable, is_better)) std::erase_if(usable, std::not_fn(is_better));
+  return usable;
 }
 
 /// Those of the set's keys of which `vouch` says so.
@@ -62,9 +60,8 @@ template <class Vouch>
 ZoneKeys keys_in(const RecordSet& set, Vouch vouch) {
   ZoneKeys keys{set.owner, {}};
   for (std::size_t i = 0; i < set.data.size(); ++i) {
-    auto* key = ldns_rr_list_rr(set.records.get(), i);
-    if (is_zone_key(set.data[i]) && vouch(set.data[i], key))
-      keys.keys.emplace_back(ldns_rr_clone(key));
+    const auto* key = ldns_rr_list_rr(set.records.get(), i);
+    if (is_zone_key(key) && vouch(key)) keys.keys.emplace_back(ldns_rr_clone(key));
   }
   return keys;
 }
@@ -83,14 +80,18 @@ Validation::Validation(const core::Dnssec& settings, std::string name, unsigned 
                        std::time_t now)
     : name_(folded(std::move(name))), type_(type), checker_(now, settings.margin) {
   for (const auto& anchor : settings.anchors) {
-    const auto zone = Question::from(anchor.zone);
-    if (zone) anchors_.push_back({folded(zone->name()), anchor.type, anchor.data});
+    const auto question = Question::from(anchor.zone);
+    if (!question) continue;
+    const auto zone = folded(question->name());
+    auto record = record_of(zone, anchor.type.number(), LDNS_RR_CLASS_IN, anchor.data);
+    if (record) anchors_[zone].push_back(std::move(record));
   }
 }
 
 void Validation::judge(std::span<const std::uint8_t> answer) {
   answer_.emplace(answer);
   good_.clear();
+  opted_out_ = false;
 }
 
 std::optional<NeededAnswer> Validation::next() {
@@ -109,22 +110,119 @@ void Validation::take(const NeededAnswer& needed, std::span<const std::uint8_t> 
 Validation::Step<void> Validation::validate() {
   std::string owner = name_;
   for (unsigned aliases = 0; aliases < most_aliases; ++aliases) {
-    if (answer_->rcode() == LDNS_RCODE_NOERROR || type_ == cname) {
-      auto records = answer_->set(Section::answer, owner, type_);
+    const bool final = type_ == cname || answer_->rcode() == LDNS_RCODE_NOERROR;
+    auto records = answer_->set(Section::answer, owner, final ? type_ : cname);
+    if (!records) return halt(records.error());
+    if (final && records->empty() && type_ != cname) {
+      records = answer_->set(Section::answer, owner, cname);
       if (!records) return halt(records.error());
-      if (!records->empty()) return validate_set(*records);
     }
-    auto alias = answer_->set(Section::answer, owner, cname);
-    if (!alias) return halt(alias.error());
-    if (alias->empty()) return validate_denial(owner);
-    if (auto good = validate_set(*alias); !good) return good;
-    owner = folded(alias->data.front());
+    const bool is_alias = records->type == cname;
+    // What a DNAME record makes of the name is not signed itself (RFC 6672, 5.3.1).
+    if (records->signatures.empty() && (is_alias || records->empty())) {
+      const auto target = substituted(owner);
+      if (!target) return std::unexpected(target.error());
+      if (*target) {
+        if (!records->empty() &&
+            (records->data.size() > 1 || folded(records->data.front()) != **target))
+          return halt(fmt::format("{} is not what its DNAME record makes of it", records->text()));
+        if (type_ == cname && !records->empty()) return {};
+        owner = **target;
+        continue;
+      }
+    }
+    if (records->empty()) return validate_denial(owner);
+    if (auto good = validate_set(*records); !good) return std::unexpected(good.error());
+    if (!is_alias || type_ == cname) return {};
+    owner = folded(records->data.front());
   }
   return halt("too many CNAME records in a row");
 }
 
-Validation::Step<void> Validation::validate_set(const RecordSet& set) {
-  if (good_.contains({set.owner, set.type})) return {};
+/// What the DNAME record of a name above makes of this one (RFC 6672, 2.2), if there is one.
+Validation::Step<std::optional<std::string>> Validation::substituted(const std::string& name) {
+  for (const auto& above : answer_->owners(Section::answer, dname)) {
+    if (above == name || !is_within(name, above)) continue;
+    const auto set = answer_->set(Section::answer, above, dname);
+    if (!set) return halt(set.error());
+    const auto good = validate_set(*set);
+    if (!good) return std::unexpected(good.error());
+    // Nothing says what is below a name that a wildcard stands for (RFC 6672, 3.3).
+    if (good->expanded) return halt(set->text() + " is a wildcard's");
+    if (set->data.size() > 1) return halt("more than one " + set->text());
+    auto target = name.substr(0, name.size() - above.size()) + folded(set->data.front());
+    if (target.size() > longest_name) return halt(set->text() + " makes too long a name");
+    return target;
+  }
+  return std::nullopt;
+}
+
+Validation::Step<GoodSignature> Validation::validate_set(const RecordSet& set) {
+  auto good = checked(Section::answer, set);
+  if (!good || !good->expanded) return good;
+  auto denial = denial_of(set.owner);
+  if (!denial) return std::unexpected(denial.error());
+  if (auto done = proven(denial->wildcard(set.owner, good->labels)); !done)
+    return std::unexpected(done.error());
+  return good;
+}
+
+Validation::Step<void> Validation::validate_denial(const std::string& name) {
+  auto denial = denial_of(name);
+  if (!denial) return std::unexpected(denial.error());
+  const bool absent = answer_->rcode() == LDNS_RCODE_NXDOMAIN;
+  const auto proof = absent ? denial->absence(name) : denial->no_data(name, type_);
+  const auto what = absent ? fmt::format("{} does not exist", name_text(name))
+                           : fmt::format("{} has no {} record", name_text(name), type_text(type_));
+  steps_.push_back({what, proof.missing.empty(),
+                    !proof.missing.empty()
+                        ? proof.missing
+                        : fmt::format("proven by {} of {}{}", denial->hashed() ? "NSEC3" : "NSEC",
+                                      name_text(denial->zone()),
+                                      proof.opt_out ? ", but for unsigned delegations" : "")});
+  return proven(proof);
+}
+
+Validation::Step<void> Validation::proven(Proof proof) {
+  opted_out_ = opted_out_ || proof.opt_out;
+  if (!proof.missing.empty()) return halt(std::move(proof.missing));
+  return {};
+}
+
+/// All that the answer's authority section denies, validated, of one zone.
+Validation::Step<Denial> Validation::denial_of(const std::string& name) {
+  std::string zone;
+  std::vector<Record> records;
+  auto owners = answer_->owners(Section::authority, nsec);
+  const bool hashed = owners.empty();
+  if (hashed) owners = answer_->owners(Section::authority, nsec3);
+  std::size_t looked_at = 0;
+  for (const auto& owner : owners) {
+    if (++looked_at > most_denials) break;
+    auto set = answer_->set(Section::authority, owner, hashed ? nsec3 : nsec);
+    if (!set) return halt(set.error());
+    if (set->signatures.empty()) return halt("no signature of " + set->text());
+    const auto signer = signer_of(set->signatures.front());
+    // Of another zone, such as that of an alias before.
+    if (!is_within(owner, signer) || !is_within(name, signer)) continue;
+    if (zone.empty()) zone = signer;
+    if (signer != zone) continue;
+    const auto good = checked(Section::authority, *set);
+    if (!good) return std::unexpected(good.error());
+    if (good->expanded)
+      return halt(fmt::format("{} is a wildcard's, expanded: it proves nothing of {}", set->text(),
+                              name_text(owner)));
+    while (auto* record = ldns_rr_list_pop_rr(set->records.get())) records.emplace_back(record);
+  }
+  if (records.empty())
+    return halt(fmt::format("no NSEC or NSEC3 record says anything of {}", name_text(name)));
+  return Denial(std::move(zone), hashed, records, hashes_left_);
+}
+
+/// Is a set of the answer signed, up to an anchor?
+Validation::Step<GoodSignature> Validation::checked(Section section, const RecordSet& set) {
+  const auto key = std::tuple(section, set.owner, set.type);
+  if (const auto found = good_.find(key); found != good_.end()) return found->second;
   if (set.signatures.empty()) {
     steps_.push_back({set.text(), false, "no signature"});
     return halt("no signature of " + set.text());
@@ -135,63 +233,9 @@ Validation::Step<void> Validation::validate_set(const RecordSet& set) {
                             name_text(signer)));
   const auto keys = keys_of(signer);
   if (!keys) return std::unexpected(keys.error());
-  const auto good = checked(set, **keys);
-  if (!good) return std::unexpected(good.error());
-  good_.emplace(set.owner, set.type);
-  if (good->labels >= count_labels(set.owner)) return {};
-  if (set.owner.starts_with(std::string("\1*", 2)) && good->labels + 1 == count_labels(set.owner))
-    return {};
-  auto denial = denial_records(set.owner);
-  if (!denial) return std::unexpected(denial.error());
-  auto unproven = unproven_wildcard(*denial, set.owner, good->labels);
-  if (!unproven.empty()) return halt(std::move(unproven));
-  return {};
-}
-
-Validation::Step<void> Validation::validate_denial(const std::string& name) {
-  auto denial = denial_records(name);
-  if (!denial) return std::unexpected(denial.error());
-  const bool absent = answer_->rcode() == LDNS_RCODE_NXDOMAIN;
-  auto unproven = absent ? unproven_absence(*denial, name) : unproven_no_data(*denial, name, type_);
-  const auto what = absent ? fmt::format("{} does not exist", name_text(name))
-                           : fmt::format("{} has no {} record", name_text(name), type_text(type_));
-  steps_.push_back({what, unproven.empty(),
-                    !unproven.empty()
-                        ? unproven
-                        : fmt::format("proven by {} of {}", denial->hashed ? "NSEC3" : "NSEC",
-                                      name_text(denial->zone))});
-  if (!unproven.empty()) return halt(std::move(unproven));
-  return {};
-}
-
-/// All that the answer's authority section denies, validated, of one zone.
-Validation::Step<DenialRecords> Validation::denial_records(const std::string& name) {
-  DenialRecords denial;
-  auto owners = answer_->owners(Section::authority, nsec);
-  denial.hashed = owners.empty();
-  if (denial.hashed) owners = answer_->owners(Section::authority, nsec3);
-  std::size_t looked_at = 0;
-  for (const auto& owner : owners) {
-    if (++looked_at > most_denials) break;
-    auto set = answer_->set(Section::authority, owner, denial.hashed ? nsec3 : nsec);
-    if (!set) return halt(set.error());
-    if (set->signatures.empty()) return halt("no signature of " + set->text());
-    const auto signer = signer_of(set->signatures.front());
-    // Of another zone, such as that of an alias before.
-    if (!is_within(owner, signer) || !is_within(name, signer)) continue;
-    if (denial.zone.empty()) denial.zone = signer;
-    if (signer != denial.zone) continue;
-    if (!good_.contains({owner, set->type})) {
-      const auto keys = keys_of(signer);
-      if (!keys) return std::unexpected(keys.error());
-      if (auto good = checked(*set, **keys); !good) return std::unexpected(good.error());
-      good_.emplace(owner, set->type);
-    }
-    for (auto& data : set->data) denial.records.push_back({owner, std::move(data)});
-  }
-  if (denial.records.empty())
-    return halt(fmt::format("no NSEC or NSEC3 record says anything of {}", name_text(name)));
-  return denial;
+  auto good = checked(set, **keys);
+  if (good) good_.emplace(key, *good);
+  return good;
 }
 
 Validation::Step<GoodSignature> Validation::checked(const RecordSet& set, const ZoneKeys& keys) {
@@ -201,13 +245,9 @@ Validation::Step<GoodSignature> Validation::checked(const RecordSet& set, const 
   return *good;
 }
 
-bool Validation::has_anchor(const std::string& zone) const {
-  return std::ranges::any_of(anchors_, [&](const auto& anchor) { return anchor.zone == zone; });
-}
-
 bool Validation::is_below_anchor(const std::string& zone) const {
   return std::ranges::any_of(anchors_,
-                             [&](const auto& anchor) { return is_within(zone, anchor.zone); });
+                             [&](const auto& anchor) { return is_within(zone, anchor.first); });
 }
 
 Validation::Step<const SignedMessage*> Validation::asked(const std::string& name, unsigned type) {
@@ -239,7 +279,7 @@ Validation::Step<ZoneKeys> Validation::accept_keys(const RecordSet& set, ZoneKey
     return halt(std::move(what));
   }
   if (auto good = checked(set, trusted); !good) return std::unexpected(good.error());
-  return keys_in(set, [](const auto&, auto*) { return true; });
+  return keys_in(set, [](const ldns_rr*) { return true; });
 }
 
 // Each step up is to a shorter name, so it ends.
@@ -248,18 +288,18 @@ Validation::Step<const ZoneKeys*> Validation::keys_of(const std::string& zone) {
   if (!is_below_anchor(zone))
     return halt(fmt::format("signed by {}, for which there is no trust anchor", name_text(zone)));
   Step<ZoneKeys> keys = std::unexpected(Halt(""));
-  if (has_anchor(zone)) {
+  if (const auto anchors = anchors_.find(zone); anchors != anchors_.end()) {
     const auto set = keys_asked(zone);
     if (!set) return std::unexpected(set.error());
     keys = accept_keys(*set,
                        keys_in(*set,
-                               [&](const std::string& data, ldns_rr* key) {
-                                 return std::ranges::any_of(anchors_, [&](const auto& anchor) {
-                                   if (anchor.zone != zone) return false;
-                                   return anchor.type.number() == ds
-                                              ? is_digest_of(anchor.data, key)
-                                              : anchor.data == data;
-                                 });
+                               [&](const ldns_rr* key) {
+                                 return std::ranges::any_of(
+                                     anchors->second, [&](const Record& anchor) {
+                                       return (ldns_rr_get_type(anchor.get()) == dnskey ||
+                                               is_supported(anchor.get())) &&
+                                              ldns_rr_compare_ds(anchor.get(), key);
+                                     });
                                }),
                        "the trust anchor");
   } else {
@@ -290,9 +330,15 @@ Validation::Step<ZoneKeys> Validation::keys_below(const std::string& zone) {
   const auto set = keys_asked(zone);
   if (!set) return std::unexpected(set.error());
   if (auto good = checked(*delegation, **above); !good) return std::unexpected(good.error());
-  auto trusted = keys_in(*set, [&](const auto&, ldns_rr* key) {
-    return std::ranges::any_of(delegation->data,
-                               [&](const auto& data) { return is_digest_of(data, key); });
+  const auto usable = supported(delegation->records.get());
+  if (usable.empty())
+    return halt(
+        fmt::format("{} has no algorithm and digest that are supported here: it counts as "
+                    "not signed",
+                    delegation->text()));
+  auto trusted = keys_in(*set, [&](const ldns_rr* key) {
+    return std::ranges::any_of(usable,
+                               [&](const ldns_rr* one) { return ldns_rr_compare_ds(one, key); });
   });
   return accept_keys(*set, std::move(trusted),
                      fmt::format("its DS record in {}", name_text(parent)));

@@ -4,9 +4,9 @@
 #include <expected>
 #include <map>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -48,10 +48,16 @@ class Validation {
   /// What is wrong with the answer; empty if it is good. Only when nothing is needed any more.
   const std::string& wrong() const { return wrong_; }
 
+  /// Is something only proven but for unsigned delegations, which the zone leaves out (RFC 5155,
+  /// 6)? A resolver would not say that it is authenticated.
+  bool opted_out() const { return opted_out_; }
+
   /// The chain from the trust anchor down, as far as it has been looked at.
   const std::vector<core::Account::Step>& steps() const { return steps_; }
 
   static constexpr std::size_t most_questions = 24;
+  /// Blocks of SHA-1 for NSEC3: enough for the longest name that is hashed as often as is believed.
+  static constexpr unsigned most_hashes = 20'000;
 
  private:
   /// Why something cannot be had: another answer is needed first, or what is wrong.
@@ -60,32 +66,31 @@ class Validation {
   using Step = std::expected<T, Halt>;
 
   Step<void> validate();
-  Step<void> validate_set(const RecordSet& set);
+  Step<GoodSignature> validate_set(const RecordSet& set);
   Step<void> validate_denial(const std::string& name);
-  Step<DenialRecords> denial_records(const std::string& name);
+  Step<std::optional<std::string>> substituted(const std::string& name);
+  Step<Denial> denial_of(const std::string& name);
+  Step<void> proven(Proof proof);
   Step<const ZoneKeys*> keys_of(const std::string& zone);
   Step<ZoneKeys> keys_below(const std::string& zone);
   Step<RecordSet> keys_asked(const std::string& zone);
   Step<ZoneKeys> accept_keys(const RecordSet& set, ZoneKeys trusted, std::string_view vouching);
   Step<const SignedMessage*> asked(const std::string& name, unsigned type);
   Step<GoodSignature> checked(const RecordSet& set, const ZoneKeys& keys);
-  bool has_anchor(const std::string& zone) const;
+  Step<GoodSignature> checked(SignedMessage::Section section, const RecordSet& set);
   bool is_below_anchor(const std::string& zone) const;
 
-  struct Anchor {
-    std::string zone;
-    core::RecordType type;
-    std::string data;
-  };
-
-  std::vector<Anchor> anchors_;
+  std::map<std::string, std::vector<Record>> anchors_;  ///< DS and DNSKEY, by zone
   std::string name_;
   unsigned type_;
   SignatureChecker checker_;
   std::optional<SignedMessage> answer_;
   std::map<std::pair<std::string, unsigned>, SignedMessage> asked_;
   std::map<std::string, ZoneKeys> keys_;
-  std::set<std::pair<std::string, unsigned>> good_;  ///< sets of the answer
+  /// Sets of the answer that have been checked.
+  std::map<std::tuple<SignedMessage::Section, std::string, unsigned>, GoodSignature> good_;
+  unsigned hashes_left_ = most_hashes;
+  bool opted_out_ = false;
   std::string wrong_;
   std::vector<core::Account::Step> steps_;
 };

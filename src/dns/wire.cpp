@@ -70,10 +70,6 @@ std::string generic_text(Message data) {
   return text;
 }
 
-Rdf name_rdf(const std::string& name) {
-  return Rdf(ldns_dname_new_frm_data(static_cast<std::uint16_t>(name.size()), name.data()));
-}
-
 /// A record whose data nobody looks into.
 Record opaque(Message message, const Place& place, const std::string& owner) {
   const auto data = message.subspan(place.rdata, place.end - place.rdata);
@@ -190,6 +186,15 @@ std::string type_text(unsigned type) {
   return core::RecordType::of(static_cast<std::uint16_t>(type)).text();
 }
 
+Rdf name_rdf(const std::string& name) {
+  return Rdf(ldns_dname_new_frm_data(static_cast<std::uint16_t>(name.size()), name.data()));
+}
+
+std::string bytes_of(const ldns_rdf* rdf) {
+  const auto* data = ldns_rdf_data(rdf);
+  return {data, data + ldns_rdf_size(rdf)};
+}
+
 std::string name_text(const std::string& name) {
   const Rdf rdf = name_rdf(name);
   const Text text(rdf ? ldns_rdf2str(rdf.get()) : nullptr);
@@ -221,6 +226,14 @@ unsigned count_labels(std::string_view name) {
   unsigned labels = 0;
   for (; label_size(name) > 1; name.remove_prefix(label_size(name))) ++labels;
   return labels;
+}
+
+std::string wildcard_at(const std::string& name) {
+  return std::string("\1*", 2) + name;
+}
+
+bool is_wildcard(std::string_view name) {
+  return name.starts_with(std::string_view("\1*", 2));
 }
 
 std::string parent_of(const std::string& name) {
@@ -255,12 +268,15 @@ Record decode(Message message, const Place& place, const std::string& owner) {
   if (!core::RecordType::of(static_cast<std::uint16_t>(place.type)).known())
     return opaque(message, place, owner);
   const auto data = plain_data(message, place);
-  if (!data || data->size() > 0xffff) return nullptr;
+  return data ? record_of(owner, place.type, place.klass, *data) : nullptr;
+}
+
+Record record_of(const std::string& owner, unsigned type, unsigned klass, std::string_view data) {
+  if (data.size() > 0xffff) return nullptr;
   std::string wire = owner;
-  for (const unsigned field :
-       {place.type, place.klass, 0U, 0U, static_cast<unsigned>(data->size())})
+  for (const unsigned field : {type, klass, 0U, 0U, static_cast<unsigned>(data.size())})
     append(wire, static_cast<std::uint16_t>(field));
-  wire += *data;
+  wire += data;
 
   ldns_rr* decoded = nullptr;
   std::size_t at = 0;
@@ -270,7 +286,7 @@ Record decode(Message message, const Place& place, const std::string& owner) {
   if (status == LDNS_STATUS_MEM_ERR) throw std::bad_alloc();
   if (status != LDNS_STATUS_OK) return nullptr;
   Record record(decoded);
-  const auto* descriptor = ldns_rr_descript(static_cast<std::uint16_t>(place.type));
+  const auto* descriptor = ldns_rr_descript(static_cast<std::uint16_t>(type));
   // ldns takes a record with too little data, even none, and leaves a rest unread.
   if (at != bytes.size() || ldns_rr_rd_count(record.get()) < ldns_rr_descriptor_minimum(descriptor))
     return nullptr;

@@ -102,12 +102,19 @@ std::string type_text(unsigned type);
 /// "www.example."; printable.
 std::string name_text(const std::string& name);
 
+/// A name in wire format as ldns has it, and back; nothing if there is no memory.
+Rdf name_rdf(const std::string& name);
+std::string bytes_of(const ldns_rdf* rdf);
+
 void append(std::string& to, std::uint16_t number);
 
 // Names in wire format, folded.
 
 /// How many labels a name has; the root has none.
 unsigned count_labels(std::string_view name);
+/// The wildcard below the name.
+std::string wildcard_at(const std::string& name);
+bool is_wildcard(std::string_view name);
 /// The name without its first label; not for the root.
 std::string parent_of(const std::string& name);
 /// The name's last `labels` labels.
@@ -121,6 +128,8 @@ bool is_before(std::string_view one, std::string_view other);
 /// and a TTL of 0; nothing if the data are not what the type says.
 /// A type without a mnemonic of ours is opaque (RFC 3597).
 Record decode(Message message, const Place& place, const std::string& owner);
+/// The same of data in wire format, without compression. The type must have a mnemonic of ours.
+Record record_of(const std::string& owner, unsigned type, unsigned klass, std::string_view data);
 /// The record's data with its names uncompressed, in wire format.
 std::optional<std::string> plain_data(Message message, const Place& place);
 /// The record's data as in a zone file; nothing if they are not what the type says.

@@ -63,17 +63,73 @@ struct Asked {
   Records answer{};
   Records authority{};
   unsigned rcode = 0;
+  std::uint16_t type = a;
 };
 
 std::string judged(const core::Dnssec& settings, Server& server, const Asked& asked) {
-  Validation validation(settings, wire(asked.name), a, test_time);
-  return judged(validation, server,
-                signed_reply(1, asked.name, a, asked.answer, asked.authority, asked.rcode).bytes());
+  Validation validation(settings, wire(asked.name), asked.type, test_time);
+  return judged(
+      validation, server,
+      signed_reply(1, asked.name, asked.type, asked.answer, asked.authority, asked.rcode).bytes());
 }
 
 std::string changed(std::string text, std::string_view from, std::string_view to) {
   return text.replace(text.find(from), from.size(), to);
 }
+
+/// The records of a wildcard and their signature, as they are served for another name.
+Records expanded(const SignedZone& zone, const std::string& record, std::string_view to) {
+  const auto wildcard = record.substr(0, record.find(' '));
+  return {changed(record, wildcard, to), changed(zone.signature({record}), wildcard, to)};
+}
+
+Records together(std::initializer_list<Records> sets) {
+  Records all;
+  for (const auto& set : sets) all.insert(all.end(), set.begin(), set.end());
+  return all;
+}
+
+/// A zone's NSEC3 chain, salted with ab.
+struct Hashed {
+  const SignedZone* zone;
+  unsigned iterations = 1;
+  unsigned flags = 0;
+
+  std::string hash(const std::string& name) const {
+    const Rdf dname(ldns_dname_new_frm_str(name.c_str()));
+    std::uint8_t salt[] = {0xab};
+    const Rdf hashed(
+        ldns_nsec3_hash_name(dname.get(), 1, static_cast<std::uint16_t>(iterations), 1, salt));
+    const Text text(ldns_rdf2str(hashed.get()));
+    return std::string(text.get()).substr(0, 32);
+  }
+  /// Signed. The next one is as long as a hash.
+  Records from_to(const std::string& from, const std::string& to, const std::string& types) const {
+    return zone->with_signature({from + "." + zone->name() + " 300 IN NSEC3 1 " +
+                                 std::to_string(flags) + " " + std::to_string(iterations) + " ab " +
+                                 to + " " + types});
+  }
+  /// Of a name, with nothing behind it but what would be right there.
+  Records of(const std::string& name, const std::string& types) const {
+    return from_to(hash(name), beside(name, 1), types);
+  }
+  /// Of the gap that a name is in.
+  Records around(const std::string& name) const {
+    return from_to(beside(name, -1), beside(name, 1), "A RRSIG");
+  }
+
+ private:
+  std::string beside(const std::string& name, int by) const {
+    static constexpr std::string_view digits = "0123456789abcdefghijklmnopqrstuv";
+    auto text = hash(name);
+    for (auto at = text.size(); at-- > 0;) {
+      const auto digit = static_cast<int>(digits.find(text[at])) + by;
+      text[at] = digits[static_cast<std::size_t>(digit + 32) % 32];
+      if (digit >= 0 && digit < 32) break;
+    }
+    return text;
+  }
+};
 
 }  // namespace
 
@@ -262,37 +318,247 @@ TEST_CASE("hashed names prove the same") {
   const SignedZone zone("example.");
   Server server;
   server.keys(zone);
-  // Of the names example. and mail.example., with the salt ab and one iteration more.
-  const auto hashed = [](const std::string& name, unsigned iterations = 1) {
-    const Rdf dname(ldns_dname_new_frm_str(name.c_str()));
-    std::uint8_t salt[] = {0xab};
-    const Rdf hash(
-        ldns_nsec3_hash_name(dname.get(), 1, static_cast<std::uint16_t>(iterations), 1, salt));
-    const Text text(ldns_rdf2str(hash.get()));
-    return std::string(text.get()).substr(0, 32);
-  };
-  const auto nsec3 = [&](const std::string& from, const std::string& to, const std::string& types,
-                         unsigned iterations = 1) {
-    return from + ".example. 300 IN NSEC3 1 0 " + std::to_string(iterations) + " ab " + to + " " +
-           types;
-  };
-  const auto judge_with = [&](const Records& nsecs, unsigned rcode) {
-    Records authority;
-    for (const auto& one : nsecs)
-      for (auto& record : zone.with_signature({one})) authority.push_back(record);
+  const auto judge_with = [&](const Records& authority, unsigned rcode) {
     return judged(anchored_at(zone.ds()), server, {.authority = authority, .rcode = rcode});
   };
+  const Hashed chain{&zone};
   // One name is all there is: the gap is the whole circle.
-  const auto apex = hashed("example.");
-  CHECK(judge_with({nsec3(apex, apex, "SOA NS DNSKEY RRSIG")}, nxdomain) == "");
-  const auto own = hashed("www.example.");
-  CHECK(judge_with({nsec3(own, apex, "TXT RRSIG")}, 0) == "");
-  CHECK(judge_with({nsec3(own, apex, "A RRSIG")}, 0) ==
+  const auto apex = chain.hash("example.");
+  CHECK(judge_with(chain.from_to(apex, apex, "SOA NS DNSKEY RRSIG"), nxdomain) == "");
+  const auto own = chain.hash("www.example.");
+  CHECK(judge_with(chain.from_to(own, apex, "TXT RRSIG"), 0) == "");
+  CHECK(judge_with(chain.from_to(own, apex, "A RRSIG"), 0) ==
         "nothing proves that www.example. has no A record");
-  CHECK(judge_with({nsec3(own, apex, "TXT RRSIG")}, nxdomain) ==
+  CHECK(judge_with(chain.from_to(own, apex, "TXT RRSIG"), nxdomain) ==
         "nothing proves that www.example. does not exist");
-  CHECK(judge_with({nsec3(apex, apex, "SOA NS", 151)}, nxdomain)
-            .starts_with("NSEC3 of example. has 151 iterations"));
+  // An unknown flag: what it means is not known either (RFC 5155, 8.2).
+  const Hashed strange{.zone = &zone, .flags = 2};
+  CHECK(judge_with(strange.from_to(own, apex, "TXT RRSIG"), 0) ==
+        "nothing proves that www.example. has no A record");
+}
+
+TEST_CASE("a zone that hashes too often counts as not signed, which is said") {
+  const SignedZone zone("example.");
+  Server server;
+  server.keys(zone);
+  const auto with = [&](unsigned iterations) {
+    const Hashed chain{&zone, iterations};
+    const auto apex = chain.hash("example.");
+    return judged(anchored_at(zone.ds()), server,
+                  {.authority = chain.from_to(apex, apex, "SOA NS"), .rcode = nxdomain});
+  };
+  CHECK(with(150) == "");
+  CHECK(with(151) ==
+        "NSEC3 of example. has 151 iterations; with more than 150 it counts as not signed (RFC "
+        "9276)");
+}
+
+TEST_CASE("hashed names prove an absence by three records, none of which can be missing") {
+  const SignedZone zone("example.");
+  Server server;
+  server.keys(zone);
+  const Hashed chain{&zone};
+  const auto closest = chain.of("example.", "SOA NS DNSKEY RRSIG");
+  const auto next = chain.around("b.example.");
+  const auto wildcard = chain.around("*.example.");
+  const auto wrong = [&](std::initializer_list<Records> sets, unsigned rcode = nxdomain) {
+    return judged(anchored_at(zone.ds()), server,
+                  {.name = "a.b.example", .authority = together(sets), .rcode = rcode});
+  };
+  CHECK(wrong({closest, next, wildcard}) == "");
+  CHECK(wrong({next, wildcard}) == "nothing proves that a.b.example. does not exist");
+  CHECK(wrong({closest, wildcard}) == "nothing proves that a.b.example. does not exist");
+  CHECK(wrong({closest, next}) == "nothing proves that *.example. does not exist");
+  // What is below a delegation is not the parent's to deny, nor what a DNAME record hides.
+  for (const auto* types : {"NS", "NS DS RRSIG", "DNAME RRSIG"}) {
+    CAPTURE(types);
+    CHECK(wrong({chain.of("example.", types), next, wildcard}) ==
+          "nothing proves that a.b.example. does not exist");
+  }
+  // The wildcard is there, but has no address.
+  CHECK(wrong({closest, next, chain.of("*.example.", "TXT RRSIG")}, 0) == "");
+  CHECK(wrong({closest, next, chain.of("*.example.", "A RRSIG")}, 0) ==
+        "nothing proves that a.b.example. has no A record");
+}
+
+TEST_CASE("what a zone with opt-out denies is proven but for unsigned delegations") {
+  const SignedZone zone("example.");
+  Server server;
+  server.keys(zone);
+  const auto opted_out = [&](unsigned flags, std::uint16_t type, unsigned rcode) {
+    const Hashed chain{.zone = &zone, .flags = flags};
+    auto authority =
+        together({chain.of("example.", "SOA NS DNSKEY RRSIG"), chain.around("www.example.")});
+    if (rcode == nxdomain) authority = together({authority, chain.around("*.example.")});
+    Validation validation(anchored_at(zone.ds()), wire("www.example"), type, test_time);
+    const auto wrong = judged(validation, server,
+                              signed_reply(1, "www.example", type, {}, authority, rcode).bytes());
+    return wrong + (validation.opted_out() ? "opted out: " + validation.steps().back().seen : "");
+  };
+  CHECK(opted_out(0, a, nxdomain) == "");
+  CHECK(opted_out(1, a, nxdomain) ==
+        "opted out: proven by NSEC3 of example., but for unsigned delegations");
+  constexpr std::uint16_t ds = 43;
+  CHECK(opted_out(1, ds, 0) ==
+        "opted out: proven by NSEC3 of example., but for unsigned delegations");
+  CHECK(opted_out(0, ds, 0) == "nothing proves that www.example. has no DS record");
+  CHECK(opted_out(1, a, 0) == "nothing proves that www.example. has no A record");
+}
+
+// CVE-2017-15105: the labels that the signature is over say that the record is the wildcard's.
+TEST_CASE("a wildcard's NSEC record, expanded to another name, proves nothing") {
+  const SignedZone zone("example.");
+  Server server;
+  server.keys(zone);
+  const auto anchor = anchored_at(zone.ds());
+  const std::string wildcard = "*.example. 300 IN NSEC zebra.example. TXT RRSIG NSEC";
+  const auto first =
+      zone.with_signature({"example. 300 IN NSEC *.example. SOA NS RRSIG NSEC DNSKEY"});
+  const auto refused = [](const std::string& name) {
+    return name + " NSEC is a wildcard's, expanded: it proves nothing of " + name;
+  };
+  SUBCASE("not that the name has no data") {
+    CHECK(judged(anchor, server, {.authority = expanded(zone, wildcard, "www.example.")}) ==
+          refused("www.example."));
+  }
+  SUBCASE("not that a name behind it does not exist") {
+    CHECK(judged(anchor, server,
+                 {.authority = together({expanded(zone, wildcard, "wa.example."), first}),
+                  .rcode = nxdomain}) == refused("wa.example."));
+  }
+  SUBCASE("not that nothing is closer than the wildcard") {
+    const auto answer = expanded(zone, "*.example. 300 IN A 192.0.2.1", "www.example.");
+    CHECK(judged(anchor, server,
+                 {.answer = answer, .authority = expanded(zone, wildcard, "wa.example.")}) ==
+          refused("wa.example."));
+  }
+  SUBCASE("nor where it has been asked for, and is good in the answer") {
+    constexpr std::uint16_t nsec = 47;
+    const auto answer = expanded(zone, wildcard, "www.example.");
+    CHECK(judged(anchor, server, {.answer = answer, .authority = answer, .type = nsec}) ==
+          refused("www.example."));
+  }
+  SUBCASE("as itself it does") {
+    const auto own = zone.with_signature({wildcard});
+    CHECK(judged(anchor, server, {.authority = own}) == "");
+  }
+}
+
+TEST_CASE("an NSEC record of the parent's side of a delegation says nothing of the child") {
+  const SignedZone zone("example.");
+  Server server;
+  server.keys(zone);
+  const auto first =
+      zone.with_signature({"example. 300 IN NSEC sub.example. SOA NS RRSIG NSEC DNSKEY"});
+  const auto judge_with = [&](const std::string& types, const std::string& name, unsigned rcode,
+                              std::uint16_t type = a) {
+    const auto cut = zone.with_signature({"sub.example. 300 IN NSEC zebra.example. " + types});
+    return judged(
+        anchored_at(zone.ds()), server,
+        {.name = name, .authority = together({cut, first}), .rcode = rcode, .type = type});
+  };
+  CHECK(judge_with("NS DS RRSIG NSEC", "www.sub.example", nxdomain) ==
+        "nothing proves that www.sub.example. does not exist");
+  CHECK(judge_with("DNAME RRSIG NSEC", "www.sub.example", nxdomain) ==
+        "nothing proves that www.sub.example. does not exist");
+  CHECK(judge_with("A RRSIG NSEC", "www.sub.example", nxdomain) == "");
+  CHECK(judge_with("NS RRSIG NSEC", "sub.example", 0) ==
+        "nothing proves that sub.example. has no A record");
+  constexpr std::uint16_t ds = 43;
+  CHECK(judge_with("NS RRSIG NSEC", "sub.example", 0, ds) == "");
+  // The child's own: whether there is a DS record is not its to say.
+  CHECK(judge_with("NS SOA RRSIG NSEC", "sub.example", 0, ds) ==
+        "nothing proves that sub.example. has no DS record");
+}
+
+TEST_CASE("an NSEC record that leads out of its zone, or back, proves nothing") {
+  const SignedZone zone("example.");
+  Server server;
+  server.keys(zone);
+  const auto first =
+      zone.with_signature({"example. 300 IN NSEC b.example. SOA NS RRSIG NSEC DNSKEY"});
+  for (const auto* next : {"other.", "a.example."}) {
+    CAPTURE(next);
+    const auto around =
+        zone.with_signature({std::string("mail.example. 300 IN NSEC ") + next + " A RRSIG NSEC"});
+    CHECK(judged(anchored_at(zone.ds()), server,
+                 {.authority = together({around, first}), .rcode = nxdomain}) ==
+          "nothing proves that www.example. does not exist");
+  }
+}
+
+TEST_CASE("what a DNAME record makes of a name needs no signature of its own") {
+  const SignedZone zone("example.");
+  Server server;
+  server.keys(zone);
+  const auto anchor = anchored_at(zone.ds());
+  const std::string dname = "old.example. 300 IN DNAME new.example.";
+  const std::string alias = "www.old.example. 0 IN CNAME www.new.example.";
+  const auto web = zone.with_signature({"www.new.example. 300 IN A 192.0.2.1"});
+  const auto wrong = [&](std::initializer_list<Records> sets, std::uint16_t type = a) {
+    return judged(anchor, server,
+                  {.name = "www.old.example", .answer = together(sets), .type = type});
+  };
+  CHECK(wrong({zone.with_signature({dname}), {alias}, web}) == "");
+  CHECK(wrong({zone.with_signature({dname}), web}) == "");
+  CHECK(wrong({zone.with_signature({dname}), {alias}}, type_cname) == "");
+  CHECK(wrong({zone.with_signature({dname}), {changed(alias, "new", "odd")}, web}) ==
+        "www.old.example. CNAME is not what its DNAME record makes of it");
+  CHECK(wrong({zone.with_signature({dname}), {changed(alias, "new", "odd")}}, type_cname) ==
+        "www.old.example. CNAME is not what its DNAME record makes of it");
+  CHECK(wrong({{dname}, {alias}, web}) == "no signature of old.example. DNAME");
+  CHECK(wrong({{changed(dname, "new", "odd"), zone.signature({dname})}, {alias}, web})
+            .starts_with("signature of old.example. DNAME is bogus"));
+  CHECK(wrong({zone.with_signature({dname}), {alias}, {web.front()}}) ==
+        "no signature of www.new.example. A");
+  CHECK(wrong({expanded(zone, "*.example. 300 IN DNAME new.example.", "old.example."),
+               {alias},
+               web}) == "no NSEC or NSEC3 record says anything of old.example.");
+  CHECK(wrong({zone.with_signature({"example. 300 IN DNAME " + std::string(62, 'x') + "." +
+                                    std::string(62, 'x') + "." + std::string(62, 'x') + "." +
+                                    std::string(62, 'x') + "."})}) ==
+        "example. DNAME makes too long a name");
+  // Two that lead to each other.
+  CHECK(wrong({zone.with_signature({dname}),
+               zone.with_signature({"new.example. 300 IN DNAME old.example."})}) ==
+        "too many CNAME records in a row");
+}
+
+TEST_CASE("of DS records, those count whose algorithm and digest are known, and SHA-1 the least") {
+  const SignedZone root("."), zone("example.");
+  const auto digest_of = [](const SignedZone& of, ldns_hash hash) {
+    const auto key = SignedZone::parsed(of.dnskey());
+    const Record made(ldns_key_rr2ds(key.get(), hash));
+    const Text text(ldns_rr2str(made.get()));
+    return std::string(text.get());
+  };
+  const auto sha1 = digest_of(zone, LDNS_SHA1);
+  const auto with = [&](const Records& delegation) {
+    Server server;
+    server.keys(root).keys(zone);
+    server.says["example. DS"] = root.with_signature(delegation);
+    return judged(anchored_at(root.ds()), server, {.answer = zone.with_signature({www})});
+  };
+  const std::string unsupported =
+      "example. DS has no algorithm and digest that are supported here: it counts as not signed";
+  CHECK(with({zone.ds()}) == "");
+  CHECK(with({sha1}) == "");
+  CHECK(with({digest_of(zone, LDNS_SHA384)}) == "");
+  CHECK(with({changed(zone.ds(), " 13 ", " 99 ")}) == unsupported);
+  CHECK(with({changed(sha1, " 13 1 ", " 13 99 ")}) == unsupported);
+  CHECK(with({changed(zone.ds(), " 13 ", " 99 "), zone.ds()}) == "");
+  // RFC 4509, 3: a better digest that does not match is not made up for by SHA-1.
+  CHECK(with({sha1, digest_of(SignedZone("example."), LDNS_SHA256)}) ==
+        "DNSKEY of example. does not match its DS record in .");
+}
+
+TEST_CASE("a signature of an algorithm that is not known is not believed") {
+  const SignedZone zone("example.");
+  Server server;
+  server.keys(zone);
+  CHECK(judged(anchored_at(zone.ds()), server,
+               {.answer = {www, changed(zone.signature({www}), " 13 ", " 99 ")}}) ==
+        "signature of www.example. A has algorithm 99, which is not supported here");
 }
 
 TEST_CASE("an answer by a wildcard needs proof that nothing is closer") {
@@ -336,6 +602,63 @@ TEST_CASE("an answer full of signatures costs a bounded number of checks") {
   const auto before = std::chrono::steady_clock::now();
   CHECK(judged(anchored_at(zone.ds()), server, {.answer = answer})
             .starts_with("signature of www.example. A is bogus"));
+  CHECK(std::chrono::steady_clock::now() - before < 500ms);
+}
+
+// CVE-2023-50387: keys of one tag, each of which each signature may have been made with.
+TEST_CASE("keys that share a tag cost a bounded number of checks") {
+  const SignedZone zone("example.");
+  Server server;
+  Records keys{zone.dnskey()};
+  const auto last = zone.dnskey().rfind(' ', zone.dnskey().size() - 40) + 1;
+  for (std::size_t i = 0; i < 40; ++i) {
+    // Eight digits are three words of the sum that a tag is: moved, they make another key of it.
+    auto key = zone.dnskey();
+    std::rotate(key.begin() + static_cast<std::ptrdiff_t>(last),
+                key.begin() + static_cast<std::ptrdiff_t>(last + 8 * (1 + i % 9)),
+                key.begin() + static_cast<std::ptrdiff_t>(last + 80));
+    if (std::ranges::find(keys, key) == keys.end()) keys.push_back(key);
+  }
+  REQUIRE(keys.size() >= 9);
+  server.says["example. DNSKEY"] = zone.with_signature(keys);
+  Records answer;
+  for (int set = 0; set < 20; ++set) {
+    const auto name = "n" + std::to_string(set) + ".example. 300 IN ";
+    answer.push_back(name + "CNAME n" + std::to_string(set + 1) + ".example.");
+    for (int i = 0; i < 16; ++i)
+      answer.push_back(changed(zone.signature({www}), "www", name.substr(0, name.find('.'))));
+  }
+  const auto before = std::chrono::steady_clock::now();
+  CHECK(judged(anchored_at(zone.ds()), server, {.name = "n0.example", .answer = answer}) != "");
+  CHECK(std::chrono::steady_clock::now() - before < 500ms);
+}
+
+// CVE-2023-50868: each label of a long name is hashed, as often as the zone says.
+TEST_CASE("an answer full of hashed names costs a bounded number of hashes") {
+  const SignedZone zone("example.");
+  Server server;
+  server.keys(zone);
+  const Hashed chain{&zone, most_iterations};
+  std::string name = "example.";
+  for (int labels = 0; labels < 115; ++labels) name = "x." + name;
+  // Aliases, each a wildcard's, and thus to be proven.
+  Records answer;
+  std::string owner = "www.example.";
+  for (int alias = 0; alias < 12; ++alias) {
+    const auto target = std::string(1, static_cast<char>('a' + alias)) + name;
+    const auto made = expanded(zone, "*.example. 300 IN CNAME " + target, owner);
+    answer.insert(answer.end(), made.begin(), made.end());
+    owner = target;
+  }
+  const auto before = std::chrono::steady_clock::now();
+  const auto authority = together({chain.around("q.example."), chain.around("r.example.")});
+  CHECK(judged(anchored_at(zone.ds()), server, {.answer = answer, .authority = authority}) != "");
+  // The longest name that there is can still be denied, and no more than that is spent on it.
+  const auto apex = chain.hash("example.");
+  CHECK(judged(anchored_at(zone.ds()), server,
+               {.name = name,
+                .authority = chain.from_to(apex, apex, "SOA NS DNSKEY RRSIG"),
+                .rcode = nxdomain}) == "");
   CHECK(std::chrono::steady_clock::now() - before < 500ms);
 }
 
