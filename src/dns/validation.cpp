@@ -43,6 +43,15 @@ bool is_supported(const ldns_rr* delegation) {
          ldns_key_algo_supported(ldns_rdf2native_int8(ldns_rr_rdf(delegation, 1))) != 0;
 }
 
+/// Is the key the anchor, or the one that the delegation's digest is of?
+bool vouches(const ldns_rr* record, const ldns_rr* key) {
+  if (ldns_rr_get_type(record) == LDNS_RR_TYPE_DS &&
+      (!is_supported(record) ||
+       ldns_rdf2native_int16(ldns_rr_rdf(record, 0)) != ldns_calc_keytag(key)))
+    return false;  // before it costs a digest
+  return ldns_rr_compare_ds(record, key);
+}
+
 /// Those records that can be followed. SHA-1 does not count beside something better (RFC 4509, 3).
 std::vector<const ldns_rr*> supported(const ldns_rr_list* delegations) {
   std::vector<const ldns_rr*> usable;
@@ -294,12 +303,10 @@ Validation::Step<const ZoneKeys*> Validation::keys_of(const std::string& zone) {
     keys = accept_keys(*set,
                        keys_in(*set,
                                [&](const ldns_rr* key) {
-                                 return std::ranges::any_of(
-                                     anchors->second, [&](const Record& anchor) {
-                                       return (ldns_rr_get_type(anchor.get()) == dnskey ||
-                                               is_supported(anchor.get())) &&
-                                              ldns_rr_compare_ds(anchor.get(), key);
-                                     });
+                                 return std::ranges::any_of(anchors->second,
+                                                            [&](const Record& anchor) {
+                                                              return vouches(anchor.get(), key);
+                                                            });
                                }),
                        "the trust anchor");
   } else {
@@ -329,7 +336,9 @@ Validation::Step<ZoneKeys> Validation::keys_below(const std::string& zone) {
   if (!above) return std::unexpected(above.error());
   const auto set = keys_asked(zone);
   if (!set) return std::unexpected(set.error());
-  if (auto good = checked(*delegation, **above); !good) return std::unexpected(good.error());
+  const auto good = checked(*delegation, **above);
+  if (!good) return std::unexpected(good.error());
+  if (good->expanded) return halt(delegation->text() + " is a wildcard's");
   const auto usable = supported(delegation->records.get());
   if (usable.empty())
     return halt(
@@ -337,8 +346,7 @@ Validation::Step<ZoneKeys> Validation::keys_below(const std::string& zone) {
                     "not signed",
                     delegation->text()));
   auto trusted = keys_in(*set, [&](const ldns_rr* key) {
-    return std::ranges::any_of(usable,
-                               [&](const ldns_rr* one) { return ldns_rr_compare_ds(one, key); });
+    return std::ranges::any_of(usable, [&](const ldns_rr* one) { return vouches(one, key); });
   });
   return accept_keys(*set, std::move(trusted),
                      fmt::format("its DS record in {}", name_text(parent)));

@@ -240,6 +240,11 @@ TEST_CASE("the chain goes from the anchor of a zone above, by DS records") {
     CHECK(judged(anchor, server, asked) ==
           "signature of example. DS is by example., which is not above it");
   }
+  SUBCASE("one that is a wildcard's, too") {
+    const auto wildcard = root.signature({changed(example.ds(), "example.", "*.")});
+    server.says["example. DS"] = {example.ds(), changed(wildcard, "*.", "example.")};
+    CHECK(judged(anchor, server, asked) == "example. DS is a wildcard's");
+  }
   SUBCASE("one for another key, too") {
     const SignedZone fresh("sub.example.");
     server.keys(fresh);

@@ -35,11 +35,11 @@ class Signer:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def signed(self, until, *options):
-        """The zone as text, with signatures that end at this time."""
+    def signed(self, until, *options, more=""):
+        """The zone as text, with more records, and signatures that end at this time."""
         self.nsd.serial += 1
         plain = self.directory / "zone"
-        plain.write_text(self.nsd.ZONE.format(serial=self.nsd.serial, record=self.nsd.RECORD))
+        plain.write_text(self.nsd.ZONE.format(serial=self.nsd.serial, record=self.nsd.RECORD) + more)
         stamp = [time.strftime("%Y%m%d%H%M%S", time.gmtime(at)) for at in (until - 86400, until)]
         self._run("ldns-signzone", "-i", stamp[0], "-e", stamp[1], "-f", "signed", "-o", "test.com",
                   *options, plain, self.key)
@@ -130,6 +130,36 @@ def test_what_does_not_exist_is_proven(lab, signer, options):
     no_data = signer.check(qtype="AAAA", min_answers=0)
     assert verdict(lab, no_data)["ok"], verdict(lab, no_data)
     assert verdict(lab, signer.check(transport="both"))["ok"]
+
+
+@pytest.mark.parametrize("options", ((), ("-n",), ("-n", "-p")), ids=("NSEC", "NSEC3", "opt-out"))
+def test_wildcards_and_aliases_are_proven(lab, signer, options):
+    more = "*.wild A 198.18.0.53\nold DNAME new\nwww.new A 198.18.0.53\nweb CNAME www.old\n"
+    signer.serve(signer.signed(int(time.time()) + 86400, *options, more=more))
+    for name in ("a.b.wild", "www.old", "web"):
+        wait_for_verdict(lab, signer.check(name=f"{name}.test.com"), "198.18.0.53")
+        seen = verdict(lab, signer.check(name=f"{name}.test.com", transport="both"))
+        assert seen["ok"], seen
+    for name in ("a.b.wild", "old", "web"):
+        no_data = signer.check(name=f"{name}.test.com", qtype="TXT", min_answers=0)
+        assert verdict(lab, no_data)["ok"], verdict(lab, no_data)
+    absent = signer.check(name="no.old.test.com", rcode="NXDOMAIN")
+    assert verdict(lab, absent)["ok"], verdict(lab, absent)
+
+
+def test_a_forged_denial_is_not_believed(lab, signer):
+    """What the wildcard's NSEC record says of itself is served as the name's own."""
+    more = '* TXT "all but an address"\n'
+    zone = signer.signed(int(time.time()) + 86400, more=more).splitlines()
+    own = [line for line in zone if not line.startswith("www.test.com.")]
+    wildcards = [line for line in own if line.startswith("*.test.com.") and "NSEC" in line]
+    assert len(wildcards) == 2, zone
+    forged = [line.replace("*.test.com.", "www.test.com.", 1) for line in wildcards]
+    txt = 'www.test.com.\t60\tIN\tTXT\t"here"'
+    signer.serve("\n".join([*own, txt, *forged]) + "\n")
+    no_data = signer.check(min_answers=0)
+    wait_for_verdict(lab, no_data, "www.test.com. NSEC is a wildcard's, expanded")
+    assert not verdict(lab, no_data)["ok"]
 
 
 def test_an_anchor_above_the_zone_takes_a_server_that_has_it(lab, signer):
