@@ -94,6 +94,8 @@ std::expected<RecordSet, std::string> SignedMessage::set(Section section, const 
     auto data = plain_data(message_, place);
     auto record = decode(message_, place, owner);
     if (!data || !record) return std::unexpected("cannot read " + set.text());
+    // A set has each record once (RFC 4034, 6.3), whatever the message has.
+    if (std::ranges::find(set.data, *data) != set.data.end()) continue;
     set.data.push_back(*std::move(data));
     if (ldns_rr_list_push_rr(set.records.get(), record.get())) static_cast<void>(record.release());
   }

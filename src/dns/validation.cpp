@@ -101,6 +101,7 @@ void Validation::judge(std::span<const std::uint8_t> answer) {
   answer_.emplace(answer);
   good_.clear();
   opted_out_ = false;
+  expanded_.clear();
 }
 
 std::optional<NeededAnswer> Validation::next() {
@@ -194,7 +195,7 @@ Validation::Step<void> Validation::validate_denial(const std::string& name) {
 
 Validation::Step<void> Validation::proven(Proof proof) {
   opted_out_ = opted_out_ || proof.opt_out;
-  if (!proof.missing.empty()) return halt(std::move(proof.missing));
+  if (!proof.missing.empty()) return halt(expanded_.empty() ? std::move(proof.missing) : expanded_);
   return {};
 }
 
@@ -218,12 +219,14 @@ Validation::Step<Denial> Validation::denial_of(const std::string& name) {
     if (signer != zone) continue;
     const auto good = checked(Section::authority, *set);
     if (!good) return std::unexpected(good.error());
-    if (good->expanded)
-      return halt(fmt::format("{} is a wildcard's, expanded: it proves nothing of {}", set->text(),
-                              name_text(owner)));
+    if (good->expanded) {
+      expanded_ = fmt::format("{} is a wildcard's, expanded: it proves nothing of {}", set->text(),
+                              name_text(owner));
+      continue;
+    }
     while (auto* record = ldns_rr_list_pop_rr(set->records.get())) records.emplace_back(record);
   }
-  if (records.empty())
+  if (records.empty() && expanded_.empty())
     return halt(fmt::format("no NSEC or NSEC3 record says anything of {}", name_text(name)));
   return Denial(std::move(zone), hashed, records, hashes_left_);
 }

@@ -91,6 +91,7 @@ class Validation {
   std::map<std::tuple<SignedMessage::Section, std::string, unsigned>, GoodSignature> good_;
   unsigned hashes_left_ = most_hashes;
   bool opted_out_ = false;
+  std::string expanded_;  ///< a record of the answer that denies nothing, in words
   std::string wrong_;
   std::vector<core::Account::Step> steps_;
 };

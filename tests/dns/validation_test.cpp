@@ -174,6 +174,14 @@ TEST_CASE("what is wrong with a signature is said in words") {
         "signature of www.example. A is by other., which it does not belong to");
 }
 
+TEST_CASE("a record that is there twice is there once") {
+  const SignedZone zone("example.");
+  Server server;
+  server.keys(zone);
+  CHECK(judged(anchored_at(zone.ds()), server, {.answer = {www, www, zone.signature({www})}}) ==
+        "");
+}
+
 TEST_CASE("one good signature is enough") {
   SignedZone zone("example.");
   Server server;
@@ -443,9 +451,11 @@ TEST_CASE("a wildcard's NSEC record, expanded to another name, proves nothing") 
     CHECK(judged(anchor, server, {.answer = answer, .authority = answer, .type = nsec}) ==
           refused("www.example."));
   }
-  SUBCASE("as itself it does") {
+  SUBCASE("as itself it does, whatever is beside it") {
     const auto own = zone.with_signature({wildcard});
     CHECK(judged(anchor, server, {.authority = own}) == "");
+    const auto more = expanded(zone, wildcard, "wa.example.");
+    CHECK(judged(anchor, server, {.authority = together({own, more})}) == "");
   }
 }
 
