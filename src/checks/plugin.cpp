@@ -20,6 +20,8 @@ using Clock = std::chrono::steady_clock;
 /// One line of it is shown.
 constexpr std::size_t longest_output = 4096;
 constexpr std::size_t longest_detail = 200;
+/// A killed command is gone by then.
+constexpr core::Duration ordinary_delay = std::chrono::milliseconds(50);
 
 /// The first line with anything in it, without the blanks around it.
 std::string first_line(std::string_view text) {
@@ -75,8 +77,8 @@ boost::asio::awaitable<core::Outcome> run_plugin(core::ExecCheck check, core::Ac
                    : took < limit                              ? OutcomeKind::error
                                                                : OutcomeKind::timeout;
     outcome.detail = finished.error().happened;
-    // It was to be killed long ago: this host was suspended, or its processes frozen.
-    if (took >= 2 * limit) {
+    // It was to be killed long ago: this host was suspended, its processes frozen or short of CPU.
+    if (took > limit + std::max<core::Duration>(limit / 4, ordinary_delay)) {
       outcome.kind = OutcomeKind::unable;
       outcome.detail =
           fmt::format("cannot ask (this host stood still for {})", core::describe(took - limit));

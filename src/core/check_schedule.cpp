@@ -20,6 +20,23 @@ Duration late_after(const Probe& probe) {
   return std::chrono::milliseconds(100);
 }
 
+/// What happened, and what more is known of it, with ", " before.
+std::pair<std::string, std::string> in_words(const Outcome& outcome) {
+  std::string detail = outcome.detail.empty() ? "" : ", " + outcome.detail;
+  switch (outcome.kind) {
+    case OutcomeKind::ok:
+      return {"ok", std::move(detail)};
+    case OutcomeKind::nxdomain:
+      return {outcome.detail.empty() ? "NXDOMAIN" : outcome.detail, ""};
+    case OutcomeKind::timeout:
+      return {"timed out", std::move(detail)};
+    case OutcomeKind::error:
+    case OutcomeKind::unable:
+      break;
+  }
+  return {outcome.detail.empty() ? "error" : outcome.detail, ""};
+}
+
 }  // namespace
 
 CheckSchedule::CheckSchedule(const std::vector<Check>& checks, bool first_outcome_decides, Time now)
@@ -193,24 +210,7 @@ std::string CheckSchedule::story(std::size_t index) const {
   }
   const std::string count =
       fmt::format("{} of {}", std::min(tracker.count().run, tracker.needed()), tracker.needed());
-  std::string what;
-  std::string more;
-  switch (last.kind) {
-    case OutcomeKind::ok:
-      what = "ok";
-      more = last.detail.empty() ? "" : ", " + last.detail;
-      break;
-    case OutcomeKind::nxdomain:
-      what = "NXDOMAIN";
-      break;
-    case OutcomeKind::timeout:
-      what = "timed out";
-      break;
-    case OutcomeKind::error:
-    case OutcomeKind::unable:
-      what = last.detail.empty() ? "error" : last.detail;
-      break;
-  }
+  const auto& [what, more] = in_words(last);
   return fmt::format("check \"{}\" {} {} ({}{}, {})", entry.check->name, what, count,
                      entry.check->text(), more, describe(last.latency));
 }

@@ -1,6 +1,7 @@
 #include "dns/ask.hpp"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 
@@ -13,6 +14,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/udp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -31,6 +33,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/local_error.hpp"
 #include "dns/id_filter.hpp"
 #include "dns/message.hpp"
 #include "dns/schedule.hpp"
@@ -55,6 +58,10 @@ constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 /// taken from a server that does not care; what does not fit is cut, and malformed.
 constexpr std::size_t longest_datagram = 4096;
 
+/// So many turns of the event loop are for what has arrived, when the time is over: it hears of
+/// some hundred sockets in each.
+constexpr unsigned last_turns = 32;
+
 /// So many datagrams are read of one socket before something else has its turn.
 constexpr std::size_t read_at_once = 64;
 
@@ -78,16 +85,8 @@ std::optional<std::uint16_t> random_id() {
 }
 
 std::string failure_text(const error_code& error) {
-  switch (error.value()) {
-    case ENETUNREACH:
-    case EHOSTUNREACH:
-    case ENETDOWN:
-    case EHOSTDOWN:
-    case EADDRNOTAVAIL:  // this host has no address of the server's family
-      return fmt::format("no route ({})", error.message());
-    default:
-      return fmt::format("cannot ask ({})", error.message());
-  }
+  return fmt::format("{} ({})", core::is_no_route(error.value()) ? "no route" : "cannot ask",
+                     error.message());
 }
 
 /// One asking: what its coroutine and its tries share. Each try is a coroutine of its own that
@@ -103,6 +102,7 @@ class Asking {
         schedule_(Clock::now(), asked.timeout, asked.tries,
                   asked.transport == DnsTransport::udp ? asked.again_after : std::nullopt),
         wake_(executor),
+        begun_(Clock::now()),
         timeout_(asked.timeout),
         server_(boost_address(asked.server.address)),
         family_(asked.server.address.family()),
@@ -173,22 +173,28 @@ class Asking {
         ::setsockopt(socket.native_handle(), SOL_SOCKET, SO_BINDTODEVICE, interface_.data(),
                      static_cast<socklen_t>(interface_.size())) != 0) {
       const int number = errno;
-      fail(fmt::format("cannot use interface {} ({}{})", interface_,
-                       std::generic_category().message(number),
-                       number == EPERM ? "; it needs CAP_NET_RAW" : ""));
+      fail_binding(number, fmt::format("cannot use interface {} ({}{})", interface_,
+                                       std::generic_category().message(number),
+                                       number == EPERM ? "; it needs CAP_NET_RAW" : ""));
       return false;
     }
     if (!source_) return true;
     error_code failed;
     socket.bind({boost_address(*source_), 0}, failed);
     if (!failed) return true;
-    fail(fmt::format("cannot use source {} ({})", source_->text(), failed.message()));
+    fail_binding(failed.value(),
+                 fmt::format("cannot use source {} ({})", source_->text(), failed.message()));
     return false;
   }
 
+  /// A try begins.
+  void trying() { ++tried_; }
+
   /// The first packet goes out now.
   void sending() {
-    if (!first_sent_) first_sent_ = Clock::now();
+    if (first_sent_) return;
+    first_sent_ = Clock::now();
+    late_ = std::max(late_, *first_sent_ - begun_);
   }
 
   void settle(const Verdict& verdict) {
@@ -211,12 +217,28 @@ class Asking {
     settle(OutcomeKind::unable, std::move(detail) + over_tcp_text());
   }
 
-  /// The same, for an error of a try's socket.
+  /// The same, for this try: the next one may get through, and one that is out already may be
+  /// answered. If none does, it is this host that could not.
+  void failed_here(std::string detail) {
+    if (over()) return;
+    trouble_ = std::move(detail);
+    ++failed_here_;
+    if (!schedule_.failed_here(Clock::now()) && nothing_sent()) return unable(trouble_);
+    wake_.cancel();
+  }
+
+  /// The same, for an error of a try's socket. The errors and what they say of the server are in
+  /// docs/reliability.md.
   void fail(const error_code& error, DnsTransport used) {
     if (over() || used != transport_) return;
-    if (core::is_shortage(error.value())) return unable(failure_text(error));
-    if (error != asio::error::connection_refused) return fail(failure_text(error));
-    if (schedule_.refused(Clock::now())) return fail("refused port");
+    const int number = error.value();
+    const bool refused = error == asio::error::connection_refused;
+    // Over TCP that is the want of a local port.
+    const bool no_port = number == EADDRNOTAVAIL && used == DnsTransport::tcp;
+    if (core::is_local_error(number) || no_port) return failed_here(failure_text(error));
+    if (!refused && !core::is_no_route(number)) return fail(failure_text(error));
+    refusal_ = refused ? "refused port" : failure_text(error);
+    if (schedule_.refused(Clock::now())) return fail(refusal_);
     wake_.cancel();
   }
 
@@ -235,21 +257,33 @@ class Asking {
     turned_to_tcp_ = true;
     count_dropped();
     close(udp_sockets_);
+    tried_ = failed_here_ = 0;
     schedule_.start_over(Clock::now());
     wake_.cancel();
   }
 
-  /// The one who asks was to be woken at `due`. Where a whole timeout has gone by since, it is not
-  /// the server that was slow: this host was suspended, or its processes frozen, the server's
-  /// perhaps among them. What has arrived meanwhile was read first.
-  void woken(core::Time due) {
-    const auto late = Clock::now() - due;
-    if (late < timeout_) return;
-    unable(fmt::format("cannot ask (this host stood still for {})", core::describe(late)));
+  /// The one who asks was to be woken at `due`.
+  void woken(core::Time due) { late_ = std::max(late_, Clock::now() - due); }
+
+  /// Has something arrived that nobody has read yet? The event loop may have been kept from it.
+  bool has_unread() {
+    std::vector<pollfd> all;
+    for (auto& socket : udp_sockets_) add_open(all, socket);
+    for (auto& socket : tcp_sockets_) add_open(all, socket);
+    return ::poll(all.data(), all.size(), 0) > 0;
   }
 
+  /// The time is over, and what has arrived was read. Where this host was late by a good part of
+  /// the timeout (suspended, frozen, without a CPU), silence says nothing of the server: it has had
+  /// less time than it is given, or stood still as well.
   void give_up() {
-    if (schedule_.refused_last()) return fail("refused port");
+    if (schedule_.refused_last()) return fail(refusal_);
+    if (nothing_sent()) return unable(trouble_);
+    if (!first_sent_) late_ = std::max(late_, Clock::now() - begun_);
+    if (late_ > std::max<core::Duration>(timeout_ / 4, ordinary_delay)) {
+      return unable(
+          fmt::format("cannot ask (this host stood still for {})", core::describe(late_)));
+    }
     if (!turned_to_tcp_) count_dropped();
     settle(OutcomeKind::timeout, fmt::format("no answer in {}{}{}", core::describe(timeout_),
                                              over_tcp_text(), ignored_text()));
@@ -262,6 +296,20 @@ class Asking {
   }
 
  private:
+  /// A host that does its work wakes nobody later than that, whatever the timeout is.
+  static constexpr core::Duration ordinary_delay = std::chrono::milliseconds(20);
+
+  /// Has every try failed on this host?
+  bool nothing_sent() const { return failed_here_ > 0 && failed_here_ == tried_; }
+
+  void fail_binding(int number, std::string detail) {
+    core::is_local_error(number) ? failed_here(std::move(detail)) : fail(std::move(detail));
+  }
+
+  static void add_open(std::vector<pollfd>& all, auto& socket) {
+    if (socket.is_open()) all.push_back({socket.native_handle(), POLLIN, 0});
+  }
+
   /// What is bound by hand keeps its port.
   bool is_reusable() const { return !source_ && interface_.empty(); }
 
@@ -319,6 +367,7 @@ class Asking {
   Question question_;
   Schedule schedule_;
   asio::steady_timer wake_;
+  core::Time begun_;
   core::Duration timeout_;
   asio::ip::address server_;
   core::Family family_;
@@ -334,6 +383,11 @@ class Asking {
   std::list<udp::socket> udp_sockets_;  // lists: a try keeps a reference
   std::list<tcp::socket> tcp_sockets_;
   std::optional<core::Time> first_sent_;
+  core::Duration late_{};  ///< so late was this host with what it had to do
+  unsigned tried_ = 0;     ///< over this transport
+  unsigned failed_here_ = 0;
+  std::string trouble_;  ///< the last one's
+  std::string refusal_;
   std::array<unsigned, 4> ignored_{};  // by why
   std::optional<core::Outcome> outcome_;
 };
@@ -347,7 +401,7 @@ struct Query {
 std::optional<Query> new_query(Asking& asking) {
   const auto id = random_id();
   if (!id) {
-    asking.unable("cannot ask (the kernel has no random numbers yet)");
+    asking.failed_here("cannot ask (the kernel has no random numbers yet)");
     return std::nullopt;
   }
   auto bytes = asking.question().query(*id);
@@ -467,6 +521,7 @@ asio::awaitable<void> try_tcp(std::shared_ptr<Asking> asking) {
 }
 
 void start_try(const std::shared_ptr<Asking>& asking) {
+  asking->trying();
   auto ended = [asking](const std::exception_ptr& thrown) {
     try {
       if (thrown) std::rethrow_exception(thrown);
@@ -505,6 +560,8 @@ struct Reply {
 asio::awaitable<Reply> carry_out(std::shared_ptr<Asking> asking) {
   const Closer closer(asking);
   const auto cancellation = co_await asio::this_coro::cancellation_state;
+  const auto executor = co_await asio::this_coro::executor;
+  unsigned turns = last_turns;
   for (;;) {
     if (const auto& outcome = asking->outcome()) {
       co_return Reply{*outcome, asking->serial(), std::move(asking->message()),
@@ -512,6 +569,11 @@ asio::awaitable<Reply> carry_out(std::shared_ptr<Asking> asking) {
     }
     const auto now = Clock::now();
     if (now >= asking->schedule().deadline()) {
+      if (turns > 0 && asking->has_unread()) {
+        --turns;
+        co_await asio::post(executor, asio::use_awaitable);
+        continue;
+      }
       asking->give_up();
     } else if (asking->schedule().due(now)) {
       start_try(asking);
@@ -662,6 +724,11 @@ class Examination {
           {"within " + core::describe(*longest), fast, core::describe(outcome.latency)});
     }
     if (fast || !outcome.healthy()) return;
+    if (outcome.latency > question_.timeout) {  // it lay there when the time was over
+      outcome.kind = OutcomeKind::unable;
+      outcome.detail = "cannot ask (this host was too busy to tell how long the answer took)";
+      return;
+    }
     outcome.kind = OutcomeKind::error;
     outcome.detail = fmt::format("expected an answer within {}", core::describe(*longest));
   }

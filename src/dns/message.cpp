@@ -27,11 +27,15 @@ Verdict malformed() {
 }
 
 /// The records of a message, as far as they concern the question.
+/// So many extended errors are shown: a server that has more to say repeats itself.
+constexpr std::size_t most_errors = 3;
+
 struct Records {
   std::map<std::string, std::string> aliases;                ///< CNAME: from owner to target
   std::map<std::string, std::vector<std::string>> by_owner;  ///< those of the asked type
   unsigned rcode_high = 0;                                   ///< from EDNS (RFC 6891, 6.1.3)
   std::string nsid;                                          ///< printable
+  std::vector<std::string> errors;                           ///< extended ones, printable
   std::optional<core::Edns> edns;                            ///< what the server says of itself
 };
 
@@ -44,6 +48,41 @@ std::string nsid_text(Message id) {
   for (const auto byte : id.first(std::min<std::size_t>(id.size(), 50)))
     text += fmt::format("{:02x}", byte);
   return text;
+}
+
+/// An extended error (RFC 8914, section 4), `EDE 22 (No Reachable Authority): all servers timed
+/// out`.
+std::string extended_error_text(Message option) {
+  constexpr std::array<std::string_view, 25> names{"Other Error",
+                                                   "Unsupported DNSKEY Algorithm",
+                                                   "Unsupported DS Digest Type",
+                                                   "Stale Answer",
+                                                   "Forged Answer",
+                                                   "DNSSEC Indeterminate",
+                                                   "DNSSEC Bogus",
+                                                   "Signature Expired",
+                                                   "Signature Not Yet Valid",
+                                                   "DNSKEY Missing",
+                                                   "RRSIGs Missing",
+                                                   "No Zone Key Bit Set",
+                                                   "NSEC Missing",
+                                                   "Cached Error",
+                                                   "Not Ready",
+                                                   "Blocked",
+                                                   "Censored",
+                                                   "Filtered",
+                                                   "Prohibited",
+                                                   "Stale NXDOMAIN Answer",
+                                                   "Not Authoritative",
+                                                   "Not Supported",
+                                                   "No Reachable Authority",
+                                                   "Network Error",
+                                                   "Invalid Data"};
+  const auto code = static_cast<std::size_t>(option[0] << 8 | option[1]);
+  auto text = fmt::format("EDE {}", code);
+  if (code < names.size()) text += fmt::format(" ({})", names[code]);
+  const std::string said(option.begin() + 2, option.end());
+  return said.empty() ? text : text + ": " + core::printable(said, 100);
 }
 
 /// What the OPT record says; false if it cannot be read.
@@ -59,6 +98,8 @@ bool read_edns(Message message, const Place& place, Records& records) {
     const auto value = length ? options.bytes(*length) : std::nullopt;
     if (!value) return false;
     if (*code == LDNS_EDNS_NSID && !value->empty()) records.nsid = nsid_text(*value);
+    if (*code == LDNS_EDNS_EDE && value->size() >= 2 && records.errors.size() < most_errors)
+      records.errors.push_back(extended_error_text(*value));
   }
   return true;
 }
@@ -283,6 +324,7 @@ void describe(const Header& header, const Records& records, const Found& found, 
                                        ? "none"
                                        : fmt::format("{} bytes{}", records.edns->size,
                                                      records.edns->dnssec_ok ? ", DO" : "")});
+  for (const auto& said : records.errors) account.facts.push_back({"EDE", said});
   if (!records.nsid.empty()) account.facts.push_back({"NSID", records.nsid});
 }
 
@@ -397,6 +439,7 @@ Judgement judge(std::span<const std::uint8_t> message, std::uint16_t id, const Q
   if (account != nullptr) describe(*header, *records, found, message.size(), *account);
   auto verdict = verdict_on(records->rcode_high << 4 | header->rcode(), *header, found, question,
                             expect, account);
+  for (const auto& said : records->errors) verdict.detail += ", " + said;
   if (!records->nsid.empty()) verdict.detail += ", NSID " + records->nsid;
   return verdict;
 }

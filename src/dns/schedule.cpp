@@ -1,6 +1,7 @@
 #include "dns/schedule.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace withdrawd::dns {
 
@@ -42,9 +43,15 @@ bool Schedule::refused(core::Time now) {
   return false;
 }
 
+bool Schedule::failed_here(core::Time now) {
+  if (!std::exchange(failed_here_, true) && !extra_) extra_ = now + pause;
+  return next() < deadline();
+}
+
 void Schedule::start_over(core::Time now) {
   refused_.reset();
   again_at_.reset();
+  failed_here_ = false;
   extra_ = now;
 }
 

@@ -10,7 +10,8 @@ namespace withdrawd::dns {
 ///
 /// Tries are spread evenly over the timeout. A refused port needs no patience, but may be a server
 /// that is just restarting: `pause` after the first refusal there is a try more, and a refusal by
-/// then counts. And where `again_after` is given, there is one try more then, if there are several
+/// then counts. What failed on this host was no try: for that there is one more as well, once. And
+/// where `again_after` is given, there is one try more then, if there are several
 /// and the second is not due before. One try is one try.
 class Schedule {
  public:
@@ -30,6 +31,9 @@ class Schedule {
   /// A port was refused. Does that settle the matter?
   bool refused(core::Time now);
 
+  /// A try failed before anything was sent. Is there another to come?
+  bool failed_here(core::Time now);
+
   /// Was a port refused, and not asked again yet?
   bool refused_last() const { return refused_.has_value() && extra_.has_value(); }
 
@@ -43,8 +47,9 @@ class Schedule {
   core::Duration timeout_;
   unsigned tries_;
   unsigned made_ = 0;
-  std::optional<core::Time> refused_;   ///< the first refusal
-  std::optional<core::Time> extra_;     ///< when the try that follows a refusal is due
+  std::optional<core::Time> refused_;  ///< the first refusal
+  std::optional<core::Time> extra_;    ///< when the try that follows a refusal is due
+  bool failed_here_ = false;
   std::optional<core::Time> again_at_;  ///< when the one that follows silence is
 };
 

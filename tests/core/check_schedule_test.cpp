@@ -168,6 +168,23 @@ TEST_CASE("all have been answered when the last one has") {
   CHECK(checks.all_answered());
 }
 
+TEST_CASE("the story has all that is known of a fault") {
+  const std::vector<Check> one{check("resolver", 3, 2)};
+  CheckSchedule checks(one, false, start);
+  checks.answered(
+      {0,
+       {OutcomeKind::timeout, 800ms, "no answer in 800 ms (over TCP, after a truncated answer)"}},
+      start);
+  CHECK(checks.story(0) ==
+        "check \"resolver\" timed out 1 of 2 (127.0.0.1:53, A www.test.com, no answer in 800 ms "
+        "(over TCP, after a truncated answer), 800 ms)");
+  checks.answered({0, {OutcomeKind::nxdomain, 31ms, "NXDOMAIN, EDE 15 (Blocked), NSID fra1"}},
+                  start);
+  CHECK(checks.story(0) ==
+        "check \"resolver\" NXDOMAIN, EDE 15 (Blocked), NSID fra1 2 of 2 (127.0.0.1:53, A "
+        "www.test.com, 31 ms)");
+}
+
 TEST_CASE("the story names check, outcome, count, question and latency") {
   const std::vector<Check> one{check("resolver", 3, 2)};
   CheckSchedule checks(one, false, start);

@@ -480,6 +480,21 @@ TEST_CASE("the server's NSID is shown, as text where it is text") {
   CHECK(judged(with_edns(answer, number16(3) + number16(5) + "fra1"), asking("A")) == malformed);
 }
 
+TEST_CASE("what the server says of its error is shown") {
+  const auto ede = [](std::uint16_t code, const std::string& text) {
+    return number16(15) + number16(static_cast<std::uint16_t>(2 + text.size())) + number16(code) +
+           text;
+  };
+  CHECK(judged(with_edns(reply().rcode(2), ede(22, "all timed\nout")), asking("A")) ==
+        error("SERVFAIL, EDE 22 (No Reachable Authority): all timed\\x0aout"));
+  CHECK(judged(with_edns(reply().rcode(2), ede(6, "") + number16(3) + number16(4) + "fra1"),
+               asking("A")) == error("SERVFAIL, EDE 6 (DNSSEC Bogus), NSID fra1"));
+  CHECK(judged(with_edns(reply().a("www.test.com"), ede(4711, "")), asking("A")) ==
+        ok("192.0.2.1, EDE 4711"));
+  const auto cut = number16(15) + number16(1) + "x";
+  CHECK(judged(with_edns(reply().rcode(2), cut), asking("A")) == error("SERVFAIL"));
+}
+
 TEST_CASE("EDNS extends the response code") {
   CHECK(judged(with_edns(reply(), "", 1), asking("A")) == error("BADVERS"));
 }

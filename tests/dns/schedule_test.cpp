@@ -130,3 +130,16 @@ TEST_CASE("starting over tries at once and forgets what was refused") {
   CHECK_FALSE(schedule.refused(begun + 30ms));
   CHECK(schedule.next() == begun + 40ms);
 }
+
+TEST_CASE("what failed on this host was no try: there is one more for it soon, once") {
+  Schedule schedule(begun, 800ms, 2);
+  REQUIRE(schedule.due(begun));
+  CHECK(schedule.failed_here(begun));
+  CHECK(schedule.next() == begun + Schedule::pause);
+  CHECK(schedule.due(begun + 10ms));
+  CHECK(schedule.failed_here(begun + 10ms));
+  CHECK(schedule.next() == begun + 400ms);
+  CHECK(schedule.due(begun + 400ms));
+  CHECK_FALSE(schedule.failed_here(begun + 400ms));
+  CHECK_FALSE(schedule.refused_last());
+}
