@@ -4,10 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -16,8 +18,12 @@
 #include <boost/asio/write.hpp>
 #include <cerrno>
 #include <exception>
+#include <list>
+#include <map>
 #include <system_error>
 #include <utility>
+
+#include "daemon/descriptors.hpp"
 
 namespace withdrawd::daemon {
 namespace asio = boost::asio;
@@ -27,14 +33,39 @@ namespace {
 constexpr std::size_t longest_request = 4096;
 constexpr std::size_t longest_answer = std::size_t{64} * 1024 * 1024;
 constexpr std::string_view asking = "ask the running withdrawd at ";
-constexpr auto patience = std::chrono::seconds(5);  // with a client that says or takes nothing
+constexpr std::size_t most_clients = 64;  // at once; the one that has been there longest makes room
+constexpr auto to_ask = std::chrono::seconds(5);
+constexpr auto to_take = std::chrono::seconds(30);  // the answer
 
 using LaterAnswers = std::map<std::string, ControlServer::Later, std::less<>>;
+
+struct Client {
+  explicit Client(Local::socket accepted)
+      : socket(std::move(accepted)), deadline(socket.get_executor()) {}
+
+  Local::socket socket;
+  asio::steady_timer deadline;  ///< then it is closed
+  bool has_asked = false;
+
+  void close() {
+    boost::system::error_code ignored;
+    socket.close(ignored);
+    deadline.cancel();
+  }
+};
+
+void close_after(const std::shared_ptr<Client>& client, core::Duration time) {
+  client->deadline.expires_after(time);
+  client->deadline.async_wait([weak = std::weak_ptr(client)](boost::system::error_code error) {
+    const auto alive = weak.lock();
+    if (!error && alive) alive->close();
+  });
+}
 
 /// Waits for an answer that takes its time; none: it has not come.
 asio::awaitable<std::string> wait_for(asio::any_io_executor executor,
                                       const ControlServer::Later& answer) {
-  auto done = std::make_shared<asio::steady_timer>(executor, patience);
+  auto done = std::make_shared<asio::steady_timer>(executor, to_ask);
   auto text = std::make_shared<std::string>();
   answer([done, text](std::string said) {
     *text = std::move(said);
@@ -55,35 +86,88 @@ uid_t peer_of(Local::socket& socket) {
   return peer.uid;
 }
 
-asio::awaitable<void> serve(std::shared_ptr<Local::socket> socket,
-                            std::shared_ptr<const ControlServer::Answer> answer,
-                            std::shared_ptr<const LaterAnswers> later) {
-  auto timer = std::make_shared<asio::steady_timer>(socket->get_executor(), patience);
-  timer->async_wait([socket](boost::system::error_code error) {
-    boost::system::error_code ignored;
-    if (!error) socket->close(ignored);
-  });
-  boost::system::error_code error;
-  std::string line;
-  const std::size_t length =
-      co_await asio::async_read_until(*socket, asio::dynamic_buffer(line, longest_request), '\n',
-                                      asio::redirect_error(asio::use_awaitable, error));
-  if (!error && length > 0) {
-    const std::string_view request = std::string_view(line).substr(0, length - 1);
-    const auto slow = later->find(request);
-    std::string reply;
-    if (slow == later->end()) {
-      reply = (*answer)(request, peer_of(*socket));
-    } else {
-      reply = co_await wait_for(socket->get_executor(), slow->second);
-    }
-    co_await asio::async_write(*socket, asio::buffer(reply),
-                               asio::redirect_error(asio::use_awaitable, error));
-  }
-  timer->cancel();
+}  // namespace
+
+/// What handlers that are under way keep alive: a completion may be queued already when the server
+/// ends.
+struct ControlServer::Inner : std::enable_shared_from_this<Inner> {
+  Inner(Local::acceptor on, Answer with)
+      : acceptor(std::move(on)), answer(std::move(with)), pause(acceptor.get_executor()) {}
+
+  Local::acceptor acceptor;
+  Answer answer;
+  LaterAnswers later;
+  asio::steady_timer pause;  ///< after a failed accept: there may be no descriptors left
+  std::list<std::shared_ptr<Client>> clients;  ///< the oldest first
+  bool over = false;
+
+  void accept();
+  void admit(Local::socket socket);
+  asio::awaitable<void> serve(std::shared_ptr<Client> client);
+};
+
+void ControlServer::Inner::accept() {
+  acceptor.async_accept(
+      [weak = weak_from_this()](boost::system::error_code error, Local::socket socket) {
+        const auto inner = weak.lock();
+        if (!inner || inner->over || error == asio::error::operation_aborted) return;
+        if (!error) {
+          inner->admit(std::move(socket));
+          inner->accept();
+          return;
+        }
+        inner->pause.expires_after(std::chrono::seconds(1));
+        inner->pause.async_wait([weak](boost::system::error_code cancelled) {
+          const auto still = weak.lock();
+          if (!cancelled && still && !still->over) still->accept();
+        });
+      });
 }
 
-}  // namespace
+void ControlServer::Inner::admit(Local::socket socket) {
+  if (clients.size() >= most_clients || is_reserved(socket.native_handle())) {
+    // Who asks in earnest has done so within milliseconds, so the oldest is one that dawdles.
+    auto oldest = std::ranges::find_if(clients, [](const auto& one) { return !one->has_asked; });
+    if (oldest == clients.end()) oldest = clients.begin();
+    if (oldest == clients.end()) return;  // others have them all; this one is closed
+    (*oldest)->close();
+    clients.erase(oldest);
+  }
+  const auto client = std::make_shared<Client>(std::move(socket));
+  clients.push_back(client);
+  asio::co_spawn(acceptor.get_executor(), serve(client),
+                 [inner = shared_from_this(), client](const std::exception_ptr& thrown) {
+                   client->close();
+                   inner->clients.remove(client);
+                   // An order that was carried out by half must not pass for done.
+                   if (thrown) std::rethrow_exception(thrown);
+                 });
+}
+
+asio::awaitable<void> ControlServer::Inner::serve(std::shared_ptr<Client> client) {
+  const auto self = shared_from_this();
+  boost::system::error_code error;
+  std::string line;
+  close_after(client, to_ask);
+  const std::size_t length =
+      co_await asio::async_read_until(client->socket, asio::dynamic_buffer(line, longest_request),
+                                      '\n', asio::redirect_error(asio::use_awaitable, error));
+  if (over || error || length == 0) co_return;
+  client->has_asked = true;
+  const std::string_view request = std::string_view(line).substr(0, length - 1);
+  const auto slow = later.find(request);
+  std::string reply;
+  if (slow == later.end()) {
+    reply = answer(request, peer_of(client->socket));
+  } else {
+    client->deadline.cancel();
+    reply = co_await wait_for(client->socket.get_executor(), slow->second);
+    if (over) co_return;
+  }
+  close_after(client, to_take);
+  co_await asio::async_write(client->socket, asio::buffer(reply),
+                             asio::redirect_error(asio::use_awaitable, error));
+}
 
 core::Result<std::unique_ptr<ControlServer>> ControlServer::open(asio::any_io_executor executor,
                                                                  const std::filesystem::path& path,
@@ -110,24 +194,26 @@ core::Result<std::unique_ptr<ControlServer>> ControlServer::open(asio::any_io_ex
   acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error) return failed(error.message());
   auto server = std::unique_ptr<ControlServer>(
-      new ControlServer(std::move(acceptor), path, std::move(answer)));
-  server->accept();
+      new ControlServer(std::make_shared<Inner>(std::move(acceptor), std::move(answer)), path));
+  server->inner_->accept();
   return server;
 }
 
-ControlServer::ControlServer(Local::acceptor acceptor, std::filesystem::path path, Answer answer)
-    : acceptor_(std::move(acceptor)),
-      path_(std::move(path)),
-      answer_(std::make_shared<const Answer>(std::move(answer))),
-      pause_(acceptor_.get_executor()) {}
+ControlServer::ControlServer(std::shared_ptr<Inner> inner, std::filesystem::path path)
+    : inner_(std::move(inner)), path_(std::move(path)) {}
 
 void ControlServer::answer_later(std::string word, Later answer) {
-  later_->insert_or_assign(std::move(word), std::move(answer));
+  inner_->later.insert_or_assign(std::move(word), std::move(answer));
 }
 
 ControlServer::~ControlServer() {
+  inner_->over = true;
+  inner_->pause.cancel();
   boost::system::error_code error;
-  acceptor_.close(error);
+  inner_->acceptor.close(error);
+  for (const auto& client : inner_->clients) {
+    if (!client->has_asked) client->close();  // whoever has gets the answer
+  }
   std::error_code ignored;
   std::filesystem::remove(path_, ignored);
 }
@@ -137,27 +223,6 @@ core::Result<void> ControlServer::give_to(gid_t group) const {
   return std::unexpected(core::Error{"give the control socket " + path_.string() + " to its group",
                                      std::generic_category().message(errno),
                                      "withdrawd must be a member of that group, or root"});
-}
-
-void ControlServer::accept() {
-  acceptor_.async_accept([this](boost::system::error_code error, Local::socket socket) {
-    if (error == asio::error::operation_aborted) return;
-    if (error) {
-      pause_.expires_after(std::chrono::seconds(1));
-      pause_.async_wait([this](boost::system::error_code cancelled) {
-        if (!cancelled) accept();
-      });
-      return;
-    }
-    auto executor = socket.get_executor();
-    asio::co_spawn(executor,
-                   serve(std::make_shared<Local::socket>(std::move(socket)), answer_, later_),
-                   // An order that was carried out by half must not pass for done.
-                   [](const std::exception_ptr& thrown) {
-                     if (thrown) std::rethrow_exception(thrown);
-                   });
-    accept();
-  });
 }
 
 core::Result<std::string> ask_control(const std::filesystem::path& path, std::string_view request,

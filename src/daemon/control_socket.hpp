@@ -3,11 +3,8 @@
 #include <sys/types.h>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,7 +15,8 @@
 namespace withdrawd::daemon {
 
 /// The door for other commands of withdrawd: a unix socket of mode 0660. A request is one line, the
-/// answer is one JSON value and the end of the connection.
+/// answer is one JSON value and the end of the connection. Nobody who asks can hold up the event
+/// loop or take the descriptors that checks need: their number and the time of each have a bound.
 class ControlServer {
  public:
   /// `peer`: the user at the other end, by the kernel's word (SO_PEERCRED).
@@ -43,16 +41,11 @@ class ControlServer {
   ControlServer& operator=(const ControlServer&) = delete;
 
  private:
-  ControlServer(boost::asio::local::stream_protocol::acceptor acceptor, std::filesystem::path path,
-                Answer answer);
-  void accept();
+  struct Inner;
+  ControlServer(std::shared_ptr<Inner> inner, std::filesystem::path path);
 
-  boost::asio::local::stream_protocol::acceptor acceptor_;
+  std::shared_ptr<Inner> inner_;
   std::filesystem::path path_;
-  std::shared_ptr<const Answer> answer_;
-  std::shared_ptr<std::map<std::string, Later, std::less<>>> later_ =
-      std::make_shared<std::map<std::string, Later, std::less<>>>();
-  boost::asio::steady_timer pause_;  ///< after a failed accept: there may be no descriptors left
 };
 
 /// Asks the running withdrawd; waits at most `limit`. An error: there is none, or it does not

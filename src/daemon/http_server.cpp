@@ -32,6 +32,7 @@
 
 #include "core/error.hpp"
 #include "core/outcome.hpp"
+#include "daemon/descriptors.hpp"
 
 namespace withdrawd::daemon {
 namespace asio = boost::asio;
@@ -289,13 +290,16 @@ void HttpServer::Inner::accept(const std::shared_ptr<Listener>& listener) {
 }
 
 void HttpServer::Inner::admit(Socket socket) {
-  if (connections.size() >= limits.connections) {
+  const bool reserved = is_reserved(socket.native_handle());
+  if (reserved || connections.size() >= limits.connections) {
     // Who asks in earnest is gone within milliseconds, so the oldest is one that dawdles.
     const auto oldest =
         std::ranges::find_if(connections, [](const auto& c) { return !c->listens; });
     if (oldest != connections.end()) {
       (*oldest)->close();
       connections.erase(oldest);
+    } else if (reserved) {
+      return;
     }
   }
   auto connection = std::make_shared<Connection>(std::move(socket));

@@ -22,6 +22,7 @@
 
 #include "daemon/change_feed.hpp"
 #include "daemon/control_socket.hpp"
+#include "daemon/descriptors.hpp"
 #include "daemon/engine.hpp"
 #include "daemon/exit_status.hpp"
 #include "daemon/fleet_json.hpp"
@@ -117,6 +118,7 @@ class Session {
 
   int run() {
     if (!complete(config_)) return exit_usage;
+    raise_descriptor_limit();
     wait_for_signal();
     take_lock();
     io_.run();

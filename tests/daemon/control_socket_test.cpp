@@ -1,14 +1,19 @@
 #include "daemon/control_socket.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <cstring>
 #include <thread>
+#include <vector>
 
 #include "scratch.hpp"
 
@@ -22,9 +27,10 @@ namespace {
 class RunningServer {
  public:
   explicit RunningServer(const std::filesystem::path& path) {
-    auto opened = ControlServer::open(io_.get_executor(), path, [](std::string_view request, uid_t) {
-      return "you said " + std::string(request) + std::string(100'000, '.');
-    });
+    auto opened =
+        ControlServer::open(io_.get_executor(), path, [](std::string_view request, uid_t) {
+          return "you said " + std::string(request) + std::string(100'000, '.');
+        });
     REQUIRE(opened);
     server_ = std::move(*opened);
     thread_ = std::thread([this] { io_.run(); });
@@ -78,6 +84,78 @@ TEST_CASE("clients that say nothing, too much, or leave do not keep others from 
   CHECK(daemon::ask_control(scratch / "control.sock", "status"));
   ::close(silent);
   ::close(talker);
+}
+
+TEST_CASE("a thousand silent clients take a few descriptors, and others are answered at once") {
+  const ScratchDirectory scratch;
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  const rlimit before = limit;
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 4096);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  {
+    const RunningServer server(scratch / "control.sock");
+    std::vector<int> silent;
+    for (int i = 0; i < 1000; ++i) silent.push_back(connected(scratch / "control.sock"));
+    const auto begun = std::chrono::steady_clock::now();
+    CHECK(daemon::ask_control(scratch / "control.sock", "status"));
+    CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(2));
+    const auto closed = std::ranges::count_if(silent, [](int fd) {
+      char byte;
+      return ::recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
+    });
+    CHECK(closed >= 936);
+    for (const int fd : silent) ::close(fd);
+  }
+  ::setrlimit(RLIMIT_NOFILE, &before);
+}
+
+TEST_CASE("the last descriptors are for checks and bgpd") {
+  const ScratchDirectory scratch;
+  boost::asio::io_context io;
+  const auto server =
+      ControlServer::open(io.get_executor(), scratch / "control.sock",
+                          [](std::string_view, uid_t) { return std::string("answered"); });
+  REQUIRE(server);
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const int client = connected(scratch / "control.sock");
+  rlimit few = before;
+  few.rlim_cur = static_cast<rlim_t>(client) + 2;  // its other end is the last that may be
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  io.poll();
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  char byte;
+  CHECK(::recv(client, &byte, 1, MSG_DONTWAIT) == 0);
+  ::close(client);
+  // With more of them there is room again.
+  const int other = connected(scratch / "control.sock");
+  io.poll();
+  CHECK(::send(other, "x\n", 2, MSG_NOSIGNAL) == 2);
+  io.run_for(std::chrono::milliseconds(50));
+  CHECK(::recv(other, &byte, 1, MSG_DONTWAIT) == 1);
+  ::close(other);
+}
+
+TEST_CASE("a server that ends at any moment leaves nothing that is still to happen to it") {
+  // ASan and Valgrind see what happens to it all the same.
+  for (int turns = 0; turns < 12; ++turns) {
+    const ScratchDirectory scratch;
+    boost::asio::io_context io;
+    auto server =
+        ControlServer::open(io.get_executor(), scratch / "control.sock",
+                            [](std::string_view, uid_t) { return std::string("answered"); });
+    REQUIRE(server);
+    // Several wait, so that the next one is accepted while the last one is being handled.
+    const std::array clients{connected(scratch / "control.sock"),
+                             connected(scratch / "control.sock"),
+                             connected(scratch / "control.sock")};
+    CHECK(::send(clients[0], "x\n", 2, MSG_NOSIGNAL) == 2);
+    for (int i = 0; i < turns; ++i) io.poll_one();
+    server->reset();
+    io.poll();
+    for (const int fd : clients) ::close(fd);
+  }
 }
 
 TEST_CASE("a socket file left by a dead run is replaced; the own one is removed at the end") {
