@@ -162,6 +162,22 @@ core::Result<StepResult> step_of(const json::object& object, const Step& step) {
 
 }  // namespace
 
+std::size_t longest_answer(const Range& range) {
+  // Key and value have some 400 bytes at most as withdrawd writes them (names of 64 bytes and a
+  // host's name among them), in base64; beside them stand etcd's numbers.
+  constexpr std::size_t longest_record = 2048;
+  const auto records = range.end.empty() ? 1 : static_cast<std::size_t>(range.limit);
+  return longest_plain_answer + records * longest_record;
+}
+
+std::size_t longest_answer(const Transaction& transaction) {
+  std::size_t longest = longest_plain_answer;
+  for (const Step& step : transaction.steps) {
+    for (const Range& range : step.reads) longest += longest_answer(range);
+  }
+  return longest;
+}
+
 std::string transaction_json(const Transaction& transaction) {
   json::array steps;
   for (const Step& step : transaction.steps) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,13 @@ namespace withdrawd::fleet {
 // What etcd's JSON gateway takes and gives (etcd 3.4 to 3.6, paths under /v3). Pure: texts in,
 // texts out. Whatever comes from there is untrusted: what does not have the expected shape is an
 // error.
+
+/// The longest answers there can be to what is asked, with room to spare: what is longer is none,
+/// and need not be read to its end.
+std::size_t longest_answer(const Range& range);
+std::size_t longest_answer(const Transaction& transaction);
+/// To whatever else is asked, refusals included.
+constexpr std::size_t longest_plain_answer = std::size_t{32} * 1024;
 
 std::string transaction_json(const Transaction& transaction);
 core::Result<TransactionResult> parse_transaction(std::string_view text,

@@ -10,7 +10,6 @@
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/ssl/stream.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
@@ -20,6 +19,7 @@
 #include <vector>
 
 #include "core/outcome.hpp"
+#include "fleet/name_lookup.hpp"
 
 namespace withdrawd::fleet {
 namespace asio = boost::asio;
@@ -29,8 +29,8 @@ using tcp = asio::ip::tcp;
 namespace {
 
 constexpr std::size_t largest_header = std::size_t{16} * 1024;
-constexpr std::uint64_t largest_body = std::uint64_t{64} * 1024 * 1024;
-constexpr std::size_t longest_line = std::size_t{16} * 1024 * 1024;
+/// A thousand sites that write at once are told of in one line, of some hundred bytes for each.
+constexpr std::size_t longest_line = std::size_t{2} * 1024 * 1024;
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 constexpr auto until_told = std::chrono::hours(24);
 
@@ -94,20 +94,21 @@ core::Result<std::shared_ptr<const Tls>> Tls::make(const core::FleetAccess& acce
 struct HttpConnection::Wire {
   core::FleetAccess::Endpoint endpoint;
   std::shared_ptr<const Tls> tls;
-  tcp::resolver resolver;
-  asio::steady_timer clock;
+  asio::any_io_executor executor;
+  std::optional<NameLookup> lookup;
   std::optional<Tcp> plain;
   std::optional<Secure> secure;
   beast::flat_buffer buffer;
   std::optional<http::response_parser<http::buffer_body>> lines;
   std::string unread;
-  std::string rejected;  ///< what is wrong with the certificate that the other end shows
-  bool proven = false;   ///< by an answer: the other end has accepted this one's certificate
+  std::size_t searched = 0;  ///< no end of a line up to here
+  std::string rejected;      ///< what is wrong with the certificate that the other end shows
+  bool proven = false;       ///< by an answer: the other end has accepted this one's certificate
   bool closed = false;
 
-  Wire(const asio::any_io_executor& executor, core::FleetAccess::Endpoint to,
+  Wire(const asio::any_io_executor& on, core::FleetAccess::Endpoint to,
        std::shared_ptr<const Tls> with)
-      : endpoint(std::move(to)), tls(std::move(with)), resolver(executor), clock(executor) {}
+      : endpoint(std::move(to)), tls(std::move(with)), executor(on) {}
 
   Tcp& stream() { return secure ? secure->next_layer() : *plain; }
 
@@ -192,13 +193,13 @@ struct HttpConnection::Wire {
 
 HttpConnection::HttpConnection(asio::any_io_executor executor, core::FleetAccess::Endpoint endpoint,
                                std::shared_ptr<const Tls> tls)
-    : wire_(std::make_unique<Wire>(executor, std::move(endpoint), std::move(tls))) {}
+    : wire_(std::make_shared<Wire>(executor, std::move(endpoint), std::move(tls))) {}
 
 HttpConnection::~HttpConnection() = default;
 
 void HttpConnection::close() {
   wire_->closed = true;
-  wire_->resolver.cancel();
+  if (wire_->lookup) wire_->lookup->cancel();
   if (!wire_->plain && !wire_->secure) return;
   wire_->stream().cancel();
   boost::system::error_code ignored;
@@ -214,21 +215,17 @@ asio::awaitable<core::Result<void>> HttpConnection::connect(core::Time deadline)
   if (!not_numeric) {
     places.emplace_back(address, wire.endpoint.port);
   } else {
-    wire.clock.expires_at(deadline);
-    wire.clock.async_wait([&wire](boost::system::error_code error) {
-      if (!error) wire.resolver.cancel();
-    });
-    const auto [error, found] = co_await wire.resolver.async_resolve(
-        wire.endpoint.host, std::to_string(wire.endpoint.port), as_result);
-    wire.clock.cancel();
-    if (error) co_return wire.failed(doing, "its name: " + why(error));
-    for (const auto& one : found) places.push_back(one.endpoint());
+    auto& lookup = wire.lookup.emplace(wire.executor);
+    auto looking = lookup.look_up(wire.endpoint.host, deadline);
+    const auto found = co_await std::move(looking);
+    if (!found) co_return wire.failed(doing, "its name: " + found.error());
+    for (const auto& one : *found) places.emplace_back(one, wire.endpoint.port);
   }
   if (wire.endpoint.tls) {
     if (!wire.tls) co_return wire.failed(doing, "there is nothing to prove its identity by");
-    wire.secure.emplace(wire.resolver.get_executor(), wire.tls->body().context);
+    wire.secure.emplace(wire.executor, wire.tls->body().context);
   } else {
-    wire.plain.emplace(wire.resolver.get_executor());
+    wire.plain.emplace(wire.executor);
   }
   wire.stream().expires_at(deadline);
   const auto [error, reached] = co_await wire.stream().async_connect(places, as_result);
@@ -267,6 +264,7 @@ std::optional<Validity> HttpConnection::peer_validity() const {
 
 asio::awaitable<core::Result<HttpAnswer>> HttpConnection::post(std::string path, std::string body,
                                                                std::string token,
+                                                               std::size_t longest,
                                                                core::Time deadline) {
   Wire& wire = *wire_;
   wire.stream().expires_at(deadline);
@@ -276,7 +274,7 @@ asio::awaitable<core::Result<HttpAnswer>> HttpConnection::post(std::string path,
   }
   http::response_parser<http::string_body> parser;
   parser.header_limit(largest_header);
-  parser.body_limit(largest_body);
+  parser.body_limit(longest);
   if (const auto error = co_await wire.read_all(parser)) co_return wire.refused("ask", error);
   wire.proven = true;
   // While nothing is asked it may rest for as long as it likes.
@@ -310,11 +308,13 @@ asio::awaitable<core::Result<std::string>> HttpConnection::next_line(core::Time 
   Wire& wire = *wire_;
   std::vector<char> chunk(std::size_t{16} * 1024);
   while (true) {
-    if (const auto end = wire.unread.find('\n'); end != std::string::npos) {
+    if (const auto end = wire.unread.find('\n', wire.searched); end != std::string::npos) {
       std::string line = wire.unread.substr(0, end);
       wire.unread.erase(0, end + 1);
+      wire.searched = 0;
       co_return line;
     }
+    wire.searched = wire.unread.size();
     if (wire.unread.size() > longest_line) co_return wire.failed("watch", "its line is too long");
     if (wire.lines->is_done()) co_return wire.failed("watch", "it has ended the watch");
     auto& into = wire.lines->get().body();

@@ -2,6 +2,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,9 +45,11 @@ class HttpConnection {
   HttpConnection& operator=(const HttpConnection&) = delete;
 
   boost::asio::awaitable<core::Result<void>> connect(core::Time deadline);
-  /// `token`: of a log-in; empty: none.
+  /// `token`: of a log-in; empty: none. An answer of more than `longest` bytes is an error, and is
+  /// not read to its end.
   boost::asio::awaitable<core::Result<HttpAnswer>> post(std::string path, std::string body,
-                                                        std::string token, core::Time deadline);
+                                                        std::string token, std::size_t longest,
+                                                        core::Time deadline);
   /// Begins an answer that comes line by line, and goes on for as long as both like.
   boost::asio::awaitable<core::Result<void>> open_lines(std::string path, std::string body,
                                                         std::string token, core::Time deadline);
@@ -58,7 +61,7 @@ class HttpConnection {
 
  private:
   struct Wire;
-  std::unique_ptr<Wire> wire_;
+  std::shared_ptr<Wire> wire_;
 };
 
 }  // namespace withdrawd::fleet

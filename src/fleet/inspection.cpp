@@ -13,7 +13,6 @@ namespace asio = boost::asio;
 using core::Result;
 namespace {
 
-constexpr std::int64_t records_at_a_time = 5000;
 constexpr std::size_t most_records = 2'000'000;
 constexpr std::size_t most_groups = 10;
 constexpr std::string_view all_groups = "/withdrawd/1/";
@@ -28,8 +27,9 @@ std::unexpected<core::Error> refused(const HttpAnswer& answer) {
 
 asio::awaitable<Result<std::string>> log_in(HttpConnection& connection, std::string user,
                                             std::string password, core::Time deadline) {
-  const auto answer = co_await connection.post("/v3/auth/authenticate",
-                                               authenticate_json(user, password), "", deadline);
+  const auto answer =
+      co_await connection.post("/v3/auth/authenticate", authenticate_json(user, password), "",
+                               longest_plain_answer, deadline);
   if (!answer) co_return std::unexpected(answer.error());
   if (answer->status != 200) {
     co_return std::unexpected(core::Error{
@@ -43,7 +43,7 @@ asio::awaitable<Result<core::FleetSites>> read_view(Keys keys, Ask ask) {
   Overview view(keys);
   Range range{keys.root(), range_end(keys.root()), records_at_a_time};
   for (std::size_t read = 0; read < most_records;) {
-    const auto answer = co_await ask("/v3/kv/range", range_json(range));
+    const auto answer = co_await ask("/v3/kv/range", range_json(range), longest_answer(range));
     if (!answer) co_return std::unexpected(answer.error());
     const auto result = parse_range(*answer);
     if (!result) co_return std::unexpected(result.error());
@@ -64,7 +64,7 @@ asio::awaitable<std::vector<std::string>> read_groups(Ask ask) {
   const std::string root(all_groups);
   Range range{root, range_end(root), 1};
   while (groups.size() < most_groups) {
-    const auto answer = co_await ask("/v3/kv/range", range_json(range));
+    const auto answer = co_await ask("/v3/kv/range", range_json(range), longest_answer(range));
     const auto result =
         answer ? parse_range(*answer) : Result<RangeResult>(std::unexpected(answer.error()));
     if (!result || result->records.empty()) break;
@@ -97,8 +97,10 @@ asio::awaitable<Inspection> inspect(asio::any_io_executor executor, core::FleetA
     }
     token = std::move(*in);
   }
-  const Ask ask = [&](std::string path, std::string body) -> asio::awaitable<Result<std::string>> {
-    auto answer = co_await connection.post(std::move(path), std::move(body), token, deadline);
+  const Ask ask = [&](std::string path, std::string body,
+                      std::size_t longest) -> asio::awaitable<Result<std::string>> {
+    auto answer =
+        co_await connection.post(std::move(path), std::move(body), token, longest, deadline);
     if (!answer) co_return std::unexpected(answer.error());
     if (answer->status != 200) co_return refused(*answer);
     co_return std::move(answer->body);

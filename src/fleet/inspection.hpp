@@ -26,9 +26,13 @@ boost::asio::awaitable<core::Result<std::string>> log_in(HttpConnection& connect
                                                          std::string user, std::string password,
                                                          core::Time deadline);
 
-/// Puts one question to etcd; `body` and what comes back are JSON.
-using Ask = std::function<boost::asio::awaitable<core::Result<std::string>>(std::string path,
-                                                                            std::string body)>;
+/// So many are asked for in one go: what has been read stands still for a moment, so that is some
+/// milliseconds' worth.
+constexpr std::int64_t records_at_a_time = 500;
+
+/// Puts one question to etcd; `body` and what comes back, `longest` bytes at most, are JSON.
+using Ask = std::function<boost::asio::awaitable<core::Result<std::string>>(
+    std::string path, std::string body, std::size_t longest)>;
 /// All that the group has in the store.
 boost::asio::awaitable<core::Result<core::FleetSites>> read_view(Keys keys, Ask ask);
 /// Groups that have records in the same store, as far as this user may see them; a few.

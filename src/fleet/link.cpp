@@ -195,20 +195,21 @@ void Link::learn_pace(Duration took) {
 }
 
 asio::awaitable<Result<HttpAnswer>> Link::ask_etcd(HttpConnection& connection, std::string path,
-                                                   std::string body) {
+                                                   std::string body, std::size_t longest) {
   const core::Time begin = by({});
-  auto answer = co_await connection.post(path, body, token_, begin + patience_);
+  auto answer = co_await connection.post(path, body, token_, longest, begin + patience_);
   learn_pace(by({}) - begin);
   if (!answer || answer->status == 200 || access_.user.empty()) co_return answer;
   if (parse_refusal(answer->body).code != unauthenticated) co_return answer;
   // Tokens end, and are forgotten when etcd is restarted.
   if (auto again = co_await log_in(connection); !again) co_return std::unexpected(again.error());
-  co_return co_await connection.post(std::move(path), std::move(body), token_, by(answer_patience));
+  co_return co_await connection.post(std::move(path), std::move(body), token_, longest,
+                                     by(answer_patience));
 }
 
 asio::awaitable<Result<std::string>> Link::ask_well(HttpConnection& connection, std::string path,
-                                                    std::string body) {
-  auto answer = co_await ask_etcd(connection, std::move(path), std::move(body));
+                                                    std::string body, std::size_t longest) {
+  auto answer = co_await ask_etcd(connection, std::move(path), std::move(body), longest);
   if (!answer) co_return std::unexpected(answer.error());
   if (answer->status != 200) co_return refused(*answer);
   co_return std::move(answer->body);
@@ -235,7 +236,8 @@ asio::awaitable<Result<void>> Link::join(HttpConnection& connection) {
 /// So that it is missed when it is silent.
 asio::awaitable<Result<void>> Link::enroll(HttpConnection& connection) {
   const auto done =
-      co_await ask_well(connection, "/v3/kv/put", put_json(keys_.members() + fleet_.site, "{}"));
+      co_await ask_well(connection, "/v3/kv/put", put_json(keys_.members() + fleet_.site, "{}"),
+                        longest_plain_answer);
   if (!done) co_return std::unexpected(done.error());
   enrolled_ = true;
   co_return Result<void>{};
@@ -244,15 +246,16 @@ asio::awaitable<Result<void>> Link::enroll(HttpConnection& connection) {
 asio::awaitable<Result<void>> Link::keep_lease(HttpConnection& connection) {
   renew_at_ = by(access_.lease / 3);
   if (const Lease lease = membership_.lease(); lease != 0) {
-    const auto answer =
-        co_await ask_well(connection, "/v3/lease/keepalive", lease_keepalive_json(lease));
+    const auto answer = co_await ask_well(connection, "/v3/lease/keepalive",
+                                          lease_keepalive_json(lease), longest_plain_answer);
     if (!answer) co_return std::unexpected(answer.error());
     const auto lives = parse_lease_keepalive(*answer);
     if (!lives) co_return std::unexpected(lives.error());
     if (*lives) co_return Result<void>{};
   }
   const auto span = std::chrono::ceil<seconds>(access_.lease).count();
-  const auto answer = co_await ask_well(connection, "/v3/lease/grant", lease_grant_json(span));
+  const auto answer = co_await ask_well(connection, "/v3/lease/grant", lease_grant_json(span),
+                                        longest_plain_answer);
   if (!answer) co_return std::unexpected(answer.error());
   const auto lease = parse_lease_grant(*answer);
   if (!lease) co_return std::unexpected(lease.error());
@@ -292,7 +295,8 @@ asio::awaitable<Result<void>> Link::transact(HttpConnection& connection) {
   const core::Time begin = by({});
   if (begin > last_transaction_ + idle) at_a_time_ = fewest_operations;
   const Transaction transaction = membership_.next_transaction(at_a_time_);
-  const auto answer = co_await ask_etcd(connection, "/v3/kv/txn", transaction_json(transaction));
+  const auto answer = co_await ask_etcd(connection, "/v3/kv/txn", transaction_json(transaction),
+                                        longest_answer(transaction));
   last_transaction_ = by({});
   if (last_transaction_ > begin + slow) {
     at_a_time_ = std::max(at_a_time_ / 2, fewest_operations);
@@ -376,9 +380,10 @@ asio::awaitable<Result<core::FleetSites>> Link::look_at_all() {
   if (auto done = co_await connection.connect(by(connect_patience)); !done) {
     co_return std::unexpected(done.error());
   }
-  co_return co_await read_view(keys_, [this, &connection](std::string path, std::string body) {
-    return ask_well(connection, std::move(path), std::move(body));
-  });
+  co_return co_await read_view(
+      keys_, [this, &connection](std::string path, std::string body, std::size_t longest) {
+        return ask_well(connection, std::move(path), std::move(body), longest);
+      });
 }
 
 void Link::look(Show show) {
@@ -431,19 +436,26 @@ asio::awaitable<void> Link::keep_following() {
 }
 
 asio::awaitable<Result<std::optional<Revision>>> Link::read_overview(HttpConnection& connection) {
-  const Range all{keys_.root(), range_end(keys_.root()), Overview::most_records};
-  const auto answer = co_await ask_well(connection, "/v3/kv/range", range_json(all));
-  if (!answer) co_return std::unexpected(answer.error());
-  const auto result = parse_range(*answer);
-  if (!result) co_return std::unexpected(result.error());
+  Range range{keys_.root(), range_end(keys_.root()), records_at_a_time};
+  std::optional<Revision> since;  // of the first part: what has changed since is told by the watch
   overview_.clear();
-  const auto count = static_cast<std::size_t>(std::max<std::int64_t>(result->count, 0));
-  if (count > Overview::most_records) {
-    overview_.too_many(count);
-    co_return std::nullopt;
+  for (;;) {
+    const auto answer =
+        co_await ask_well(connection, "/v3/kv/range", range_json(range), longest_answer(range));
+    if (!answer) co_return std::unexpected(answer.error());
+    const auto result = parse_range(*answer);
+    if (!result) co_return std::unexpected(result.error());
+    for (const Record& record : result->records) overview_.written(record);
+    if (!since) since = result->revision;
+    const auto left = static_cast<std::size_t>(std::max<std::int64_t>(result->count, 0));
+    const auto read = result->records.size();
+    if (const auto all = overview_.size() - read + left; all > Overview::most_records) {
+      overview_.too_many(all);
+      co_return std::nullopt;
+    }
+    if (read == 0 || left <= read) co_return since;
+    range.begin = result->records.back().key + std::string(1, '\0');
   }
-  for (const Record& record : result->records) overview_.written(record);
-  co_return result->revision;
 }
 
 asio::awaitable<Result<void>> Link::follow_once(HttpConnection& connection) {

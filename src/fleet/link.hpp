@@ -61,9 +61,11 @@ class Link : public std::enable_shared_from_this<Link> {
   boost::asio::awaitable<core::Result<void>> enroll(HttpConnection& connection);
   /// Asks once more with a new log-in where the old one is not good any more.
   boost::asio::awaitable<core::Result<HttpAnswer>> ask_etcd(HttpConnection& connection,
-                                                            std::string path, std::string body);
+                                                            std::string path, std::string body,
+                                                            std::size_t longest);
   boost::asio::awaitable<core::Result<std::string>> ask_well(HttpConnection& connection,
-                                                             std::string path, std::string body);
+                                                             std::string path, std::string body,
+                                                             std::size_t longest);
   boost::asio::awaitable<void> pause(Duration span);
   boost::asio::awaitable<void> watch();
   boost::asio::awaitable<core::Result<void>> watch_once(HttpConnection& connection);

@@ -22,7 +22,7 @@ struct Record {
 /// All keys from `begin` up to `end`, which is not among them; an empty end: `begin` alone.
 struct Range {
   std::string begin, end;
-  std::int64_t limit = 0;  ///< so many records at most; 0: all
+  std::int64_t limit = 0;  ///< so many records at most; of a watch, and of one key, 0
   /// Those whose values are the greatest, and these first; else in the order of their keys.
   bool greatest_first = false;
 };

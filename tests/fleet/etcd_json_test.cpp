@@ -176,3 +176,24 @@ TEST_CASE("a key of a place names a prefix and a site") {
   CHECK(range_end("/a/") == "/a0");
   CHECK(range_end("/a\xff") == "/b");
 }
+
+TEST_CASE("the longest answer goes by what was asked for") {
+  // As long as withdrawd writes them, twice: escapes are longer than what they stand for.
+  const std::string name(128, 'n');
+  const std::string record =
+      R"({"key":")" + base64("/withdrawd/1/" + name + "/place/2001:db8:ffff:ffff::/128/" + name) +
+      R"(","create_revision":"9223372036854775807","mod_revision":"9223372036854775807",)"
+      R"("version":"9223372036854775807","lease":"9223372036854775807","value":")" +
+      base64(std::string(600, 'v')) + "\"},";
+  for (const std::int64_t limit : {1, 30, 500}) {
+    const Range range{"a", "b", limit};
+    CHECK(longest_answer(range) > static_cast<std::size_t>(limit) * record.size());
+    CHECK(longest_answer(range) < static_cast<std::size_t>(limit) * 3000 + 100'000);
+  }
+  CHECK(longest_answer(Range{"a", "", 0}) > record.size());
+  CHECK(longest_answer(Range{"a", "", 0}) < 100'000);
+  Transaction transaction;
+  for (int i = 0; i < 30; ++i) transaction.steps.push_back({{}, {}, {{"a", "", 0}, {"a", "b", 5}}});
+  CHECK(longest_answer(transaction) > 30 * 6 * record.size());
+  CHECK(longest_answer(transaction) < 4'000'000);
+}
