@@ -14,6 +14,7 @@
 
 #include "core/outcome.hpp"
 #include "vty/answers.hpp"
+#include "vty/config_squeeze.hpp"
 #include "vty/running_config.hpp"
 #include "vty/socket_transport.hpp"
 #include "vty/table.hpp"
@@ -102,6 +103,32 @@ std::string named(const Transport& transport, const core::Error& error) {
 }
 
 }  // namespace
+
+asio::awaitable<std::expected<std::vector<Reply>, Failure>> Transport::show_config(
+    std::vector<std::string> commands) {
+  constexpr std::size_t slice = std::size_t{64} * 1024;
+  auto replies = co_await show(std::move(commands));
+  if (!replies || replies->empty()) co_return replies;
+  const auto executor = co_await asio::this_coro::executor;
+  ConfigSqueeze squeeze;
+  const std::string whole = std::move(replies->front().text);
+  for (std::string_view left = whole; !left.empty();) {
+    squeeze.feed(left.substr(0, slice));
+    left.remove_prefix(std::min(slice, left.size()));
+    if (!left.empty()) co_await asio::post(executor, asio::use_awaitable);
+  }
+  if (squeeze.is_too_long()) co_return std::unexpected(too_long_config());
+  replies->front().text = squeeze.finish();
+  co_return replies;
+}
+
+Failure too_long_config() {
+  return {Trouble::refused,
+          {"read bgpd's running configuration",
+           fmt::format("its network statements and names are longer than {} MiB",
+                       ConfigSqueeze::most >> 20),
+           ""}};
+}
 
 struct Bgpd::Impl {
   struct Way {
@@ -234,7 +261,7 @@ asio::awaitable<Bgpd::Impl::Observed> Bgpd::Impl::read_through(Transport& transp
   std::vector<std::string> commands{"show running-config"};
   ask_about(commands, expected);
   const auto count = commands.size();
-  auto replies = co_await transport.show(std::move(commands));
+  auto replies = co_await transport.show_config(std::move(commands));
   if (!replies) co_return std::unexpected(std::move(replies.error()));
   if (replies->size() != count) {
     co_return std::unexpected(Failure{

@@ -18,7 +18,7 @@ core::Result<std::optional<SocketReader::Answer>> SocketReader::next() {
   const auto nul = pending_.find('\0', std::max(scanned_, taken_));
   const auto text_end = nul == pending_.npos ? pending_.size() : nul;
   scanned_ = text_end;
-  if (text_end - taken_ > longest_) {
+  if (parts_ + text_end - taken_ > longest_) {
     return unreadable(fmt::format("it is longer than {} MiB", longest_ >> 20));
   }
   const auto nuls = std::min(trailer - 1, pending_.size() - text_end);
@@ -37,7 +37,18 @@ core::Result<std::optional<SocketReader::Answer>> SocketReader::next() {
   Answer answer{pending_.substr(taken_, text_end - taken_),
                 static_cast<unsigned char>(pending_[text_end + trailer - 1])};
   taken_ = scanned_ = text_end + trailer;
+  parts_ = 0;
   return answer;
+}
+
+std::string SocketReader::take_part() {
+  const auto start = std::max(scanned_, taken_);
+  const auto end = std::min(pending_.find('\0', start), pending_.size());
+  std::string part = pending_.substr(taken_, end - taken_);
+  pending_.erase(0, end);
+  taken_ = scanned_ = 0;
+  parts_ += part.size();
+  return part;
 }
 
 }  // namespace withdrawd::vty

@@ -27,6 +27,10 @@ class SocketReader {
   /// final: whatever follows could not be told apart.
   core::Result<std::optional<Answer>> next();
 
+  /// What has come of the text of an answer that is not complete yet, or not given out: taken off
+  /// it, so that it need not be kept.
+  std::string take_part();
+
   /// Has part of an answer come that is not complete yet?
   bool amid_answer() const { return taken_ < pending_.size(); }
 
@@ -34,6 +38,7 @@ class SocketReader {
   std::size_t longest_;
   std::string pending_;
   std::size_t taken_ = 0;    ///< answers already given out end here
+  std::size_t parts_ = 0;    ///< bytes of this answer that were taken off it
   std::size_t scanned_ = 0;  ///< no NUL between `taken_` and here
 };
 

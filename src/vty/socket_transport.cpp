@@ -24,6 +24,7 @@
 
 #include "core/time.hpp"
 #include "vty/answers.hpp"
+#include "vty/config_squeeze.hpp"
 #include "vty/socket_reader.hpp"
 
 namespace withdrawd::vty {
@@ -213,14 +214,15 @@ asio::awaitable<std::expected<void, Failure>> SocketTransport::connect() {
                     "is bgpd running? If its socket is elsewhere, name it with bgpd.socket");
 }
 
-asio::awaitable<SocketTransport::Replies> SocketTransport::ask(std::vector<std::string> commands) {
+asio::awaitable<SocketTransport::Replies> SocketTransport::ask(std::vector<std::string> commands,
+                                                               First first_reply) {
   if (connection_ && connection_->socket.is_open()) {
     connection_->stop_watching();
   } else {
     auto connected = co_await connect();
     if (!connected) co_return std::unexpected(std::move(connected.error()));
     std::vector<std::string> enable{"enable"};
-    auto enabled = co_await exchange(connection_, std::move(enable));
+    auto enabled = co_await exchange(connection_, std::move(enable), First::whole);
     if (enabled && enabled->front().status != 0) {
       enabled = failure(Trouble::refused, "ask \"enable\"",
                         fmt::format("bgpd answered \"{}\"", one_line(enabled->front().text)));
@@ -232,7 +234,7 @@ asio::awaitable<SocketTransport::Replies> SocketTransport::ask(std::vector<std::
   }
   // Held here, so that close() may be called meanwhile.
   const auto connection = connection_;
-  auto replies = co_await exchange(connection, std::move(commands));
+  auto replies = co_await exchange(connection, std::move(commands), first_reply);
   if (replies) {
     Connection::watch(connection);
   } else {
@@ -242,7 +244,9 @@ asio::awaitable<SocketTransport::Replies> SocketTransport::ask(std::vector<std::
 }
 
 asio::awaitable<SocketTransport::Replies> SocketTransport::exchange(
-    std::shared_ptr<Connection> connection, std::vector<std::string> commands) {
+    std::shared_ptr<Connection> connection, std::vector<std::string> commands, First first_reply) {
+  std::optional<ConfigSqueeze> squeeze;
+  if (first_reply == First::squeezed) squeeze.emplace();
   std::vector<Reply> replies;
   replies.reserve(commands.size());
   asio::steady_timer timer(executor_);
@@ -281,6 +285,14 @@ asio::awaitable<SocketTransport::Replies> SocketTransport::exchange(
       if (error) co_return hung_up(*connection, commands[replies.size()], error);
       connection->reader.feed({connection->buffer.data(), count});
       answer = connection->reader.next();
+      // It need not all be there to be read, nor be kept.
+      if (answer && !*answer && squeeze) squeeze->feed(connection->reader.take_part());
+    }
+    if (answer && *answer && squeeze) {
+      squeeze->feed((*answer)->text);
+      if (squeeze->is_too_long()) co_return std::unexpected(too_long_config());
+      (*answer)->text = squeeze->finish();
+      squeeze.reset();
     }
     for (; answer && *answer && replies.size() < written; answer = connection->reader.next()) {
       auto& command = commands[replies.size()];
@@ -294,6 +306,11 @@ asio::awaitable<SocketTransport::Replies> SocketTransport::exchange(
 
 asio::awaitable<SocketTransport::Replies> SocketTransport::show(std::vector<std::string> commands) {
   return ask(std::move(commands));
+}
+
+asio::awaitable<SocketTransport::Replies> SocketTransport::show_config(
+    std::vector<std::string> commands) {
+  return ask(std::move(commands), First::squeezed);
 }
 
 asio::awaitable<SocketTransport::Replies> SocketTransport::configure(

@@ -31,6 +31,8 @@ class SocketTransport : public Transport {
   std::string text() const override;
   boost::asio::awaitable<std::expected<std::vector<Reply>, Failure>> show(
       std::vector<std::string> commands) override;
+  boost::asio::awaitable<std::expected<std::vector<Reply>, Failure>> show_config(
+      std::vector<std::string> commands) override;
   boost::asio::awaitable<std::expected<std::vector<Reply>, Failure>> configure(
       std::vector<std::string> lines) override;
   void close() override;
@@ -39,9 +41,11 @@ class SocketTransport : public Transport {
   struct Connection;
   using Replies = std::expected<std::vector<Reply>, Failure>;
 
-  boost::asio::awaitable<Replies> ask(std::vector<std::string> commands);
+  enum class First : bool { whole, squeezed };
+  boost::asio::awaitable<Replies> ask(std::vector<std::string> commands,
+                                      First first = First::whole);
   boost::asio::awaitable<Replies> exchange(std::shared_ptr<Connection> connection,
-                                           std::vector<std::string> commands);
+                                           std::vector<std::string> commands, First first);
   std::unexpected<Failure> silent(const std::string& command) const;
   static std::unexpected<Failure> hung_up(Connection& connection, const std::string& command,
                                           const boost::system::error_code& error);

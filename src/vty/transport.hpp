@@ -21,6 +21,9 @@ struct Reply {
   bool mere_success() const { return status == 0 && text.empty(); }
 };
 
+/// That of a running configuration of which ConfigSqueeze keeps more than it may.
+Failure too_long_config();
+
 /// One way into bgpd. Keeps its connection open between calls where it has one; connects when
 /// asked to do something and there is none. One call at a time. After a failed call the next one
 /// starts afresh.
@@ -34,6 +37,12 @@ class Transport {
   /// Runs show commands; one reply each, in order.
   virtual boost::asio::awaitable<std::expected<std::vector<Reply>, Failure>> show(
       std::vector<std::string> commands) = 0;
+
+  /// The same, of which the first asks for the running configuration: of that answer only what
+  /// ConfigSqueeze keeps. Where the transport can, it is squeezed as it comes; else here, a little
+  /// at a time.
+  virtual boost::asio::awaitable<std::expected<std::vector<Reply>, Failure>> show_config(
+      std::vector<std::string> commands);
 
   /// Types configuration lines, from "configure terminal" to "end", written ahead of the answers
   /// where the transport can. Gives what bgpd answered that was not mere success (a refused

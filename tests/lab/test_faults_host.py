@@ -148,7 +148,7 @@ def test_32_megabytes_of_memory_are_enough(lab, sizes_count, measured):
         assert withdrawd.lines("error") == withdrawd.lines("critical") == []
 
 
-def test_an_answer_for_which_memory_does_not_suffice_is_the_next_transports_to_get(
+def test_a_configuration_that_is_longer_than_may_be_is_the_next_transports_to_get(
     lab, sizes_count
 ):
     pids, sessions = lab.bgpd.pids(), lab.peer.sessions()
@@ -157,9 +157,10 @@ def test_an_answer_for_which_memory_does_not_suffice_is_the_next_transports_to_g
         transports = ["socket", "telnet"]
         with started(lab, transports=transports, bgpd={"socket": proxy.path}) as withdrawd:
             limit(withdrawd, f"--data={32 * MEGABYTE}")
-            proxy.instead["show running-config"] = b"!\n" * (30 * MEGABYTE) + END + b"\0"
+            vast = b"!\nrouter bgp 65001\n" + b" network 192.0.2.0/24\n" * MEGABYTE
+            proxy.instead["show running-config"] = vast + END + b"\0"
             withdraws_and_announces(lab, withdrawd)
-            line = withdrawd.wait_for_line("out of memory", level="warning")
+            line = withdrawd.wait_for_line("longer than 8 MiB", level="warning")
             assert f"{proxy.path}: " in line.message and "through telnet" in line.message
             assert withdrawd.lines("critical") == []
     finally:
