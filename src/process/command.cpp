@@ -110,6 +110,22 @@ std::vector<std::string> environment_with(const std::vector<std::string>& own) {
   return whole;
 }
 
+/// Where this process is spared when memory ends (systemd's OOMScoreAdjust), what it starts is not:
+/// else the one plugin that takes all of it would be the last to go, and a bgpd started from here
+/// would be spared as well. Anybody may make himself more likely to be killed, within what is his.
+void expose_to_memory_shortage(pid_t pid) {
+  static const bool is_spared = [] {
+    const FileDescriptor own(::open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC));
+    char sign = '0';
+    return own.number() >= 0 && ::read(own.number(), &sign, 1) == 1 && sign == '-';
+  }();
+  if (!is_spared) return;
+  const auto path = "/proc/" + std::to_string(pid) + "/oom_score_adj";
+  const FileDescriptor its(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  // Gone already, or not allowed to: then it stays as it is.
+  if (its.number() >= 0 && ::write(its.number(), "0", 1) < 0) return;
+}
+
 /// Gives an errno.
 int spawn(const Command& command, const Pipe& out, const Pipe& err, pid_t& pid) {
   SpawnActions actions;
@@ -269,6 +285,7 @@ class Child : public std::enable_shared_from_this<Child> {
       pid_ = 0;
       return std::unexpected(could_not_start(command, error));
     }
+    expose_to_memory_shortage(pid_);
     auto pidfd = open_pidfd(pid_);
     if (!pidfd) return std::unexpected(could_not_start(command, errno));
     error_code failed;
@@ -288,8 +305,15 @@ class Child : public std::enable_shared_from_this<Child> {
   void set_limit(core::Duration limit) {
     deadline.expires_after(limit);
     deadline.async_wait([self = shared_from_this()](error_code cancelled) {
-      if (!cancelled && self->pid_ != 0) self->kill_in_time();
+      if (!cancelled && self->pid_ != 0 && !self->has_ended()) self->kill_in_time();
     });
+  }
+
+  /// Also where the event loop has not heard of it yet.
+  bool has_ended() const {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid != 0;
   }
 
   void kill_in_time() {

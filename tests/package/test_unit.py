@@ -56,6 +56,13 @@ def test_the_hard_path_takes_one_capability_more(unit, measured):
     assert word in ("OK", "PERFECT", "SAFE")
 
 
+def test_the_daemon_is_the_last_to_be_killed_for_memory_and_has_descriptors(unit):
+    said = dict(x.split("=", 1) for x in unit.read_text().splitlines() if re.match(r"\w+=", x))
+    assert int(said["OOMScoreAdjust"]) <= -500
+    assert said["OOMPolicy"] == "continue"  # else a plugin that is killed takes the daemon along
+    assert int(said["LimitNOFILE"]) >= 8192
+
+
 def test_systemd_has_nothing_to_say_about_the_unit(unit, program):
     # The program and the manual pages are not where the unit will find them.
     unit.write_text(
