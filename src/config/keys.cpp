@@ -106,6 +106,7 @@ core::Result<core::Endpoint> parse_server(std::string_view text) {
 }
 
 std::optional<core::Asn> as_number(const Value& value) {
+  if (value.is_string()) return value.parsed(core::Asn::parse, "an AS number, such as \"1.10\"");
   const auto number = value.integer(1, 4294967294);
   if (!number) return {};
   return core::Asn::from(*number).value();
@@ -609,7 +610,7 @@ const std::vector<Section<ConfigDraft>>& single_sections() {
            {"transports", "array of \"socket\", \"vtysh\", \"telnet\"",
             "[\"socket\", \"vtysh\", \"telnet\"]", "the ways into bgpd, in the order to try them",
             store_transports},
-           {"as", "integer, 1 to 4294967294", "read from bgpd",
+           {"as", "integer, 1 to 4294967294, or \"1.10\"", "read from bgpd",
             "the AS number of the BGP instance, for rules that name none",
             [](const V& v, D& d) { put(d.asn, as_number(v)); }},
            {"socket", "file", "found under /run/frr, /var/run/frr, /run/quagga, /var/run/quagga",
@@ -867,7 +868,7 @@ const Section<RuleDraft>& rule_section() {
            [](const V& v, D& d) { put(d.vrf, vty_name(v)); }},
           {"view", "name", "the only BGP instance there is", "the view of the BGP instance",
            [](const V& v, D& d) { put(d.view, vty_name(v)); }},
-          {"as", "integer, 1 to 4294967294", "that of [bgpd], else read from bgpd",
+          {"as", "integer, 1 to 4294967294, or \"1.10\"", "that of [bgpd], else read from bgpd",
            "the AS number of the BGP instance",
            [](const V& v, D& d) { put(d.rule.instance.asn, as_number(v)); }},
           {"route_map", "name", "what bgpd had", "announce with this route-map",

@@ -47,14 +47,22 @@ std::string list(const std::vector<const Instance*>& instances) {
 }  // namespace
 
 Result<Asn> Asn::parse(std::string_view text) {
-  std::int64_t number = 0;
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool digits_only = text.find_first_not_of("0123456789") == text.npos;
-  if (failed != std::errc() || end != text.data() + text.size() || !digits_only ||
-      text.starts_with('0')) {
+  const auto number = [](std::string_view digits) -> std::optional<std::int64_t> {
+    std::int64_t value = 0;
+    const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    const bool whole = failed == std::errc() && end == digits.data() + digits.size();
+    const bool plain = digits.find_first_not_of("0123456789") == digits.npos &&
+                       (digits.size() == 1 || !digits.starts_with('0'));
+    return whole && plain ? std::optional(value) : std::nullopt;
+  };
+  const auto dot = text.find('.');
+  const auto high = dot == text.npos ? std::optional<std::int64_t>(0) : number(text.substr(0, dot));
+  const auto low = number(dot == text.npos ? text : text.substr(dot + 1));
+  constexpr std::int64_t half = 0x10000;
+  if (!high || !low || (dot != text.npos && (*high >= half || *low >= half))) {
     return not_an_asn(text);
   }
-  return from(number);
+  return from(*high * half + *low);
 }
 
 Result<Asn> Asn::from(std::int64_t number) {

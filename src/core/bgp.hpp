@@ -17,6 +17,7 @@ namespace withdrawd::core {
 /// An autonomous system number, 1 to 4294967294.
 class Asn {
  public:
+  /// "65001", or as asdot "1.10" (RFC 5396), which bgpd prints where `as-notation dot` says so.
   static Result<Asn> parse(std::string_view text);
   static Result<Asn> from(std::int64_t number);
   std::uint32_t number() const { return number_; }

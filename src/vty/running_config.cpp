@@ -40,17 +40,8 @@ std::optional<Number> number(std::string_view text) {
   return value;
 }
 
-/// "65001", or "1.10" where FRR was told `as-notation dot`.
 std::optional<core::Asn> parse_asn(std::string_view text) {
-  const auto dot = text.find('.');
-  if (dot == text.npos) {
-    const auto plain = core::Asn::parse(text);
-    return plain ? std::optional(*plain) : std::nullopt;
-  }
-  const auto high = number<std::uint16_t>(text.substr(0, dot));
-  const auto low = number<std::uint16_t>(text.substr(dot + 1));
-  if (!high || !low) return std::nullopt;
-  const auto asn = core::Asn::from(std::int64_t{*high} * 65536 + *low);
+  const auto asn = core::Asn::parse(text);
   return asn ? std::optional(*asn) : std::nullopt;
 }
 

@@ -36,7 +36,9 @@ int status_of(std::string_view text) {
     if (says("Command incomplete")) return 4;
     return 1;
   }
-  return says("BGP is already running") || says_locked(line) ? 1 : 0;
+  // "BGP is already running; AS is N" (Quagga, FRR 8), "BGP instance is already running; AS is N"
+  // (FRR 10), "BGP view name X is already running", ...
+  return says("is already running") || says_locked(line) ? 1 : 0;
 }
 
 }  // namespace

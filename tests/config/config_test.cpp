@@ -572,6 +572,10 @@ TEST_CASE("numbers have bounds") {
       complaint(in_check("fall = 0")) ==
       "f:4:8: error: \"fall\" in [check.resolver] is the number 0; expected a whole number from 1 "
       "to 1000");
+  CHECK(parsed(in_section("bgpd", "as = \"1.10\"")).settings.rules[0].instance.asn ==
+        core::Asn::from(65546).value());
+  CHECK(complaint(in_section("bgpd", "as = \"1.70000\"")).find("it is not an AS number") !=
+        std::string::npos);
   CHECK(
       complaint(in_section("bgpd", "as = 4294967295")) ==
       "f:2:6: error: \"as\" in [bgpd] is the number 4294967295; expected a whole number from 1 to "

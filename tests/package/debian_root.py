@@ -65,10 +65,13 @@ def run(*argv, within=600, **options):
     return done.stdout
 
 
-def base(depends, has=HAS, name="debian"):
-    """The folder of a bare Debian with what satisfies `depends` and what it `has`; made once, then
-    kept under that name."""
-    sources = "".join(f"deb {site} {suite} {part}\n" for site, suite, part in archives())
+def base(depends, has=HAS, name="debian", suite=None):
+    """The folder of a bare Debian with what satisfies `depends` (if anything is named) and what it
+    `has`; made once, then kept under that name. `suite`: another release than this host's."""
+    known = archives()
+    if suite:
+        known = [(known[0][0], suite, "main")]
+    sources = "".join(f"deb {site} {release} {part}\n" for site, release, part in known)
     key = hashlib.sha256(f"2\n{sources}\n{has}\n{depends}".encode()).hexdigest()[:16]
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "withdrawd-test"
     kept = cache / f"{name}-{key}"
@@ -80,9 +83,9 @@ def base(depends, has=HAS, name="debian"):
     making = Path(tempfile.mkdtemp(prefix="making-", dir=cache))
     try:
         making.chmod(0o755)
-        site, suite, _ = archives()[0]
+        site, release, _ = known[0]
         try:
-            run("debootstrap", "--variant=minbase", suite, making, site)
+            run("debootstrap", "--variant=minbase", release, making, site)
         except RuntimeError as problem:
             raise Unavailable(f"debootstrap: {str(problem).splitlines()[-1]}") from problem
         (making / "etc/apt/sources.list").write_text(sources)
@@ -98,7 +101,7 @@ exec chroot {making} /usr/bin/env -i PATH={PATH} LC_ALL=C.UTF-8 \\
   DEBIAN_FRONTEND=noninteractive sh -ec '
 apt-get -qq update
 apt-get -qqy --no-install-recommends install {" ".join(has)}
-apt-get -qqy --no-install-recommends satisfy "{depends}"
+{f'apt-get -qqy --no-install-recommends satisfy "{depends}"' if depends else ""}
 apt-get clean
 {LATER if "frr" in has else ""}
 rm -rf /var/lib/apt/lists/*'

@@ -366,7 +366,8 @@ void World::kernel_tells(const Happening& happening) {
 }
 
 const Spot* World::spot_of(const Happening& happening) const {
-  return setting_.spots.empty() ? nullptr : &setting_.spots[happening.whom];
+  // Of a DNS server `whom` counts servers.
+  return happening.whom < setting_.spots.size() ? &setting_.spots[happening.whom] : nullptr;
 }
 
 // Each statement that a rule may be about: there or not, and with what.
