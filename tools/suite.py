@@ -34,6 +34,19 @@ class Tally:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
         self.failures = []
+        self.why_skipped = {}  # the reason: names of tests
+        self.times = []  # (part, seconds)
+
+    @contextlib.contextmanager
+    def timed(self, part):
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.times.append((part, time.monotonic() - started))
+
+    def skip(self, name, why):
+        self.why_skipped.setdefault(why, []).append(name)
 
     def add(self, what, passed=0, failed=0, skipped=0):
         self.passed += passed
@@ -57,6 +70,7 @@ class Build:
         self.title, self.folder, self.options = title, folder, list(options)
         self.compiler, self.gentle = compiler, gentle
         self.more = more or {}  # arguments, by test
+        self.took = 0.0
 
     @property
     def withdrawd(self):
@@ -84,7 +98,8 @@ class Build:
             ninja = ["nice", "-n", "10", *ninja]
         if not self._ninja(ninja):
             return False
-        say(f"  built in {time.monotonic() - started:.0f} s")
+        self.took = time.monotonic() - started
+        say(f"  built in {self.took:.0f} s")
         return True
 
     def _ninja(self, argv):
@@ -112,6 +127,11 @@ class Build:
 
 
 def unit_tests(build, word, tally):
+    with tally.timed(f"unit tests: {build.title}"):
+        run_unit_tests(build, word, tally)
+
+
+def run_unit_tests(build, word, tally):
     say(f"unit tests: {build.title}")
     listed = subprocess.run(
         ["meson", "introspect", "--tests", build.folder], capture_output=True, text=True, check=True
@@ -165,7 +185,7 @@ class LabRun:
     """A pytest process over some of the lab's tests."""
 
     def __init__(self, build, title, arguments, word, output=None, folder=LAB, gentle=False):
-        self.title, self.output = title, output
+        self.title, self.output, self.started = title, output, time.monotonic()
         self.report = build.folder / f"lab-{title.replace(' ', '-')}.xml"
         self.report.unlink(missing_ok=True)
         argv = [
@@ -187,6 +207,7 @@ class LabRun:
     def finish(self, tally):
         try:
             status = self.process.wait(timeout=LAB_LIMIT)
+            tally.times.append((f"lab: {self.title}", time.monotonic() - self.started))
         except subprocess.TimeoutExpired:
             self.end()
             status = f"none after {LAB_LIMIT} s"
@@ -197,6 +218,10 @@ class LabRun:
             tally.fail(f"lab: {self.title} (pytest: exit {status})")
             return
         suite = ElementTree.parse(self.report).getroot().find("testsuite").attrib
+        for case in ElementTree.parse(self.report).getroot().iter("testcase"):
+            skip = case.find("skipped")
+            if skip is not None:
+                tally.skip(f"{case.get('classname')}::{case.get('name')}", skip.get("message", ""))
         total, skipped = int(suite["tests"]), int(suite["skipped"])
         failed = int(suite["failures"]) + int(suite["errors"])
         tally.add(f"lab: {self.title}", max(total - failed - skipped, 0), failed, skipped)
@@ -217,13 +242,23 @@ def run(options, tally, stack):
     strict = ["-Dwerror=true"] if options.all else []
     prefix = Path(options.build_dir).absolute()
     # Without debug information, and not optimised to the last, it is built in half the time.
-    main = Build("g++", prefix, [*strict, "-Doptimization=1", "-Ddebug=false"])
+    optimization = "0" if options.release else "1"
+    main = Build("g++", prefix, [*strict, f"-Doptimization={optimization}", "-Ddebug=false"])
     if not main.run():
         tally.fail("build: g++")
         return
+    tally.times.append(("build: g++", main.took))
+    if options.release:
+        if not options.build_only:
+            unit_tests(main, options.k, tally)
+            files = [LAB / name for name in options.release.split(",")]
+            listed = LabRun(main, "main files", files, options.k)
+            stack.callback(listed.end)
+            listed.finish(tally)
+        return
 
     lab = everything or options.lab
-    crond = package = gentle = None
+    crond = package = gentle = release = None
     if lab:
         crond = LabRun(main, "crond", [LAB / SLOW], options.k, output=main.folder / "lab-crond.log")
         stack.callback(crond.end)
@@ -245,12 +280,14 @@ def run(options, tally, stack):
             more={"simulation": ["--steps", "1000000"], "fleet simulation": ["--steps", "200000"]},
         )
         if checked.run():
+            tally.times.append((f"build: {checked.title}", checked.took))
             unit_tests(checked, options.k, tally)
             if not options.k:
                 gentle = Beside(checked)
                 stack.callback(gentle.end)
         else:
             tally.fail("build: " + checked.title)
+        release = begin_other_release(main, options, tally, stack)
     if lab:
         say("lab tests")
         rest = LabRun(main, "all but crond", [f"--ignore={LAB / SLOW}", LAB], options.k)
@@ -261,7 +298,46 @@ def run(options, tally, stack):
         crond.finish(tally)
         package.finish(tally)
     if gentle:
-        gentle.finish(tally, say)
+        with tally.timed("lint and fuzzers, after the lab"):
+            gentle.finish(tally, say)
+    if release:
+        with tally.timed(f"Debian {release.suite}: unit tests and the main lab files"):
+            finish_other_release(release, options, tally)
+
+
+def begin_other_release(main, options, tally, stack):
+    """Builds in a root of the next Debian, gently, beside the lab. None: it cannot be done here."""
+    import other_release
+
+    why = other_release.unavailable()
+    if options.k or why:
+        if why:
+            tally.skip(f"Debian {other_release.SUITE}", why)
+        return None
+    try:
+        with tally.timed(f"Debian {other_release.SUITE}: its root"):
+            release = other_release.OtherRelease(main.folder / "other-release.log")
+    except (other_release.debian_root.Unavailable, RuntimeError) as problem:
+        tally.fail(f"Debian {other_release.SUITE}: {problem}")
+        return None
+    stack.callback(release.end)
+    release.start("--release", ",".join(other_release.LAB_FILES), "--build-only", nice=19)
+    return release
+
+
+def finish_other_release(release, options, tally):
+    """Its tests, when nothing else runs: they have times to keep."""
+    title = f"Debian {release.suite}"
+    said = release.wait()
+    if release.process.returncode == 0:
+        release.start("--release", ",".join(release.files))
+        said = release.wait()
+    say(f"{title}:\n" + (said or "it hangs"))
+    last = re.search(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", said or "", re.M)
+    if not last:
+        tally.fail(f"{title}: no summary (exit {release.process.returncode})")
+        return
+    tally.add(title, *map(int, last.groups()))
 
 
 def main():
@@ -271,6 +347,9 @@ def main():
     parser.add_argument("--all", action="store_true")
     parser.add_argument("-k")
     parser.add_argument("--build-dir", default=ROOT / "build")
+    # Of tools/other_release.py: these files of the lab only; a build, and nothing more.
+    parser.add_argument("--release", default="")
+    parser.add_argument("--build-only", action="store_true")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     started = time.monotonic()
@@ -281,9 +360,15 @@ def main():
         except KeyboardInterrupt:
             tally.fail("interrupted")
     say()
+    for part, seconds in tally.times:
+        say(f"{seconds:6.0f} s  {part}")
+    for why, names in sorted(tally.why_skipped.items()):
+        say(f"skipped: {len(names)}: {why}")
+        for name in names:
+            say(f"    {name}")
     for failure in tally.failures:
         say(f"failed: {failure}")
-    if not tally.passed and not tally.failed:
+    if not tally.passed and not tally.failed and not options.build_only:
         tally.fail("nothing ran")
     minutes, seconds = divmod(int(time.monotonic() - started), 60)
     say(f"took {minutes} min {seconds} s")
