@@ -1,6 +1,5 @@
 #pragma once
 
-#include <CLI/App.hpp>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -8,6 +7,11 @@
 #include "config/config.hpp"
 #include "core/severity.hpp"
 #include "core/time.hpp"
+
+// Not CLI/App.hpp: it takes four seconds to compile, and most who need this need nothing of it.
+namespace CLI {
+class App;
+}
 
 namespace withdrawd::cli {
 

@@ -1,6 +1,7 @@
 // plan, validate: the subcommands that change nothing.
 #include <fmt/format.h>
 
+#include <CLI/App.hpp>
 #include <CLI/Option.hpp>
 #include <algorithm>
 #include <memory>

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <CLI/App.hpp>
 #include <CLI/Option.hpp>
 #include <algorithm>
 #include <boost/asio/awaitable.hpp>
