@@ -10,11 +10,13 @@
 #include <vector>
 
 #include "cli/doctor_fleet.hpp"
+#include "cli/doctor_sessions.hpp"
 #include "config/config.hpp"
 #include "core/bgp.hpp"
 #include "core/failure.hpp"
 #include "core/outcome.hpp"
 #include "core/time.hpp"
+#include "vty/neighbors.hpp"
 #include "vty/survey.hpp"
 #include "vty/table.hpp"
 
@@ -65,6 +67,7 @@ struct BgpdFacts {
   core::RunningConfig config;
   vty::Survey survey;
   std::vector<PrefixFacts> prefixes;
+  std::vector<vty::Neighbor> neighbors = {};  ///< of the default instance; with graceful restart
 };
 
 struct ProcessFacts {
@@ -73,6 +76,7 @@ struct ProcessFacts {
   bool may_signal = false;            ///< all of `pids`
   std::vector<std::string> restart;   ///< configured, or the host's own
   std::string restart_problem;        ///< why it cannot be run; empty: it can
+  SessionFacts sessions = {};         ///< of all of `pids`
 };
 
 struct WatcherFacts {

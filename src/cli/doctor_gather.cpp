@@ -30,6 +30,7 @@
 #include "daemon/control_socket.hpp"
 #include "process/bgpd_process.hpp"
 #include "process/proc_entry.hpp"
+#include "vty/neighbors.hpp"
 #include "vty/running_config.hpp"
 #include "vty/socket_transport.hpp"
 #include "vty/telnet_transport.hpp"
@@ -317,6 +318,7 @@ std::optional<BgpdFacts> ask_bgpd(const std::shared_ptr<Inquiry>& inquiry,
     commands.push_back(vty::show_command(prefix.prefix, *prefix.instance));
   }
   const auto index = static_cast<std::size_t>(way - inquiry->ways.begin());
+  if (bgpd.config.graceful_restart) commands.emplace_back("show ip bgp neighbors");
   if (!commands.empty()) inquiry->begin(look_up(inquiry, index, std::move(commands)));
   inquiry->wait(limit);
   const auto& replies = inquiry->ways[index].replies;
@@ -327,6 +329,7 @@ std::optional<BgpdFacts> ask_bgpd(const std::shared_ptr<Inquiry>& inquiry,
     asked[i]->sources = vty::path_sources(replies[i].text);
     asked[i]->advertised_to = vty::advertised_to(replies[i].text);
   }
+  if (replies.size() > asked.size()) bgpd.neighbors = vty::read_neighbors(replies.back().text);
   return bgpd;
 }
 
@@ -654,6 +657,12 @@ Facts gather_facts(const config::Config& config, core::Duration limit) {
   facts.watchers = watcher_facts(all, config.process.name);
   facts.start_files = start_files(facts.process.pids);
   facts.runner = runner_facts(config, all);
+  if (!soft || std::ranges::any_of(config.settings.rules, &core::Rule::may_fall_back)) {
+    facts.process.sessions = gather_sessions(facts.process.pids);
+    if (service && !service->may_end_sessions && facts.process.sessions.problem.empty()) {
+      facts.process.sessions.problem = service->user.name + " has not the right to";
+    }
+  }
   if (config.settings.fleet) facts.fleet = gather_fleet(config, limit / 5);
   clock_facts(config, facts);
   return facts;

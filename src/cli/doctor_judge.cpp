@@ -51,6 +51,16 @@ class Judge {
       same_bgpd();
     }
     process();
+    if ((facts_.bgpd || !soft) && may_fall_back() && !facts_.process.pids.empty()) {
+      core::KnownGracefulRestart known;
+      std::vector<vty::Neighbor> neighbors;
+      if (facts_.bgpd) {
+        known = facts_.bgpd->config.graceful_restart;
+        neighbors = facts_.bgpd->neighbors;
+      }
+      std::ranges::move(judge_sessions(known, neighbors, facts_.process.sessions, facts_.user.acts),
+                        std::back_inserter(findings_));
+    }
     for (const auto& watcher : facts_.watchers) judge(watcher);
     if (soft && facts_.bgpd) {
       instances();

@@ -11,8 +11,9 @@ namespace withdrawd::cli {
 /// Whoever runs withdrawd here, or will.
 struct ServiceUser {
   process::UserIdentity user;
-  bool may_kill = false;  ///< another user's process: root, or with CAP_KILL
-  std::string known_by;   ///< "the daemon, pid 12", "withdrawd.service"
+  bool may_kill = false;          ///< another user's process: root, or with CAP_KILL
+  bool may_end_sessions = false;  ///< of such a process: root, or with CAP_SYS_PTRACE
+  std::string known_by;           ///< "the daemon, pid 12", "withdrawd.service"
 };
 
 /// The user of the running daemon (`daemon`: its pid; none runs: 0), else the one that the unit

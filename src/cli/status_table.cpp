@@ -18,6 +18,13 @@ std::string text(const json::value& value) {
   return std::string(value.as_string());
 }
 
+/// Of a daemon that may be older.
+std::string text_or(const json::object& object, std::string_view key, std::string_view otherwise) {
+  const json::value* value = object.if_contains(key);
+  return std::string(value && value->is_string() ? std::string_view(value->get_string())
+                                                 : otherwise);
+}
+
 std::string yes_no(const json::value& value) {
   if (value.is_null()) return "?";
   return value.as_bool() ? "yes" : "no";
@@ -54,6 +61,24 @@ std::string short_span(const json::value& seconds) {
 std::string span(const json::value& seconds) {
   const double all = bounded(seconds.to_number<double>());
   return core::describe(std::chrono::milliseconds(static_cast<std::int64_t>(all * 1000)));
+}
+
+/// What peers may still have of a bgpd that was killed; empty: nothing.
+std::string kept_by_peers(const json::object& root, const Palette& palette) {
+  const json::object& bgpd = root.at("bgpd").as_object();
+  const json::value* kept = bgpd.if_contains("kept_by_peers");
+  if (!kept || !kept->is_object()) return "";
+  std::string peers;
+  for (const json::value& peer : kept->at("peers").as_array()) {
+    peers += (peers.empty() ? " (" : ", ") + text(peer);
+  }
+  if (!peers.empty()) peers += ")";
+  const json::value& left = kept->at("left_s");
+  return fmt::format(
+      "{}Peers with graceful restart{} may keep what bgpd announced when it was killed, {}: their "
+      "sessions have no NOTIFICATION: {}.{}\n",
+      palette.bad, peers, left.is_null() ? "until it runs again" : "for another " + span(left),
+      text(kept->at("why")), palette.plain);
 }
 
 std::string number(const json::value& value) {
@@ -188,11 +213,11 @@ std::string wrapped(const std::string& line, std::size_t indent) {
 std::string status_table(const json::value& report, const Palette& palette) {
   const json::object& root = report.as_object();
   const json::array& prefixes = root.at("prefixes").as_array();
-  std::string out = bgpd_line(root, palette);
+  std::string out = bgpd_line(root, palette) + kept_by_peers(root, palette);
   if (root.at("failing").as_bool()) {
     out += fmt::format(
-        "{}A sick prefix is still announced, and the rule forbids to kill bgpd for it.{}\n",
-        palette.bad, palette.plain);
+        "{}A sick prefix is still announced: {}; a human is needed.{}\n", palette.bad,
+        text_or(root, "failing_why", "bgpd cannot be made to withdraw it"), palette.plain);
   }
   if (prefixes.empty()) {
     for (const json::value& check : root.at("checks").as_array()) {

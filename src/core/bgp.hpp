@@ -11,6 +11,7 @@
 
 #include "core/error.hpp"
 #include "core/prefix.hpp"
+#include "core/time.hpp"
 
 namespace withdrawd::core {
 
@@ -79,10 +80,21 @@ struct Instance {
   std::string text() const;
 };
 
+/// What bgpd tells its neighbors of a restart of its own: for so long each keeps what it has heard
+/// when the session breaks off without a NOTIFICATION.
+struct GracefulRestart {
+  Duration restart_time{};  ///< RFC 4724
+  Duration long_lived{};    ///< and then, as a last choice, for so long (RFC 9494); zero: not
+  Duration kept() const { return restart_time + long_lived; }
+  bool operator==(const GracefulRestart&) const = default;
+};
+
 /// What withdrawd needs of bgpd's running configuration.
 struct RunningConfig {
   std::vector<Instance> instances;
   std::set<std::string> route_maps;
+  /// The longest of all instances and neighbors; none: bgpd asks no neighbor to keep anything.
+  std::optional<GracefulRestart> graceful_restart{};
 };
 
 /// Which instance the operator means, as far as the configuration says.

@@ -161,7 +161,7 @@ void Controller::process_found(const BgpdFound& found, Time now, Effects& effect
 
 void Controller::process_stopped(const BgpdStopped& stopped, Time now, Effects& effects) {
   const bool answers = soft_->reachable();
-  last_resort_->on(stopped, answers, now, effects);
+  last_resort_->on(stopped, *soft_, now, effects);
   if (!stopped.pids) return;
   if (stopped.pids->empty() && answers) {
     // Whom to believe, reading it again tells.
@@ -236,6 +236,13 @@ Memory Controller::memory() const {
   return memory;
 }
 
+Memory Controller::memory_for_reload() const {
+  Memory handed = memory();
+  handed.fallback.same = 0;
+  handed.fallback.reason.clear();
+  return handed;
+}
+
 Report Controller::report(Time now) const {
   Report report{
       .mode = settings_->mode,
@@ -245,8 +252,12 @@ Report Controller::report(Time now) const {
       .bgpd_gone = settings_->mode == Mode::soft ? soft_->process_gone() : hard_->process_gone(),
       .bgpd_killed = last_resort_->memory().killed,
       .failing = last_resort_->failing(),
+      .failing_why = std::string(last_resort_->failing_why()),
       .via = soft_->via(),
-      .groups = soft_->policy().groups()};
+      .groups = soft_->policy().groups(),
+      .fleet = {},
+      .stale = core::report(settings_->mode == Mode::soft ? last_resort_->stale() : hard_->stale(),
+                            now)};
   if (const auto& fleet = settings_->fleet) {
     const FleetGuard& guard = soft_->policy().guard();
     FleetReport& said =

@@ -59,9 +59,11 @@ struct Report {
   bool bgpd_gone;       ///< known not to run
   bool bgpd_killed;     ///< by the fallback, and not running since
   bool failing;         ///< a sick prefix stays announced, and a human is needed
-  std::string via;      ///< the transport that the last operation used; empty: none yet
+  std::string failing_why;  ///< as LastResort::failing_why
+  std::string via;          ///< the transport that the last operation used; empty: none yet
   std::vector<Policy::GroupCount> groups;
   std::optional<FleetReport> fleet{};
+  std::optional<StaleReport> stale{};  ///< what peers may keep of a bgpd that was killed
 };
 
 /// The decisions: a state machine without I/O, clock or threads. Whoever drives it
@@ -88,6 +90,9 @@ class Controller {
   bool busy() const;
 
   Memory memory() const;
+  /// Likewise, for a Controller with another configuration: whoever reloads has acted, so a kill
+  /// may help again.
+  Memory memory_for_reload() const;
   /// Differs from an earlier one whenever `memory` does; cheap.
   struct Revision {
     std::uint64_t checks = 0;

@@ -70,9 +70,19 @@ struct BgpdFound {
   Result<std::vector<pid_t>> pids;
 };
 
+/// What became of the BGP sessions of a bgpd that was killed. A peer with graceful restart keeps
+/// what it heard in one that has merely broken off.
+struct SessionsEnded {
+  unsigned ended = 0;             ///< by a NOTIFICATION, and the peer has hung up
+  std::vector<std::string> left;  ///< the addresses of peers that have not
+  std::string problem;  ///< why not, or why no session could be looked at; empty: all ended
+  bool all() const { return problem.empty() && left.empty(); }
+};
+
 /// The answer to StopBgpd: the pids that were killed; empty: bgpd was not running.
 struct BgpdStopped {
   Result<std::vector<pid_t>> pids;
+  SessionsEnded sessions{};
 };
 
 /// The answer to RestartBgpd: what the command printed.

@@ -4,12 +4,16 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace withdrawd::core {
 namespace {
 
 constexpr Duration stop_again_after = std::chrono::seconds(1);
 constexpr Duration longest_restart_pause = std::chrono::seconds(60);
+/// So many kills for the same reason show that bgpd comes back with what it was killed for.
+constexpr unsigned kills_that_show = 2;
+constexpr Duration longest_hold = std::chrono::hours(24);
 
 void sooner(std::optional<Time>& wake, Time candidate) {
   if (!wake || candidate < *wake) wake = candidate;
@@ -26,11 +30,12 @@ LastResort::LastResort(const Fallback& settings, const Memory& memory, Time now)
     : settings_(settings), memory_(memory), restart_at_(now) {
   // How long ago the kill was is not known; the delay begins anew.
   if (memory.killed && memory.kills > 1) restart_at_ = now + restart_delay();
-  if (memory.kills > 0) last_kill_ = now;
+  if ((memory.kills > 0 || memory.same > 0) && !memory.last_kill) memory_.last_kill = now;
 }
 
 bool LastResort::owes_restart(const SoftPath& soft) const {
-  return memory_.killed && soft.any_wanted() && (soft.process_gone() || !process_known_);
+  return memory_.killed && (soft.any_wanted() || restart_owed_) &&
+         (soft.process_gone() || !process_known_);
 }
 
 Duration LastResort::restart_delay() const {
@@ -42,6 +47,24 @@ Duration LastResort::restart_delay() const {
 Duration LastResort::pause_after_restart() const {
   return std::max(restart_delay(),
                   doubled(stop_again_after, failed_restarts_, longest_restart_pause));
+}
+
+/// None: a kill may help. The hold becomes longer with each kill after it: somebody may have acted
+/// where withdrawd does not see it, and a host must not flap for that.
+std::optional<Time> LastResort::held_until(const SoftPath::Exposed& exposed) const {
+  if (memory_.same < kills_that_show || memory_.reason != exposed.reason) return std::nullopt;
+  return *memory_.last_kill +
+         doubled(settings_.restart_delay_max, memory_.same - kills_that_show, longest_hold);
+}
+
+void LastResort::hold(const SoftPath::Exposed& exposed, Time until, Time now, Effects& effects) {
+  if (std::exchange(holding_, true)) return;
+  effects.push_back(Tell{
+      Severity::critical,
+      fmt::format("{}; bgpd was killed {} times for it and came back with it, so it is not "
+                  "killed again for {}; it stays announced until somebody acts: take it out of "
+                  "bgpd by hand, correct [bgpd] and reload withdrawd, or stop bgpd",
+                  exposed.story, memory_.same, describe(until - now))});
 }
 
 // `failure` is what tells two lines apart; the cause in front of it changes with every outcome.
@@ -63,7 +86,13 @@ void LastResort::advance(const SoftPath& soft, Time now, Effects& effects) {
   }
   if (!exposed) {
     told_unkillable_ = false;
+    holding_ = false;
     vain_stops_ = 0;
+  }
+  if (memory_.same > 0 && !soft.any_must_go() &&
+      (memory_.same < kills_that_show || now - *memory_.last_kill >= settings_.restart_delay_max)) {
+    memory_.same = 0;  // it lasted
+    memory_.reason.clear();
   }
   if (!forbidden) {
     told_forbidden_ = false;
@@ -79,18 +108,33 @@ void LastResort::advance(const SoftPath& soft, Time now, Effects& effects) {
   // A bgpd that does as it is told has a clean slate.
   if (soft.times_obeyed() != obeyed_) {
     obeyed_ = soft.times_obeyed();
-    if (!memory_.killed) memory_.kills = 0;
+    if (!memory_.killed) {
+      memory_.kills = memory_.same = 0;
+      memory_.reason.clear();
+    }
   }
   if (exposed && now - exposed->since >= settings_.after && (!next_stop_ || now >= *next_stop_)) {
-    cause_ = exposed->story;
-    stopping_ = true;
-    effects.push_back(StopBgpd{});
-    return;
+    if (const auto until = held_until(*exposed); until && now < *until) {
+      hold(*exposed, *until, now, effects);
+    } else {
+      holding_ = false;
+      cause_ = exposed->story;
+      reason_ = exposed->reason;
+      stopping_ = true;
+      effects.push_back(StopBgpd{});
+      return;
+    }
   }
   if (owes_restart(soft) && now >= restart_at_) {
     restarting_ = true;
     effects.push_back(RestartBgpd{});
   }
+}
+
+std::string_view LastResort::failing_why() const {
+  if (told_forbidden_) return "bgpd may not be killed for it";
+  if (told_unkillable_) return "bgpd cannot be killed";
+  return holding_ ? "bgpd was killed for it and came back with it" : "";
 }
 
 std::optional<Time> LastResort::next_wake(const SoftPath& soft) const {
@@ -100,14 +144,17 @@ std::optional<Time> LastResort::next_wake(const SoftPath& soft) const {
     sooner(wake, forbidden->since + settings_.after);
   }
   if (const auto exposed = soft.longest_exposed(true)) {
-    const Time due = exposed->since + settings_.after;
-    sooner(wake, next_stop_ ? std::max(due, *next_stop_) : due);
+    Time due = exposed->since + settings_.after;
+    if (next_stop_) due = std::max(due, *next_stop_);
+    // Held, it is told when it is due.
+    if (const auto until = held_until(*exposed); until && holding_) due = std::max(due, *until);
+    sooner(wake, due);
   }
   if (owes_restart(soft)) sooner(wake, restart_at_);
   return wake;
 }
 
-void LastResort::on(const BgpdStopped& event, bool answers, Time now, Effects& effects) {
+void LastResort::on(const BgpdStopped& event, const SoftPath& soft, Time now, Effects& effects) {
   stopping_ = false;
   next_stop_.reset();
   if (!event.pids) {
@@ -117,7 +164,7 @@ void LastResort::on(const BgpdStopped& event, bool answers, Time now, Effects& e
     return;
   }
   if (event.pids->empty()) {
-    if (!answers) {
+    if (!soft.reachable()) {
       effects.push_back(
           Tell{Severity::warning,
                fmt::format("bgpd is not running, so nothing is announced ({})", cause_)});
@@ -138,17 +185,30 @@ void LastResort::on(const BgpdStopped& event, bool answers, Time now, Effects& e
   told_unkillable_ = false;
   failed_restarts_ = 0;
   started_ = false;
-  if (last_kill_ && now - *last_kill_ > 2 * settings_.restart_delay_max) memory_.kills = 0;
-  last_kill_ = now;
+  if (memory_.last_kill && now - *memory_.last_kill > 2 * settings_.restart_delay_max) {
+    memory_.kills = 0;
+  }
+  memory_.last_kill = now;
   memory_.killed = true;
   ++memory_.kills;
-  restart_at_ = now + restart_delay();
+  memory_.same = memory_.reason == reason_ ? memory_.same + 1 : 1;
+  memory_.reason = reason_;
+  stale_ = stale_routes(event.sessions, soft.graceful_restart(), now);
+  // Peers keep what they have heard until they are told otherwise, by a bgpd that runs: it is
+  // started at once, and what is sick withdrawn before its first session is up. Where that has
+  // failed, it stays down instead, and what they keep runs out.
+  restart_owed_ = stale_ && stale_->until && memory_.same == 1;
+  restart_at_ = restart_owed_ ? now : now + restart_delay();
   effects.push_back(Note{.kind = Note::Kind::killed, .cause = cause_, .by = "withdrawd"});
-  effects.push_back(
-      Tell{Severity::critical,
-           fmt::format("bgpd (pid {}) killed, with all its prefixes: {}; it is started "
-                       "again when a prefix is wanted, in {} at the soonest",
-                       fmt::join(*event.pids, ", "), cause_, describe(restart_delay()))});
+  effects.push_back(Tell{
+      Severity::critical,
+      fmt::format("bgpd (pid {}) killed, with all its prefixes{}: {}; {}",
+                  fmt::join(*event.pids, ", "), tell_sessions(event.sessions, stale_, now), cause_,
+                  restart_owed_
+                      ? std::string("it is started again at once, to tell them otherwise")
+                      : fmt::format("it is started again when a prefix is wanted, in {} at "
+                                    "the soonest",
+                                    describe(restart_delay())))});
 }
 
 void LastResort::on(const BgpdRestarted& event, Time now, Effects& effects) {
@@ -160,18 +220,21 @@ void LastResort::on(const BgpdRestarted& event, Time now, Effects& effects) {
     tell("", "bgpd could not be restarted: " + event.output.error().text(), now, effects);
     return;
   }
-  effects.push_back(
-      Note{.kind = Note::Kind::restarted, .cause = "a prefix is wanted again", .by = "withdrawd"});
+  const std::string cause =
+      restart_owed_ ? "peers keep what it had announced" : "a prefix is wanted again";
+  effects.push_back(Note{.kind = Note::Kind::restarted, .cause = cause, .by = "withdrawd"});
   effects.push_back(Tell{
       Severity::warning,
       fmt::format(
-          "bgpd restarted after the fallback: a prefix is wanted again{}",
+          "bgpd restarted after the fallback: {}{}", cause,
           event.output->empty() ? "" : fmt::format("; it said \"{}\"", printable(*event.output)))});
 }
 
 void LastResort::bgpd_is_back(Effects& effects) {
   if (!memory_.killed || busy()) return;
   memory_.killed = false;
+  restart_owed_ = false;
+  if (stale_ && !stale_->until) stale_.reset();
   failed_restarts_ = 0;
   if (!started_) {
     effects.push_back(Tell{Severity::warning,

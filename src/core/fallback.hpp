@@ -2,23 +2,30 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "core/events.hpp"
 #include "core/repeated_failure.hpp"
 #include "core/settings.hpp"
 #include "core/soft_path.hpp"
+#include "core/stale_routes.hpp"
 
 namespace withdrawd::core {
 
 /// The hard path as a last resort of the soft one: kills bgpd when a prefix that must not be
 /// announced could not be withdrawn for `Fallback::after`, and starts it again once a prefix is
-/// wanted. Passive: the Controller drives it.
+/// wanted, or once peers have to be told what it no longer announces. After two kills for the same
+/// reason it holds: bgpd came back with the prefix each time, so a third would help nobody.
+/// Passive: the Controller drives it.
 class LastResort {
  public:
   /// What a later run has to know: without it, nobody would start the bgpd that we killed.
   struct Memory {
-    bool killed = false;  ///< by us (or about to be), and not seen running since
-    unsigned kills = 0;   ///< in a row; sets how long the next restart waits
+    bool killed = false;              ///< by us (or about to be), and not seen running since
+    unsigned kills = 0;               ///< in a row; sets how long the next restart waits
+    std::string reason{};             ///< of the last kill; see SoftPath::Exposed
+    unsigned same = 0;                ///< kills in a row for that reason
+    std::optional<Time> last_kill{};  ///< none: not known
     auto operator<=>(const Memory&) const = default;
   };
 
@@ -28,8 +35,7 @@ class LastResort {
   void advance(const SoftPath& soft, Time now, Effects& effects);
   std::optional<Time> next_wake(const SoftPath& soft) const;
 
-  /// `answers`: bgpd had answered on its vty a moment ago.
-  void on(const BgpdStopped& event, bool answers, Time now, Effects& effects);
+  void on(const BgpdStopped& event, const SoftPath& soft, Time now, Effects& effects);
   void on(const BgpdRestarted& event, Time now, Effects& effects);
   /// Could the processes be looked at? If not, a killed bgpd is started on suspicion.
   void process_known(bool known) { process_known_ = known; }
@@ -37,23 +43,32 @@ class LastResort {
   void bgpd_is_back(Effects& effects);
 
   /// Also while the kill is under way: who dies in the middle of it must know it afterwards.
-  Memory memory() const { return {memory_.killed || stopping_, memory_.kills}; }
+  Memory memory() const {
+    Memory memory = memory_;
+    memory.killed = memory.killed || stopping_;
+    return memory;
+  }
   bool busy() const { return stopping_ || restarting_; }
   /// The last attempt to start bgpd again has not brought it back.
   bool cannot_restart() const { return memory_.killed && failed_restarts_ > 0 && !started_; }
   /// A prefix that must not be announced still is: it may not be killed for, or cannot be.
-  bool failing() const { return told_forbidden_ || told_unkillable_; }
+  bool failing() const { return told_forbidden_ || told_unkillable_ || holding_; }
+  /// Why; empty: it is not.
+  std::string_view failing_why() const;
+  /// What peers may still have of the bgpd that was killed last.
+  const std::optional<StaleRoutes>& stale() const { return stale_; }
 
  private:
   bool owes_restart(const SoftPath& soft) const;
   Duration restart_delay() const;
   Duration pause_after_restart() const;
+  std::optional<Time> held_until(const SoftPath::Exposed& exposed) const;
+  void hold(const SoftPath::Exposed& exposed, Time until, Time now, Effects& effects);
   void tell(const std::string& cause, const std::string& failure, Time now, Effects& effects);
 
   const Fallback& settings_;
   Memory memory_;
   Time restart_at_;
-  std::optional<Time> last_kill_;
   std::optional<Time> next_stop_;  ///< after a kill that failed
   bool process_known_ = true;
   bool stopping_ = false;
@@ -64,6 +79,10 @@ class LastResort {
   unsigned obeyed_ = 0;           ///< as the soft path had counted when last looked at
   bool told_forbidden_ = false;
   bool told_unkillable_ = false;
+  bool holding_ = false;       ///< and told
+  bool restart_owed_ = false;  ///< also if no prefix is wanted: peers keep what they have heard
+  std::string reason_;         ///< of the kill under way
+  std::optional<StaleRoutes> stale_;
   std::string cause_;
   RepeatedFailure told_;
 };

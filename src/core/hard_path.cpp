@@ -54,6 +54,7 @@ void HardPath::ended(bool agrees, Time now, Effects& effects) {
 void HardPath::on(const BgpdFound& event, Time now, Effects& effects) {
   known_ = event.pids.has_value();
   gone_ = event.pids && event.pids->empty();
+  if (event.pids && !gone_) stale_.reset();
   if (!event.pids) {
     effects.push_back(Tell{Severity::error, event.pids.error().text()});
     ended(false, now, effects);
@@ -94,9 +95,12 @@ void HardPath::on(const BgpdStopped& event, Time now, Effects& effects) {
              fmt::format("DNS failing, bgpd running: it had gone before it was killed: {}",
                          round_story_)});
   } else {
-    effects.push_back(
-        Tell{Severity::warning, fmt::format("DNS failing, bgpd running: bgpd (pid {}) killed: {}",
-                                            fmt::join(*event.pids, ", "), round_story_)});
+    // bgpd's configuration is not read in hard mode, so nobody knows whether a peer keeps it.
+    stale_ = stale_routes(event.sessions, std::nullopt, now);
+    effects.push_back(Tell{Severity::warning,
+                           fmt::format("DNS failing, bgpd running: bgpd (pid {}) killed{}: {}",
+                                       fmt::join(*event.pids, ", "),
+                                       tell_sessions(event.sessions, stale_, now), round_story_)});
     effects.push_back(Note{.kind = Note::Kind::killed, .cause = round_story_, .by = "withdrawd"});
   }
   ended(event.pids.has_value(), now, effects);

@@ -6,6 +6,7 @@
 #include "core/check_schedule.hpp"
 #include "core/events.hpp"
 #include "core/settings.hpp"
+#include "core/stale_routes.hpp"
 
 namespace withdrawd::core {
 
@@ -33,6 +34,8 @@ class HardPath {
   bool reachable() const { return known_; }
   /// Is there no bgpd process, as far as was seen or done last?
   bool process_gone() const { return gone_; }
+  /// What peers may still have of the bgpd that was killed last.
+  const std::optional<StaleRoutes>& stale() const { return stale_; }
 
  private:
   Health health() const;
@@ -48,6 +51,7 @@ class HardPath {
   std::optional<Time> settled_at_;  ///< the end of the rest after a restart
   bool known_ = false;              ///< the last look for the process gave an answer
   bool gone_ = false;
+  std::optional<StaleRoutes> stale_;
   bool round_healthy_ = false;
   std::string round_story_;
 };

@@ -356,6 +356,7 @@ void SoftPath::take_in(Observed observed) {
 
 void SoftPath::observe(Observed observed, Time now, Effects& effects) {
   if (looks_up_all_) all_due_ = now + settings_.reconcile_interval;
+  graceful_restart_ = observed.config.graceful_restart;
   if (changes_nothing(observed)) {
     if (looks_up_all_) seen_from_ = busy_since_;
     next_read_ = now + reading_interval();
@@ -845,11 +846,17 @@ std::optional<SoftPath::Exposed> SoftPath::longest_exposed(bool may_fall_back) c
       *longest->exposed_since,
       fmt::format("rule \"{}\": {} could not be withdrawn: {}; {}", longest->rule->name,
                   longest->prefix.text(), obstacle, policy_.cause(longest->index)),
-      !longest->rule->may_fall_back ? std::string("fallback = \"never\"") : at_stake.value_or("")};
+      !longest->rule->may_fall_back ? std::string("fallback = \"never\"") : at_stake.value_or(""),
+      fmt::format("rule \"{}\", {}, bgpd {}", longest->rule->name, longest->prefix.text(),
+                  reached_ ? "answers" : "does not answer")};
 }
 
 bool SoftPath::any_wanted() const {
   return std::ranges::any_of(slots_, [](const Slot& slot) { return is_wanted(slot.desired); });
+}
+
+bool SoftPath::any_must_go() const {
+  return std::ranges::any_of(slots_, [this](const Slot& slot) { return must_go(slot); });
 }
 
 bool SoftPath::agrees() const {

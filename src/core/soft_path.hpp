@@ -13,6 +13,7 @@
 #include "core/policy.hpp"
 #include "core/repeated_failure.hpp"
 #include "core/settings.hpp"
+#include "core/stale_routes.hpp"
 
 namespace withdrawd::core {
 
@@ -104,10 +105,16 @@ class SoftPath {
     Time since;
     std::string story;    ///< `rule "anycast": 192.0.2.0/24 is still announced: ...`
     std::string forbids;  ///< what forbids to fall back, if something does
+    /// The same for as long as the same prefix is exposed for the same kind of reason: bgpd
+    /// answers, or it does not.
+    std::string reason;
   };
   std::optional<Exposed> longest_exposed(bool may_fall_back) const;
 
-  bool any_wanted() const;  ///< is any prefix to be announced?
+  bool any_wanted() const;   ///< is any prefix to be announced?
+  bool any_must_go() const;  ///< is any sick prefix not to be?
+  /// As bgpd's configuration said last; none: it has not been read.
+  const KnownGracefulRestart& graceful_restart() const { return graceful_restart_; }
   bool reachable() const { return reached_; }
   bool process_gone() const { return gone_; }
   bool agrees() const;  ///< observed is desired everywhere, and it was read after the last verdict
@@ -194,6 +201,7 @@ class SoftPath {
   Policy policy_;
   std::vector<Slot> slots_;  ///< as the policy counts them
 
+  KnownGracefulRestart graceful_restart_;
   std::optional<Observed> seen_;  ///< none: bgpd was not read, or has been away since
   std::uint64_t sights_ = 1;      ///< counts what changes a view: `seen_` and `gone_`
   Time seen_from_{};              ///< when the operation that saw all of it began

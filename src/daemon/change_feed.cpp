@@ -76,6 +76,8 @@ std::size_t fingerprint(const core::Report& report) {
   hash.add(report.bgpd_gone);
   hash.add(report.bgpd_killed);
   hash.add(report.failing);
+  hash.add(report.failing_why);
+  hash.add(report.stale.has_value());
   hash.add(report.via);
   for (const auto& check : report.checks) add(hash, check);
   for (const auto& prefix : report.prefixes) add(hash, prefix);

@@ -108,8 +108,8 @@ void Engine::replace(config::Config config) {
   generation_ = std::make_shared<const int>(0);
   armed_for_.reset();
   config_ = std::move(config);
-  controller_ = std::make_unique<core::Controller>(config_.settings, controller_->memory(),
-                                                   std::chrono::steady_clock::now());
+  controller_ = std::make_unique<core::Controller>(
+      config_.settings, controller_->memory_for_reload(), std::chrono::steady_clock::now());
   bgpd_ = make_bgpd();
   watch_processes();
   if (link_) link_->stop();
@@ -246,9 +246,10 @@ void Engine::carry_out(const core::StopBgpd&) {
   }
   spawn([this, alive = std::weak_ptr(generation_),
          bgpd = config_.process]() -> asio::awaitable<core::Event> {
-    auto stopped = co_await process::stop(bgpd);
+    core::SessionsEnded sessions;
+    auto stopped = co_await process::stop(bgpd, &sessions);
     if (stopped && alive.lock() && !talking_) bgpd_->reset();
-    co_return core::BgpdStopped{std::move(stopped)};
+    co_return core::BgpdStopped{std::move(stopped), std::move(sessions)};
   });
 }
 

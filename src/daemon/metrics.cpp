@@ -91,6 +91,9 @@ void host(const MetricsView& view, Exposition& out) {
   if (report.bgpd_gone || report.bgpd_reachable) out.sample({}, one_if(!report.bgpd_gone));
   out.gauge("withdrawd_bgpd_killed", "Whether bgpd was killed by withdrawd and has not run since.");
   out.sample({}, one_if(report.bgpd_killed));
+  out.gauge("withdrawd_bgpd_kept_by_peers",
+            "Whether peers may keep what a killed bgpd announced, by graceful restart.");
+  out.sample({}, one_if(report.stale.has_value()));
   out.counter("withdrawd_bgpd_kills_total", "How often withdrawd has killed bgpd.");
   out.sample({}, number(view.counts.kills));
   out.counter("withdrawd_bgpd_restarts_total", "How often withdrawd has started bgpd.");

@@ -138,6 +138,14 @@ json::value to_json(const core::Report& report) {
                          {"places", known ? json::value(places_json(*sites)) : json::value()},
                          {"silent", known ? json::value(silent_json(*sites)) : json::value()}};
   }
+  json::value stale;
+  if (report.stale) {
+    json::array peers;
+    for (const std::string& peer : report.stale->peers) peers.emplace_back(peer);
+    stale = json::object{{"peers", std::move(peers)},
+                         {"why", report.stale->why},
+                         {"left_s", or_null(report.stale->left)}};
+  }
   return json::object{
       {"version", 1},
       {"fleet", std::move(fleet)},
@@ -147,9 +155,11 @@ json::value to_json(const core::Report& report) {
                                         : report.bgpd_reachable ? json::value(true)
                                                                 : json::value(nullptr)},
                             {"killed_by_fallback", report.bgpd_killed},
+                            {"kept_by_peers", std::move(stale)},
                             {"transport",
                              report.via.empty() ? json::value(nullptr) : json::value(report.via)}}},
       {"failing", report.failing},
+      {"failing_why", report.failing_why.empty() ? json::value() : json::value(report.failing_why)},
       {"groups", groups_json(report)},
       {"checks", std::move(checks)},
       {"prefixes", std::move(prefixes)},

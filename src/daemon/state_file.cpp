@@ -194,6 +194,17 @@ core::Policy::Memory read_policy(const json::object& state, const StateFile::Mom
   return policy;
 }
 
+json::object fallback_json(const core::LastResort::Memory& fallback, const StateFile::Moment& now) {
+  json::object object{{"killed", fallback.killed},
+                      {"kills", static_cast<std::int64_t>(fallback.kills)}};
+  if (fallback.last_kill) object["last_kill"] = wall_of(*fallback.last_kill, now);
+  if (fallback.same > 0) {
+    object["same"] = static_cast<std::int64_t>(fallback.same);
+    object["reason"] = fallback.reason;
+  }
+  return object;
+}
+
 }  // namespace
 
 StateFile::Moment StateFile::Moment::now() {
@@ -226,8 +237,7 @@ std::string state_text(const core::Memory& memory, const StateFile::Moment& now,
       {"saved", static_cast<std::int64_t>(saved.count())},
       {"checks", std::move(checks)},
       {"withdrawn", std::move(withdrawn)},
-      {"fallback", json::object{{"killed", memory.fallback.killed},
-                                {"kills", static_cast<std::int64_t>(memory.fallback.kills)}}},
+      {"fallback", fallback_json(memory.fallback, now)},
   };
   json::array degraded;
   for (const auto& [key, route_map] : memory.stand_ins) {
@@ -291,8 +301,13 @@ core::Result<core::Memory> parse_state(std::string_view text, const StateFile::M
   memory.policy = read_policy(*state, now);
   if (const json::object* fallback = object_in(*state, "fallback")) {
     memory.fallback.killed = flag_in(*fallback, "killed");
-    memory.fallback.kills =
-        static_cast<unsigned>(std::min<std::uint64_t>(number_in(*fallback, "kills"), 1000));
+    const auto count = [&fallback](std::string_view key) {
+      return static_cast<unsigned>(std::min<std::uint64_t>(number_in(*fallback, key), 1000));
+    };
+    memory.fallback.kills = count("kills");
+    memory.fallback.same = count("same");
+    memory.fallback.reason = written_text(text_in(*fallback, "reason"), 1000);
+    memory.fallback.last_kill = past_in(*fallback, "last_kill", now);
   }
   return memory;
 }

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <iterator>
 #include <list>
 #include <memory>
 #include <optional>
@@ -20,6 +21,7 @@
 #include <system_error>
 
 #include "core/outcome.hpp"
+#include "process/bgp_sessions.hpp"
 #include "process/command.hpp"
 #include "process/pidfd.hpp"
 #include "process/proc_entry.hpp"
@@ -81,6 +83,7 @@ struct Dying {
   struct One {
     pid_t pid;
     stream_descriptor pidfd;
+    BgpSessions sessions;
   };
   explicit Dying(const asio::any_io_executor& executor) : deadline(executor) {}
 
@@ -94,8 +97,14 @@ std::string join(std::string one, std::string_view other) {
   return one += other;
 }
 
+struct Killed {
+  FileDescriptor pidfd;
+  BgpSessions sessions;
+};
+
 /// Kills the process if it is still bgpd. None: it was not, or had already gone.
-core::Result<std::optional<FileDescriptor>> kill_if_bgpd(pid_t pid, const core::BgpdProcess& bgpd) {
+core::Result<std::optional<Killed>> kill_if_bgpd(const asio::any_io_executor& executor, pid_t pid,
+                                                 const core::BgpdProcess& bgpd) {
   const auto failed = [&](int error) {
     return std::unexpected(
         core::Error{"kill " + core::printable(bgpd.name) + ", pid " + std::to_string(pid),
@@ -110,10 +119,17 @@ core::Result<std::optional<FileDescriptor>> kill_if_bgpd(pid_t pid, const core::
   const auto still = is_bgpd(pid, bgpd);
   if (!still) return std::unexpected(still.error());
   if (!*still) return std::nullopt;
-  const int error = send_signal(pidfd, SIGKILL);
+  // Who may not kill it must not end its sessions either.
+  int error = send_signal(pidfd, 0);
+  std::optional<BgpSessions> sessions;
+  if (error == 0) {
+    sessions.emplace(executor, pid, pidfd);
+    sessions->notify();
+    error = send_signal(pidfd, SIGKILL);
+  }
   if (error == ESRCH) return std::nullopt;
   if (error != 0) return failed(error);
-  return pidfd;
+  return Killed{std::move(pidfd), *std::move(sessions)};
 }
 
 /// The last lines in one; the end says more than the beginning.
@@ -173,7 +189,8 @@ core::Result<std::vector<pid_t>> find(const core::BgpdProcess& bgpd) {
   return found;
 }
 
-asio::awaitable<core::Result<std::vector<pid_t>>> stop(core::BgpdProcess bgpd) {
+asio::awaitable<core::Result<std::vector<pid_t>>> stop(core::BgpdProcess bgpd,
+                                                       core::SessionsEnded* sessions) {
   const auto pids = find(bgpd);
   if (!pids) co_return std::unexpected(pids.error());
 
@@ -181,20 +198,20 @@ asio::awaitable<core::Result<std::vector<pid_t>>> stop(core::BgpdProcess bgpd) {
   const auto dying = std::make_shared<Dying>(executor);
   std::optional<core::Error> trouble;
   for (const auto pid : *pids) {
-    auto killed = kill_if_bgpd(pid, bgpd);
+    auto killed = kill_if_bgpd(executor, pid, bgpd);
     if (!killed) {
       if (!trouble) trouble = killed.error();
       continue;
     }
     if (!*killed) continue;
-    dying->all.push_back({pid, stream_descriptor(executor)});
+    dying->all.push_back({pid, stream_descriptor(executor), std::move((*killed)->sessions)});
     error_code failed;
-    dying->all.back().pidfd.assign((*killed)->number(), failed);
+    dying->all.back().pidfd.assign((*killed)->pidfd.number(), failed);
     if (failed) {
       co_return std::unexpected(
           core::Error{"wait for the end of pid " + std::to_string(pid), failed.message(), ""});
     }
-    (*killed)->release();
+    (*killed)->pidfd.release();
   }
 
   dying->deadline.expires_after(patience_after_kill);
@@ -208,7 +225,7 @@ asio::awaitable<core::Result<std::vector<pid_t>>> stop(core::BgpdProcess bgpd) {
   });
   std::vector<pid_t> gone;
   std::string remaining;
-  for (auto& [pid, pidfd] : dying->all) {
+  for (auto& [pid, pidfd, ignored] : dying->all) {
     if (!dying->too_late) {
       const auto [failed] = co_await pidfd.async_wait(stream_descriptor::wait_read,
                                                       asio::as_tuple(asio::use_awaitable));
@@ -225,6 +242,13 @@ asio::awaitable<core::Result<std::vector<pid_t>>> stop(core::BgpdProcess bgpd) {
     remaining = join(std::move(remaining), "pid " + std::to_string(pid));
   }
   dying->deadline.cancel();
+  for (auto& one : dying->all) {
+    auto ended = co_await one.sessions.ended();
+    if (!sessions) continue;
+    sessions->ended += ended.ended;
+    std::ranges::move(ended.left, std::back_inserter(sessions->left));
+    if (sessions->problem.empty()) sessions->problem = std::move(ended.problem);
+  }
 
   if (trouble) co_return std::unexpected(std::move(*trouble));
   if (!remaining.empty()) {

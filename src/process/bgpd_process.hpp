@@ -9,6 +9,7 @@
 
 #include "core/bgpd_settings.hpp"
 #include "core/error.hpp"
+#include "core/events.hpp"
 
 namespace withdrawd::process {
 
@@ -21,8 +22,10 @@ core::Result<std::vector<pid_t>> find(const core::BgpdProcess& bgpd);
 
 /// SIGKILL for each bgpd, and waits until each is gone as its pidfd says (bounded: 2 s). Holds the
 /// pidfd from before the name was checked, so that no recycled pid is hit. Gives the pids killed;
-/// none: bgpd was not running.
-boost::asio::awaitable<core::Result<std::vector<pid_t>>> stop(core::BgpdProcess bgpd);
+/// none: bgpd was not running. What became of the BGP sessions, each of which is ended by a
+/// NOTIFICATION right before the signal, goes into `sessions`.
+boost::asio::awaitable<core::Result<std::vector<pid_t>>> stop(
+    core::BgpdProcess bgpd, core::SessionsEnded* sessions = nullptr);
 
 /// Runs the restart command (`default_restart()` if none is configured). Gives the end of
 /// what it printed, as one line fit for a log, or an error: it could not be started, failed or took

@@ -78,6 +78,11 @@ bool ConfigSqueeze::matters(std::string_view text, std::string_view word) {
     return !is_entry || std::exchange(last_route_map_, std::string(name)) != name;
   }
   if (word.starts_with("router ")) last_route_map_.clear();
+  if (word.starts_with("bgp graceful-restart") ||
+      word.starts_with("bgp long-lived-graceful-restart") ||
+      (word.starts_with("neighbor ") && word.ends_with(" graceful-restart"))) {
+    return true;
+  }
   // FRR's, behind each of these entries: only the first of them can end something that matters.
   if (text == "exit" && last_kept_ == text) return false;
   return std::ranges::any_of(noticed, [word](auto known) { return word.starts_with(known); });

@@ -6,6 +6,7 @@
 #include <array>
 #include <bit>
 #include <charconv>
+#include <chrono>
 #include <optional>
 
 #include "core/outcome.hpp"
@@ -122,6 +123,8 @@ class Reader {
   void address_family(std::string_view rest);
   void leave(std::string_view how);
   core::Result<void> network(std::string_view rest);
+  void graceful_restart(std::string_view rest);
+  void count_graceful_restart();
   core::Result<void> check_complete(std::string_view text) const;
 
   core::RunningConfig config_;
@@ -132,6 +135,14 @@ class Reader {
   bool left_ = false;  ///< an `exit` was seen since the instance was entered
   /// In a block of an instance that has an `exit` of its own.
   bool nested_ = false;
+
+  /// Of the present instance, or of all where it stands in none.
+  struct Promise {
+    bool on = false;
+    core::Duration restart_time = std::chrono::seconds(120);  // Quagga's and FRR's default
+    core::Duration long_lived{};
+  };
+  Promise promise_;
 
   bool any_separator_ = false;
   bool headed_ = false;
@@ -159,6 +170,13 @@ core::Result<void> Reader::line(std::string_view rest) {
   }
   if (word == "network") return network(rest);
   if (word == "router") return router(rest);
+  if (word == "bgp") {
+    graceful_restart(rest);
+  } else if (word == "neighbor") {
+    // Not `graceful-restart-helper`, which keeps theirs, nor `graceful-restart-disable`.
+    next_word(rest);
+    if (next_word(rest) == "graceful-restart") promise_.on = true;
+  }
   if (word == "address-family") {
     address_family(rest);
   } else if (word.starts_with("exit")) {
@@ -190,6 +208,7 @@ core::Result<void> Reader::router(std::string_view rest) {
   place_ = Place::outside;
   table_ = Table::unicast;
   in_family_ = left_ = nested_ = false;
+  count_graceful_restart();
   if (next_word(rest) != "bgp") return {};
 
   const auto number = next_word(rest);
@@ -213,6 +232,30 @@ core::Result<void> Reader::router(std::string_view rest) {
   instance_ = config_.instances.size();
   config_.instances.push_back({*asn, std::move(key), {}});
   return {};
+}
+
+/// "graceful-restart", "graceful-restart restart-time 20", "long-lived-graceful-restart stale-time
+/// 3600"; and others, which say nothing of how long a neighbor keeps what it has heard.
+void Reader::graceful_restart(std::string_view rest) {
+  const auto which = next_word(rest);
+  const auto what = next_word(rest);
+  const auto seconds = number<std::uint32_t>(next_word(rest));
+  if (which == "graceful-restart") {
+    if (what.empty()) promise_.on = true;
+    if (what == "restart-time" && seconds) promise_.restart_time = std::chrono::seconds(*seconds);
+  } else if (which == "long-lived-graceful-restart" && what == "stale-time" && seconds) {
+    promise_.long_lived = std::chrono::seconds(*seconds);
+  }
+}
+
+void Reader::count_graceful_restart() {
+  if (promise_.on) {
+    auto& longest = config_.graceful_restart;
+    const core::GracefulRestart one{promise_.restart_time, promise_.long_lived};
+    if (!longest || longest->kept() < one.kept()) longest = one;
+  }
+  // What stands above the first instance is for all of them (FRR's process-wide form).
+  if (!config_.instances.empty()) promise_ = {};
 }
 
 void Reader::address_family(std::string_view rest) {
@@ -295,6 +338,7 @@ core::Result<core::RunningConfig> Reader::read(std::string_view text) {
   if (auto complete = check_complete(text); !complete) {
     return std::unexpected(std::move(complete.error()));
   }
+  count_graceful_restart();
   return std::move(config_);
 }
 

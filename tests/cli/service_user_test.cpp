@@ -42,6 +42,15 @@ TEST_CASE("the service's user is the one that its unit and the drop-ins name las
   root.write("etc/systemd/system/withdrawd.service.d/hard.conf",
              "[Service]\nAmbientCapabilities=CAP_KILL\n");
   CHECK(cli::find_service_user(0, root.path)->may_kill);
+  CHECK_FALSE(cli::find_service_user(0, root.path)->may_end_sessions);
+  root.write("etc/systemd/system/withdrawd.service.d/filter.conf",
+             "[Service]\nSystemCallFilter=@system-service\n");
+  root.write("etc/systemd/system/withdrawd.service.d/sessions.conf",
+             "[Service]\nAmbientCapabilities=CAP_SYS_PTRACE\n");
+  CHECK_FALSE(cli::find_service_user(0, root.path)->may_end_sessions);
+  root.write("etc/systemd/system/withdrawd.service.d/sessions.conf",
+             "[Service]\nAmbientCapabilities=CAP_SYS_PTRACE\nSystemCallFilter=pidfd_getfd\n");
+  CHECK(cli::find_service_user(0, root.path)->may_end_sessions);
 
   root.write("etc/systemd/system/withdrawd.service.d/user.conf", "[Service]\nUser=bin\n");
   CHECK(cli::find_service_user(0, root.path)->user.name == "bin");

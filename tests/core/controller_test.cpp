@@ -148,7 +148,7 @@ TEST_CASE("memory goes round: what one run leaves is what the next one starts wi
   Memory memory;
   memory.checks["resolver"] = {Health::down, 2, true};
   memory.options[{"anycast", p}] = {.route_map = vty_name("TAG")};
-  memory.fallback = {.killed = true, .kills = 3};
+  memory.fallback = {.killed = true, .kills = 3, .last_kill = Time{}};
   const Controller controller(settings, memory, Time{} + 1s);
   CHECK(controller.memory() == memory);
 }

@@ -34,11 +34,11 @@ SmallWorld two_rules(bool may_fall_back = true) {
 }
 
 /// The same, but the first prefix is in the table without a statement, and sick from the start.
-SmallWorld redistributed() {
+SmallWorld redistributed(const Memory& memory = {}) {
   Settings settings;
   settings.checks = {check("a"), check("b")};
   settings.rules = {rule("first", {p}, {0}), rule("second", {q}, {1})};
-  SmallWorld world(std::move(settings));
+  SmallWorld world(std::move(settings), memory);
   world.networks() = {{q, {}}};
   world.table[p] = true;
   world.file = world.config;
@@ -330,21 +330,179 @@ TEST_CASE("after the kill bgpd stays down until a prefix is wanted") {
   CHECK(world.announced("192.0.2.0/24"));
 }
 
-TEST_CASE("a bgpd that cannot be controlled is restarted ever more slowly") {
+TEST_CASE(
+    "two kills that have not helped are enough: it holds, says so, and tries ever more seldom") {
   auto world = redistributed();  // it will be there after each restart
-  verdict(world);
-  world.run_for(2h);
-  REQUIRE(world.restarted.size() >= 12);
-  std::vector<Duration> delays;
-  for (std::size_t i = 0; i < world.restarted.size(); ++i) {
-    delays.push_back(world.restarted[i] - world.stopped[i] - 1ms);
+  world.dns[0] = SmallWorld::bad();
+  world.run_until([&] { return world.report().failing; });
+  CHECK(world.stopped.size() == 2);
+  CHECK(world.restarted[0] - world.stopped[0] - 1ms == 2s);
+  CHECK(world.restarted[1] - world.stopped[1] - 1ms == 4s);
+  CHECK(world.report().failing_why == "bgpd was killed for it and came back with it");
+  world.run_for(9min);
+  CHECK(world.stopped.size() == 2);
+  CHECK(world.running);
+  CHECK(world.announced("198.51.100.0/24"));
+  CHECK(world.count_told(Severity::critical, "it is not killed again for 9 min") == 1);
+  CHECK(world.count_told(Severity::critical,
+                         "192.0.2.0/24 could not be withdrawn: it has no "
+                         "network statement") == 3);
+  world.run_for(10h);
+  std::vector<Duration> pauses;
+  for (std::size_t i = 1; i < world.stopped.size(); ++i) {
+    pauses.push_back(world.stopped[i] - world.stopped[i - 1] - 1ms);
   }
-  CHECK(delays[0] == 2s);
-  CHECK(delays[1] == 4s);
-  CHECK(delays[2] == 8s);
-  CHECK(delays[8] == 512s);
-  CHECK(delays[9] == 10min);
-  CHECK(delays[11] == 10min);
+  REQUIRE(pauses.size() == 6);
+  CHECK(pauses[1] == 10min);
+  CHECK(pauses[2] == 20min);
+  CHECK(pauses[3] == 40min);
+  CHECK(world.report().failing);
+}
+
+TEST_CASE("a hold ends when the prefix is gone, and lasts for one that is sick again soon") {
+  auto world = redistributed();
+  world.dns[0] = SmallWorld::bad();
+  world.run_until([&] { return world.report().failing; });
+  world.table[p] = false;  // an operator has acted
+  world.run_for(2s);
+  CHECK_FALSE(world.report().failing);
+  CHECK(world.count_told(Severity::warning, "no sick prefix is announced any longer") == 1);
+  world.table[p] = true;
+  world.run_for(1min);
+  CHECK(world.report().failing);
+  CHECK(world.stopped.size() == 2);
+  world.dns[0] = SmallWorld::good();
+  world.run_for(30s);
+  CHECK_FALSE(world.report().failing);
+  world.dns[0] = SmallWorld::bad();
+  world.run_for(1min);
+  CHECK(world.report().failing);
+  CHECK(world.stopped.size() == 2);
+  // Well for so long, it may be another matter.
+  world.dns[0] = SmallWorld::good();
+  world.run_for(11min);
+  world.dns[0] = SmallWorld::bad();
+  world.run_for(1min);
+  CHECK(world.stopped.size() == 4);
+}
+
+TEST_CASE("another reason is worth a kill, and so is what somebody has changed") {
+  auto world = redistributed();
+  world.dns[0] = SmallWorld::bad();
+  world.run_until([&] { return world.report().failing; });
+  SUBCASE("it freezes") {
+    world.manner = Manner::silent;
+    world.run_for(10s);
+    CHECK(world.stopped.size() == 3);
+  }
+  SUBCASE("a later run remembers what did not help") {
+    Memory memory = world.controller().memory();
+    CHECK(memory.fallback.same == 2);
+    auto later = redistributed(memory);
+    later.dns[0] = SmallWorld::bad();
+    later.run_for(5min);
+    CHECK(later.stopped.empty());
+    CHECK(later.report().failing);
+    memory.fallback.same = 0;  // reloaded
+    auto reloaded = redistributed(memory);
+    reloaded.dns[0] = SmallWorld::bad();
+    reloaded.run_for(5min);
+    CHECK(reloaded.stopped.size() == 2);
+  }
+}
+
+TEST_CASE("a kill that helps is worth one each time") {
+  Settings settings = one_rule();
+  settings.rules[0].damping.on = false;
+  SmallWorld world(std::move(settings));
+  world.table[p] = true;
+  for (std::size_t i = 1; i <= 5; ++i) {
+    // Nothing else is wanted: bgpd stays down for as long as it is sick.
+    world.dns[0] = SmallWorld::bad();
+    world.run_for(1min);
+    CHECK(world.stopped.size() == i);
+    CHECK_FALSE(world.report().failing);
+    world.dns[0] = SmallWorld::good();
+    world.run_for(1min);
+  }
+}
+
+TEST_CASE(
+    "peers with graceful restart: bgpd is started at once to tell them, and all of it is said") {
+  SmallWorld world(one_rule());
+  world.networks().emplace(p, NetworkOptions{});
+  world.config.graceful_restart = GracefulRestart{120s, 1h};
+  world.sessions = {.left = {"10.0.0.2"}, .problem = "Operation not permitted"};
+  world.run_for(2s);
+  world.manner = Manner::locked;
+  verdict(world);
+  world.run_until([&] { return !world.stopped.empty(); });
+  world.manner = Manner::obeys;
+  SUBCASE("nothing is wanted, and it is started all the same, with nothing to announce") {
+    world.run_for(200ms);
+    REQUIRE(world.restarted.size() == 1);
+    CHECK(world.restarted[0] - world.stopped[0] == 1ms);
+    world.run_for(100ms);
+    CHECK(world.running);
+    CHECK_FALSE(world.announced("192.0.2.0/24"));
+    CHECK(world.count_told(Severity::critical,
+                           "peers with graceful restart may keep its prefixes for up to 1 h 2 min "
+                           "(10.0.0.2; their sessions have no NOTIFICATION: Operation not "
+                           "permitted)") == 1);
+    CHECK(world.count_told(Severity::warning, "peers keep what it had announced") == 1);
+    REQUIRE(world.report().stale);
+    CHECK(world.report().stale->peers == std::vector<std::string>{"10.0.0.2"});
+    CHECK(*world.report().stale->left <= 1h + 2min);
+    world.run_for(63min);
+    CHECK_FALSE(world.report().stale);
+    CHECK(world.stopped.size() == 1);
+  }
+  SUBCASE("it cannot be controlled: then it stays down, and what they keep runs out") {
+    world.manner = Manner::locked;
+    world.run_for(2min);
+    CHECK(world.restarted.size() == 1);
+    CHECK(world.stopped.size() == 2);
+    CHECK_FALSE(world.running);
+  }
+}
+
+TEST_CASE(
+    "no peer keeps anything: it stays down until a prefix is wanted, and nothing is claimed") {
+  for (const bool ended : {false, true}) {
+    CAPTURE(ended);
+    SmallWorld world(one_rule());
+    world.networks().emplace(p, NetworkOptions{});
+    if (ended) {
+      world.config.graceful_restart = GracefulRestart{120s, {}};
+      world.sessions = {.ended = 2};
+    } else {
+      world.sessions = {.problem = "Operation not permitted"};  // and no graceful restart
+    }
+    world.run_for(2s);
+    world.manner = Manner::locked;
+    verdict(world);
+    world.run_for(1min);
+    CHECK(world.stopped.size() == 1);
+    CHECK(world.restarted.empty());
+    CHECK_FALSE(world.report().stale);
+    CHECK(world.count_told(Severity::critical, "may keep") == 0);
+    CHECK(world.count_told(Severity::critical, "2 BGP sessions ended by a NOTIFICATION") ==
+          (ended ? 1 : 0));
+  }
+}
+
+TEST_CASE(
+    "a bgpd that was never read: whether peers keep anything is not known, and that is said") {
+  SmallWorld world(one_rule());
+  world.sessions = {.problem = "Operation not permitted"};
+  world.manner = Manner::silent;
+  verdict(world);
+  world.run_until([&] { return !world.stopped.empty(); });
+  world.run_for(1min);
+  CHECK(world.restarted.empty());
+  CHECK(world.count_told(Severity::critical, "may keep its prefixes until it runs again") == 1);
+  REQUIRE(world.report().stale);
+  CHECK_FALSE(world.report().stale->left);
 }
 
 TEST_CASE("a bgpd that has obeyed meanwhile is restarted as soon as the first time") {

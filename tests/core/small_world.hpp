@@ -65,6 +65,7 @@ class SmallWorld {
   bool find_fails = false;
   bool stop_fails = false;
   bool stop_finds_nothing = false;
+  SessionsEnded sessions{};  ///< of a bgpd that is killed
   bool restart_fails = false;
   bool restart_does_nothing = false;
   Duration latency = 2ms;
@@ -238,7 +239,7 @@ class SmallWorld {
       if (world.stop_finds_nothing) return BgpdStopped{std::vector<pid_t>{}};
       auto killed = world.pids();
       world.running = false;
-      return BgpdStopped{std::move(killed)};
+      return BgpdStopped{std::move(killed), world.sessions};
     });
   }
   void carry_out(const RestartBgpd&) {

@@ -1,5 +1,6 @@
 """Killing bgpd, when nothing else takes a sick prefix away; and never else."""
 
+import json
 import time
 
 import pytest
@@ -124,3 +125,41 @@ def test_a_vtysh_that_only_pretends_does_not_keep_bgpd_alive(lab, vtysh):
         took = killed_after(lab, lab.dns.kill())
         assert took >= AFTER
         withdrawd.wait_for_line("killed", level="critical")
+
+
+def test_two_kills_that_did_not_help_are_followed_by_no_third(lab):
+    """An aggregate brings the sick prefix back with each start, and no statement takes it away."""
+    configuration = lab.write(lab.configuration(fallback=FALLBACK))
+    file = lab.bgpd.configuration
+    before = file.read_text()
+    file.write_text(
+        before.replace(
+            f"  network {Prefixes.PLAIN}\n",
+            f"  network 192.0.2.0/25\n  aggregate-address {Prefixes.PLAIN}\n",
+        )
+    )
+    try:
+        lab.bgpd.kill()
+        lab.bgpd.start()
+        wait_until(
+            "the peer to have all again",
+            lambda: lab.peer.established() and Prefixes.ALL <= lab.peer.prefixes(), within=30,
+        )
+        with lab.withdrawd("run", "-c", configuration) as withdrawd:
+            withdrawd.wait_for_health("resolver", "up")
+            withdrawd.wait_for_health("other", "up")
+            lab.dns.kill()
+            line = withdrawd.wait_for_line("not killed again", level="critical", within=30).message
+            assert Prefixes.PLAIN in line and "until somebody acts" in line
+            assert len(withdrawd.lines("critical", "killed, with all")) == 2
+            pids = lab.bgpd.pids()
+            stays("bgpd, which no kill helps", lambda: lab.bgpd.pids() == pids, seconds=3 * AFTER)
+            wait_until(
+                "the healthy ones to be there", lambda: Prefixes.STAYING <= lab.peer.prefixes(), 20
+            )
+            status = json.loads(lab.start("status", "--json", "-c", configuration)[1])
+            assert status["failing"]
+            assert status["failing_why"] == "bgpd was killed for it and came back with it"
+    finally:
+        file.write_text(before)
+        lab.bgpd.kill()

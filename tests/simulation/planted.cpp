@@ -25,6 +25,10 @@ Settings GoBetween::pass(Settings settings) {
     for (Group& group : settings.groups) group.min_announced = 0;
   }
   settings_ = settings;
+  // Too short to hold anything back.
+  if (planted_ == Planted::kills_in_vain) {
+    settings.fallback.restart_delay_max = settings.fallback.restart_delay;
+  }
   return settings;
 }
 

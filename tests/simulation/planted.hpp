@@ -35,8 +35,9 @@ enum class Planted : std::uint8_t {
   blames_the_server,    ///< who cannot ask has had a bad answer
   reload_forgets,       ///< a reload is a start from nothing
   reload_interrupts,    ///< a reload does not wait for the operation that is under way
+  kills_in_vain,        ///< kills again what two kills have not helped against
 };
-constexpr std::array<std::string_view, 24> planted_names{"none",
+constexpr std::array<std::string_view, 25> planted_names{"none",
                                                          "trusts_silence",
                                                          "drops_read_back",
                                                          "ignores_lock",
@@ -59,7 +60,8 @@ constexpr std::array<std::string_view, 24> planted_names{"none",
                                                          "ignores_switches",
                                                          "blames_the_server",
                                                          "reload_forgets",
-                                                         "reload_interrupts"};
+                                                         "reload_interrupts",
+                                                         "kills_in_vain"};
 
 /// Stands between the two, and spoils what passes. Without a planted bug it changes nothing.
 class GoBetween {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace withdrawd::simulation {
 
@@ -111,6 +112,7 @@ void Referee::born(const Configuration& configuration, const Knowledge& from, Ti
   told_.clear();
   settles_until_ = now;
   stopped_at_ = restarted_at_ = killed_at_ = Time{};
+  vain_.clear();
   blinded(now);
   disturbed(now);
 }
@@ -543,7 +545,31 @@ void Referee::stops(Time now) {
     complain(now, "bgpd is killed again and again");
   }
   check_kill_against_minimum(now);
+  check_kill_against_vain_ones(now);
   stopped_at_ = now;
+}
+
+void Referee::kills(Time now) {
+  killed_at_ = now;
+  if (kill_under_way_) vain_.push_back(*std::exchange(kill_under_way_, {}));
+}
+
+// Nothing in the world is other than at the two kills before it, which have not helped.
+void Referee::check_kill_against_vain_ones(Time now) {
+  Kill kill{now, {}, bgpd_.frozen()};
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (!must_go(i) || !configuration_->rule_of(i).may_fall_back) continue;
+    kill.sick.push_back(i);
+    if (!vain_.empty() && slots_[i].health_since > vain_.front().at) vain_.clear();
+  }
+  const std::size_t before = vain_.size();
+  // Which of several sick ones it is that cannot be withdrawn may change from kill to kill.
+  if (before >= 2 && kill.sick.size() == 1 && kill.is_as(vain_[before - 1]) &&
+      kill.is_as(vain_[before - 2]) &&
+      now - vain_[before - 1].at < settings().fallback.restart_delay_max) {
+    complain(now, "bgpd is killed a third time for what two kills have not helped against");
+  }
+  kill_under_way_ = std::move(kill);
 }
 
 void Referee::check_kill_against_minimum(Time now) {

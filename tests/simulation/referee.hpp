@@ -51,7 +51,9 @@ class Referee {
   void asks(std::size_t check, core::Time now);
   void sends(const core::Plan& plan, core::Time now);
   void stops(core::Time now);
-  void kills(core::Time now) { killed_at_ = now; }  ///< and bgpd is dead
+  void kills(core::Time now);  ///< and bgpd is dead
+  /// Something begins or ends in the world: a kill that was in vain before may help now.
+  void world_changes() { vain_.clear(); }
   void restarts(core::Time now);
   void finds(core::Time now);
   void operates(core::Time now);
@@ -183,6 +185,7 @@ class Referee {
   void check_options(const core::Change& change, std::size_t slot, core::Time now);
   void check_minimum(const std::vector<BgpdModel::Session::Statement>& statements, core::Time now);
   void check_kill_against_minimum(core::Time now);
+  void check_kill_against_vain_ones(core::Time now);
   void check_slot(std::size_t slot, const core::Controller& controller, core::Time now);
   std::string unsettled(std::size_t slot, const core::Controller& controller, core::Time now) const;
   bool may_send(const core::Change& change, std::size_t slot, core::Time now) const;
@@ -210,6 +213,15 @@ class Referee {
   core::Time stopped_at_{};
   core::Time killed_at_{};
   core::Time restarted_at_{};
+  /// The circumstances of a kill.
+  struct Kill {
+    core::Time at;
+    std::vector<std::size_t> sick;  ///< that allow a kill
+    bool frozen;
+    bool is_as(const Kill& other) const { return sick == other.sick && frozen == other.frozen; }
+  };
+  std::vector<Kill> vain_;  ///< since the world has changed
+  std::optional<Kill> kill_under_way_;
   core::Time operations_from_{};
   unsigned operations_ = 0;
   core::Time owes_since_{};

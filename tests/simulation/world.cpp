@@ -258,6 +258,7 @@ void World::begin(const Happening& happening) {
   note("        (" + in_words(happening, setting_) + ")");
   const What what = happening.what;
   const Spot* spot = spot_of(happening);
+  referee_.world_changes();
   ++spells_[static_cast<std::size_t>(what)];
   switch (what) {
     case What::dns_answers:
@@ -397,6 +398,7 @@ void World::operator_speaks(const Happening& happening) {
 }
 
 void World::end(const Happening& happening) {
+  referee_.world_changes();
   --spells_[static_cast<std::size_t>(happening.what)];
   const Spot* spot = spot_of(happening);
   switch (happening.what) {
@@ -629,7 +631,7 @@ void World::reloads() {
   operating_ = finding_ = changing_process_ = connected_ = false;
   in_force_ = in_file_;
   note(fmt::format("withdrawd goes on with configuration {}", in_force_ + 1));
-  Memory memory = controller_->memory();
+  Memory memory = controller_->memory_for_reload();
   between_.pass_on(memory);
   for (Dns& dns : dns_) dns.asking = 0;
   controller_ = std::make_unique<Controller>(between_.pass(settings()), memory, now_);

@@ -33,6 +33,7 @@ void check_reads_the_same(std::string_view text) {
     REQUIRE(kept.has_value() == whole.has_value());
     if (whole) {
       CHECK(kept->route_maps == whole->route_maps);
+      CHECK((kept->graceful_restart == whole->graceful_restart));
       REQUIRE(kept->instances.size() == whole->instances.size());
       for (std::size_t i = 0; i < whole->instances.size(); ++i) {
         CHECK(kept->instances[i].asn.number() == whole->instances[i].asn.number());
@@ -152,4 +153,18 @@ TEST_CASE("statements without end are not kept") {
   for (int i = 0; i < 600'000; ++i) squeeze.feed("  network 192.0.2.0/24\n");
   CHECK(squeeze.is_too_long());
   CHECK(squeeze.finish().size() < ConfigSqueeze::most + 1000);
+}
+
+TEST_CASE("what peers are asked to keep is kept, wherever it stands") {
+  const std::string far(300, 'x');
+  for (const std::string line :
+       {"bgp graceful-restart\n bgp graceful-restart restart-time 20",
+        "bgp graceful-restart\n bgp long-lived-graceful-restart stale-time 9",
+        "neighbor 10.0.0.2 graceful-restart"}) {
+    const auto text =
+        fmt::format("!\n! {}\nhostname {}\nrouter bgp 65001\n {}\nexit\n!\n", far, far, line);
+    check_reads_the_same(text);
+    REQUIRE(read_running_config(text));
+    CHECK(read_running_config(squeezed(text, 7))->graceful_restart);
+  }
 }

@@ -289,3 +289,39 @@ TEST_CASE("ten thousand statements are read in milliseconds") {
   // Loose: for a sanitizer on a busy machine. Anything quadratic is far over it.
   CHECK(best < std::chrono::milliseconds(200));
 }
+
+TEST_CASE("graceful restart: for how long peers keep what they have heard") {
+  const auto promised = [](std::string_view lines) {
+    const auto config = read_running_config(fmt::format("!\n{}!\n", lines));
+    REQUIRE(config);
+    return config->graceful_restart;
+  };
+  using namespace std::chrono_literals;
+  using Promise = core::GracefulRestart;
+  CHECK_FALSE(promised("router bgp 65001\n network 192.0.2.0/24\nexit\n"));
+  // As FRR 8.4.4 and Quagga 1.2.4 print it.
+  CHECK(promised(
+            "router bgp 65001\n bgp graceful-restart restart-time 20\n bgp graceful-restart\n") ==
+        Promise{20s, 0s});
+  CHECK(
+      promised(
+          "router bgp 65001\n bgp graceful-restart stalepath-time 300\n bgp graceful-restart\n") ==
+      Promise{120s, 0s});
+  CHECK(promised("router bgp 65001\n bgp long-lived-graceful-restart stale-time 3600\n"
+                 " bgp graceful-restart\n") == Promise{120s, 1h});
+  CHECK(promised("router bgp 65001\n neighbor 10.0.0.2 remote-as 65002\n"
+                 " neighbor 10.0.0.2 graceful-restart\nexit\n") == Promise{120s, 0s});
+  // What is not on has no time; and these keep what others announce.
+  CHECK_FALSE(promised("router bgp 65001\n bgp graceful-restart restart-time 20\n"));
+  CHECK_FALSE(promised("router bgp 65001\n bgp long-lived-graceful-restart stale-time 3600\n"));
+  CHECK_FALSE(
+      promised("router bgp 65001\n bgp graceful-restart-disable\n"
+               " neighbor 10.0.0.2 graceful-restart-helper\n"
+               " neighbor 10.0.0.3 graceful-restart-disable\n"));
+  // The longest of all instances; FRR's process-wide form.
+  CHECK(promised("router bgp 65001\n bgp graceful-restart restart-time 20\n bgp graceful-restart\n"
+                 "exit\n!\nrouter bgp 65001 vrf RED\n bgp graceful-restart\nexit\n") ==
+        Promise{120s, 0s});
+  CHECK(promised("bgp graceful-restart restart-time 30\nbgp graceful-restart\n!\n"
+                 "router bgp 65001\nexit\n") == Promise{30s, 0s});
+}

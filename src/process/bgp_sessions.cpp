@@ -1,0 +1,221 @@
+#include "process/bgp_sessions.hpp"
+
+#include <dirent.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <system_error>
+
+#include "process/proc_entry.hpp"
+
+namespace withdrawd::process {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+/// A peer that reads at all has hung up within milliseconds.
+constexpr auto patience = std::chrono::seconds(1);
+constexpr std::uint16_t usual_port = 179;
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+
+std::string refused(int error) {
+  return std::generic_category().message(error) +
+         (error == EPERM || error == EACCES ? " (run as root, or with CAP_SYS_PTRACE)" : "");
+}
+
+std::optional<std::uint16_t> number(std::string_view text) {
+  std::uint16_t value = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failed != std::errc() || end != text.data() + text.size() || value == 0) return std::nullopt;
+  return value;
+}
+
+/// The numbers of a process's descriptors, or an errno.
+std::expected<std::vector<int>, int> descriptors(pid_t pid) {
+  const std::string place = "/proc/" + std::to_string(pid) + "/fd";
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(place.c_str()), ::closedir);
+  if (!directory) return std::unexpected(errno);
+  std::vector<int> all;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    const std::string_view name = entry->d_name;
+    int one = 0;
+    const auto [end, failed] = std::from_chars(name.data(), name.data() + name.size(), one);
+    if (failed != std::errc() || end != name.data() + name.size()) continue;
+    std::array<char, 8> what{};
+    if (::readlinkat(::dirfd(directory.get()), entry->d_name, what.data(), what.size() - 1) < 0) {
+      if (errno == ENOENT) continue;
+      return std::unexpected(errno);
+    }
+    if (std::string_view(what.data()).starts_with("socket:")) all.push_back(one);
+  }
+  return all;
+}
+
+struct Ends {
+  tcp::endpoint here, there;
+};
+
+/// None: it is no TCP connection.
+std::optional<Ends> ends_of(int socket) {
+  int type = 0;
+  int protocol = 0;
+  socklen_t size = sizeof type;
+  if (::getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_STREAM ||
+      ::getsockopt(socket, SOL_SOCKET, SO_PROTOCOL, &protocol, &(size = sizeof protocol)) != 0 ||
+      protocol != IPPROTO_TCP) {
+    return std::nullopt;
+  }
+  Ends ends;
+  socklen_t length = static_cast<socklen_t>(ends.here.capacity());
+  if (::getsockname(socket, ends.here.data(), &length) != 0) return std::nullopt;
+  length = static_cast<socklen_t>(ends.there.capacity());
+  if (::getpeername(socket, ends.there.data(), &length) != 0) return std::nullopt;
+  return ends;
+}
+
+}  // namespace
+
+struct BgpSessions::Session {
+  Session(const asio::any_io_executor& executor, tcp::endpoint far)
+      : socket(executor), peer(std::move(far)) {}
+  tcp::socket socket;
+  tcp::endpoint peer;
+  std::string failed;  ///< to be notified: why
+};
+
+BgpSessions::BgpSessions(asio::any_io_executor executor, pid_t pid, const FileDescriptor& pidfd)
+    : executor_(std::move(executor)) {
+  const auto all = descriptors(pid);
+  if (!all) {
+    problem_ = refused(all.error());
+    return;
+  }
+  const auto ports =
+      bgp_ports(read_small_file("/proc/" + std::to_string(pid) + "/cmdline").value_or(""));
+  for (const int one : *all) {
+    FileDescriptor copy(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd.number(), one, 0U)));
+    if (!copy) {
+      if (errno == EBADF || errno == ESRCH) continue;
+      problem_ = refused(errno);
+      return;
+    }
+    const auto ends = ends_of(copy.number());
+    if (!ends || (!ports.contains(ends->here.port()) && !ports.contains(ends->there.port()))) {
+      continue;
+    }
+    auto session = std::make_shared<Session>(executor_, ends->there);
+    error_code failed;
+    session->socket.assign(ends->here.protocol(), copy.number(), failed);
+    if (failed) {
+      problem_ = failed.message();
+      continue;
+    }
+    copy.release();
+    sessions_.push_back(std::move(session));
+  }
+}
+
+void BgpSessions::notify() {
+  for (const auto& session : sessions_) {
+    const int socket = session->socket.native_handle();
+    // Else a small segment waits for the answer to the one before it.
+    const int at_once = 1;
+    ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
+    const auto sent =
+        ::send(socket, hard_reset().data(), hard_reset().size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent != static_cast<ssize_t>(hard_reset().size())) {
+      session->failed = sent < 0 ? std::generic_category().message(errno) : "no room";
+    }
+    ::shutdown(socket, SHUT_WR);
+  }
+}
+
+asio::awaitable<core::SessionsEnded> BgpSessions::ended() {
+  core::SessionsEnded result{.problem = problem_};
+  asio::steady_timer deadline(executor_, patience);
+  const auto late = std::make_shared<bool>(false);
+  deadline.async_wait([late, sessions = sessions_](error_code cancelled) {
+    if (cancelled) return;
+    *late = true;
+    for (const auto& session : sessions) {
+      error_code ignored;
+      session->socket.cancel(ignored);
+    }
+  });
+  std::array<char, 4096> unread{};
+  for (const auto& session : sessions_) {
+    error_code failed;
+    while (!failed && !*late && session->failed.empty()) {
+      // Not `auto [failed, size] =`: what the peer had sent is of no interest.
+      std::tie(failed, std::ignore) = co_await session->socket.async_read_some(
+          asio::buffer(unread), asio::as_tuple(asio::use_awaitable));
+    }
+    const bool hung_up =
+        session->failed.empty() && failed && failed != asio::error::operation_aborted;
+    if (hung_up) {
+      ++result.ended;
+      continue;
+    }
+    result.left.push_back(session->peer.address().to_string());
+    if (result.problem.empty()) {
+      result.problem = session->failed.empty()
+                           ? "not acknowledged within " + core::describe(patience)
+                           : session->failed;
+    }
+  }
+  deadline.cancel();
+  co_return result;
+}
+
+std::set<std::uint16_t> bgp_ports(std::string_view command_line) {
+  std::set<std::uint16_t> ports{usual_port};
+  const auto add = [&ports](std::string_view text) {
+    if (const auto port = number(text)) ports.insert(*port);
+  };
+  bool next = false;
+  while (!command_line.empty()) {
+    const auto end = std::min(command_line.find('\0'), command_line.size());
+    const auto word = command_line.substr(0, end);
+    command_line.remove_prefix(std::min(end + 1, command_line.size()));
+    if (std::exchange(next, false)) {
+      add(word);
+    } else if (word == "-p" || word == "--bgp_port") {
+      next = true;
+    } else if (word.starts_with("--bgp_port=")) {
+      add(word.substr(word.find('=') + 1));
+    } else if (word.starts_with("-p")) {
+      add(word.substr(2));
+    }
+  }
+  return ports;
+}
+
+std::string_view hard_reset() {
+  using namespace std::string_view_literals;
+  return "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"  // the marker
+         "\x00\x17"                                                          // 23 bytes
+         "\x03"                                                              // NOTIFICATION
+         "\x06\x09"                                                          // Cease, Hard Reset
+         "\x06\x02"sv;  // for a Cease, Administrative Shutdown
+}
+
+}  // namespace withdrawd::process

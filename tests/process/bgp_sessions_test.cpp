@@ -1,0 +1,154 @@
+#include "process/bgp_sessions.hpp"
+
+#include <arpa/inet.h>
+#include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstring>
+#include <string>
+#include <thread>
+
+#include "event_loop.hpp"
+#include "process/pidfd.hpp"
+
+using namespace withdrawd;
+using namespace std::chrono_literals;
+using process::FileDescriptor;
+
+namespace {
+
+/// A TCP connection on this host: one end is a child's, which never reads it and never closes it;
+/// the other end is the peer's.
+class ConnectedChild {
+ public:
+  ConnectedChild() {
+    const FileDescriptor listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    const auto general = reinterpret_cast<sockaddr*>(&address);
+    REQUIRE(::bind(listener.number(), general, size) == 0);
+    REQUIRE(::listen(listener.number(), 1) == 0);
+    REQUIRE(::getsockname(listener.number(), general, &size) == 0);
+    port_ = ntohs(address.sin_port);
+    FileDescriptor own(::socket(AF_INET, SOCK_STREAM, 0));
+    REQUIRE(::connect(own.number(), general, size) == 0);
+    peer_ = FileDescriptor(::accept4(listener.number(), nullptr, nullptr, SOCK_CLOEXEC));
+    const std::string port = "--bgp_port=" + std::to_string(port_);
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      // A command line that names the port, and a peer's bytes that nobody reads.
+      ::execl("/bin/sh", "sh", "-c", "kill -STOP $$", "bgpd", port.c_str(), nullptr);
+      ::_exit(1);
+    }
+    int status = 0;
+    ::waitpid(pid_, &status, WUNTRACED);
+    REQUIRE(::send(peer_.number(), "unread", 6, 0) == 6);
+  }
+  ~ConnectedChild() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  ConnectedChild(const ConnectedChild&) = delete;
+  ConnectedChild& operator=(const ConnectedChild&) = delete;
+
+  pid_t pid() const { return pid_; }
+  /// What the peer reads within a moment; its end as " END".
+  std::string read() {
+    std::string all;
+    pollfd wait{peer_.number(), POLLIN, 0};
+    while (::poll(&wait, 1, 200) > 0) {
+      char bytes[100];
+      const auto got = ::recv(peer_.number(), bytes, sizeof bytes, 0);
+      if (got <= 0) return all + (got == 0 ? " END" : std::strerror(errno));
+      all.append(bytes, static_cast<std::size_t>(got));
+    }
+    return all;
+  }
+  void hang_up() { peer_.close(); }
+
+ private:
+  std::uint16_t port_ = 0;
+  FileDescriptor peer_;
+  pid_t pid_ = 0;
+};
+
+/// The sessions of `child`, which is killed as soon as they are notified.
+core::SessionsEnded killed(ConnectedChild& child, bool peer_listens) {
+  boost::asio::io_context loop;
+  std::optional<core::SessionsEnded> result;
+  process::BgpSessions sessions(loop.get_executor(), child.pid(), process::open_pidfd(child.pid()));
+  sessions.notify();
+  ::kill(child.pid(), SIGKILL);
+  std::string heard;
+  std::thread peer([&] {
+    heard = child.read();
+    if (peer_listens) child.hang_up();
+  });
+  boost::asio::co_spawn(loop, sessions.ended(),
+                        [&result](const std::exception_ptr&, core::SessionsEnded ended) {
+                          result = std::move(ended);
+                        });
+  loop.run();
+  peer.join();
+  CHECK(heard == std::string(process::hard_reset()) + " END");
+  return *result;
+}
+
+}  // namespace
+
+TEST_CASE("a frozen process's session is ended by a NOTIFICATION, though its bytes are unread") {
+  ConnectedChild child;
+  const auto ended = killed(child, true);
+  CHECK(ended.ended == 1);
+  CHECK(ended.all());
+}
+
+TEST_CASE("a peer that does not hang up has not heard it, as far as anybody knows") {
+  ConnectedChild child;
+  const auto before = std::chrono::steady_clock::now();
+  const auto ended = killed(child, false);
+  CHECK(std::chrono::steady_clock::now() - before < 2s);
+  CHECK(ended.ended == 0);
+  CHECK(ended.left == std::vector<std::string>{"127.0.0.1"});
+  CHECK(ended.problem.starts_with("not acknowledged within 1"));
+}
+
+TEST_CASE("a connection that is not BGP's is left alone") {
+  ConnectedChild child;
+  boost::asio::io_context loop;
+  // The runner's own: none of its ports is a BGP port.
+  process::BgpSessions sessions(loop.get_executor(), ::getpid(), process::open_pidfd(::getpid()));
+  sessions.notify();
+  CHECK(child.read().empty());
+}
+
+TEST_CASE("a process that is gone has no sessions") {
+  boost::asio::io_context loop;
+  const pid_t pid = ::fork();
+  if (pid == 0) ::_exit(0);
+  const auto pidfd = process::open_pidfd(pid);
+  ::waitpid(pid, nullptr, 0);
+  process::BgpSessions sessions(loop.get_executor(), pid, pidfd);
+  sessions.notify();
+  const auto ended = test::run_to_end(sessions.ended());
+  CHECK(ended.ended == 0);
+}
+
+TEST_CASE("the port of BGP is 179, and what the command line says") {
+  using Ports = std::set<std::uint16_t>;
+  using namespace std::string_view_literals;
+  CHECK(process::bgp_ports("") == Ports{179});
+  CHECK(process::bgp_ports("bgpd\0-d\0-P\0002605\0"sv) == Ports{179});
+  CHECK(process::bgp_ports("bgpd\0-p\0001790\0"sv) == Ports{179, 1790});
+  CHECK(process::bgp_ports("bgpd\0-p1790\0"sv) == Ports{179, 1790});
+  CHECK(process::bgp_ports("bgpd\0--bgp_port\0001790"sv) == Ports{179, 1790});
+  CHECK(process::bgp_ports("bgpd\0--bgp_port=1790\0-p\0x\0"sv) == Ports{179, 1790});
+}
