@@ -18,11 +18,13 @@ from beside import Beside
 ROOT = Path(__file__).resolve().parent.parent
 LAB = ROOT / "tests" / "lab"
 PACKAGE = ROOT / "tests" / "package"
+ASSUMPTIONS = ROOT / "tests" / "assumptions" / "run"
 # It takes minutes, nearly all of them waiting for crond: runs beside everything else.
 SLOW = "test_cron.py"
 # Seconds; what takes longer hangs.
 UNIT_TEST_LIMIT = 1200
 LAB_LIMIT = 2400
+ASSUMPTIONS_LIMIT = 180
 SHOW_PROGRESS_EVERY = 60
 
 
@@ -181,6 +183,26 @@ def run_unit_tests(build, word, tally):
             tally.fail(f"{what} (all passed, yet exit {done.returncode})")
 
 
+def assumptions(tally):
+    """What withdrawd believes about bgpd, asked of this host's."""
+    what = "assumptions about bgpd"
+    if os.geteuid() != 0:
+        return tally.add(what, skipped=1)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-B", ASSUMPTIONS], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace", timeout=ASSUMPTIONS_LIMIT,
+        )
+    except subprocess.TimeoutExpired:
+        return tally.fail(f"{what} (took longer than {ASSUMPTIONS_LIMIT} s)")
+    last = re.search(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", done.stdout, re.M)
+    if done.returncode != 0 or not last:
+        say(done.stdout[-20000:])
+    if not last:
+        return tally.fail(f"{what} (exit {done.returncode}, and no summary)")
+    return tally.add(what, *map(int, last.groups()))
+
+
 class LabRun:
     """A pytest process over some of the lab's tests."""
 
@@ -251,6 +273,7 @@ def run(options, tally, stack):
     if options.release:
         if not options.build_only:
             unit_tests(main, options.k, tally)
+            assumptions(tally)
             files = [LAB / name for name in options.release.split(",")]
             listed = LabRun(main, "main files", files, options.k)
             stack.callback(listed.end)
@@ -289,6 +312,8 @@ def run(options, tally, stack):
             tally.fail("build: " + checked.title)
         release = begin_other_release(main, options, tally, stack)
     if lab:
+        if not options.k:
+            assumptions(tally)
         say("lab tests")
         rest = LabRun(main, "all but crond", [f"--ignore={LAB / SLOW}", LAB], options.k)
         stack.callback(rest.end)

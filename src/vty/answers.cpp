@@ -8,13 +8,15 @@
 namespace withdrawd::vty {
 
 bool says_locked(std::string_view answer) {
-  constexpr std::array<std::string_view, 3> ways{
+  constexpr std::array<std::string_view, 4> ways{
       // "VTY configuration is locked by other VTY", "% Configuration is locked by other client"
       "onfiguration is locked",
       // "% Can't enter config; running datastore locked by another session"
       "locked by another session",
       // "running configuration is locked by another client"
       "locked by another client",
+      // "% command failed, could not lock candidate DS", "... running DS" (a front end of mgmtd)
+      "could not lock ",
   };
   return std::ranges::any_of(ways, [&](auto way) { return answer.find(way) != answer.npos; });
 }

@@ -34,11 +34,11 @@ TEST_CASE("an AS number is 1 to 4294967294") {
   CHECK(Asn::parse("1")->number() == 1);
   CHECK(Asn::parse("65001")->number() == 65001);
   CHECK(Asn::parse("4294967294")->number() == 4294967294);
-  CHECK(Asn::parse("1.10")->number() == 65546);  // asdot
+  CHECK(Asn::parse("1.10")->number() == 65546);     // asdot
   CHECK(Asn::parse("0.65001")->number() == 65001);  // asdot+
   CHECK(Asn::parse("65535.65534")->number() == 4294967294);
-  for (const std::string text : {"0", "4294967295", "-1", "+1", "065001", "1.65536", "1.", ".1", "01.1", "1.2.3", "AS65001", "",
-                                 " 1", "99999999999999999999"}) {
+  for (const std::string text : {"0", "4294967295", "-1", "+1", "065001", "1.65536", "1.", ".1",
+                                 "01.1", "1.2.3", "AS65001", "", " 1", "99999999999999999999"}) {
     REQUIRE_FALSE(Asn::parse(text));
     CHECK(Asn::parse(text).error().text() ==
           "read AS number \"" + text + "\": it is not an AS number (1 to 4294967294)");

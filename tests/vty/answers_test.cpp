@@ -10,7 +10,9 @@ TEST_CASE("every way of saying that the configuration is locked is understood") 
   for (const std::string answer :
        {"VTY configuration is locked by other VTY\n", "% Configuration is locked by other client\n",
         "% Can't enter config; running datastore locked by another session\n",
-        "running configuration is locked by another client\n"}) {
+        "running configuration is locked by another client\n",
+        "% command failed, could not lock candidate DS\n",
+        "% command failed, could not lock running DS\n"}) {
     CAPTURE(answer);
     CHECK(says_locked(answer));
   }
