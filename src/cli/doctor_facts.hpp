@@ -50,6 +50,7 @@ struct TransportFacts {
   std::optional<core::Failure> failure;  ///< none: bgpd answered
   core::Duration took{};
   std::map<core::InstanceKey, std::size_t> statements;  ///< how many it showed, by instance
+  std::string listener{};  ///< telnet: "user frr listens there", or why that cannot be known
 };
 
 /// One prefix of a rule, in bgpd.

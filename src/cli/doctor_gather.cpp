@@ -30,6 +30,7 @@
 #include "daemon/control_socket.hpp"
 #include "process/bgpd_process.hpp"
 #include "process/proc_entry.hpp"
+#include "vty/local_listener.hpp"
 #include "vty/neighbors.hpp"
 #include "vty/running_config.hpp"
 #include "vty/socket_transport.hpp"
@@ -196,6 +197,7 @@ asio::awaitable<void> try_way(std::shared_ptr<Inquiry> inquiry, std::size_t inde
     way.facts.statements[instance.key] = instance.networks.size();
   }
   way.config_text = text;
+  way.facts.text = way.transport->text();
   way.facts.failure.reset();
 }
 
@@ -259,6 +261,13 @@ void begin_checks(const std::shared_ptr<Inquiry>& inquiry, const core::Settings&
   }
 }
 
+std::string listener_text(const core::BgpdAccess& access) {
+  const auto listener = vty::listener_at(vty::telnet_endpoint(access), access);
+  if (listener.kind == vty::Listener::Kind::trusted) return listener.who + " listens there";
+  if (listener.kind != vty::Listener::Kind::elsewhere) return "";
+  return "on another host: who listens there cannot be known, and passwords go over the network";
+}
+
 void begin_ways(const std::shared_ptr<Inquiry>& inquiry, const core::BgpdAccess& access) {
   for (const auto kind : access.transports) {
     Way way;
@@ -273,6 +282,7 @@ void begin_ways(const std::shared_ptr<Inquiry>& inquiry, const core::BgpdAccess&
       case core::TransportKind::telnet:
         way.transport =
             std::make_unique<vty::TelnetTransport>(inquiry->io.get_executor(), access, nullptr);
+        way.facts.listener = listener_text(access);
         break;
     }
     way.facts.kind = kind;

@@ -145,7 +145,8 @@ class Judge {
   void judge(const TransportFacts& transport) {
     if (!transport.failure) {
       add(Verdict::ok, "transport", transport.text,
-          fmt::format("bgpd answers, in {}", core::describe(transport.took)));
+          fmt::format("bgpd answers, in {}{}{}", core::describe(transport.took),
+                      transport.listener.empty() ? "" : "; ", transport.listener));
       return;
     }
     const auto& error = transport.failure->error;

@@ -1,6 +1,7 @@
 #include "core/plan.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace withdrawd::core {
 
@@ -9,25 +10,35 @@ std::string Change::statement() const {
                                 : "network " + prefix.text() + options.text();
 }
 
-std::vector<std::string> Plan::vty_lines() const {
+std::string Dialect::entering(Family family) const {
+  if (family == Family::ipv4) return short_ipv4 ? "" : "address-family ipv4 unicast";
+  return short_ipv6 ? "address-family ipv6" : "address-family ipv6 unicast";
+}
+
+std::vector<std::string> Plan::vty_lines(const Dialect& dialect) const {
   if (empty()) return {};
   std::vector<std::string> lines{"configure terminal"};
   const Change* before = nullptr;
+  bool in_family = false;
+  const auto leave_family = [&] {
+    if (std::exchange(in_family, false)) lines.push_back("exit-address-family");
+  };
   for (const auto& change : changes) {
     const bool same_instance =
         before && before->asn == change.asn && before->instance == change.instance;
     const bool same_family = same_instance && before->prefix.family() == change.prefix.family();
-    if (before && !same_family) lines.push_back("exit-address-family");
+    if (!same_family) leave_family();
     if (before && !same_instance) lines.push_back("exit");
     if (!same_instance) lines.push_back(Instance{change.asn, change.instance, {}}.text());
     if (!same_family) {
-      lines.push_back(change.prefix.family() == Family::ipv4 ? "address-family ipv4 unicast"
-                                                             : "address-family ipv6 unicast");
+      auto entering = dialect.entering(change.prefix.family());
+      in_family = !entering.empty();
+      if (in_family) lines.push_back(std::move(entering));
     }
     lines.push_back(change.statement());
     before = &change;
   }
-  lines.push_back("exit-address-family");
+  leave_family();
   lines.push_back("end");
   return lines;
 }

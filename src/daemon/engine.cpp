@@ -48,13 +48,15 @@ Engine::~Engine() {
 
 std::shared_ptr<vty::Bgpd> Engine::make_bgpd() {
   std::weak_ptr<const int> alive = generation_;
-  return std::make_shared<vty::Bgpd>(io_.get_executor(), config_.access, [this, alive] {
+  auto bgpd = std::make_shared<vty::Bgpd>(io_.get_executor(), config_.access, [this, alive] {
     // Not from inside the operation that noticed it.
     if (!alive.lock()) return;
     asio::post(io_, [this, alive] {
       if (alive.lock()) feed(core::ConnectionLost{});
     });
   });
+  bgpd->finish_within(config_.settings.fallback.after);
+  return bgpd;
 }
 
 // Checks that watch the same share one watch: looking for processes is what costs.

@@ -31,6 +31,11 @@ using std::chrono::steady_clock;
 /// So many answers are read before something else has its turn.
 constexpr std::size_t read_at_once = 256;
 
+/// Of the time for all ways; the rest is for what goes on beside them.
+constexpr double share_of_all = 0.8;
+/// Below this a way that is well would be taken for one that is not.
+constexpr core::Duration shortest_limit = std::chrono::milliseconds(100);
+
 /// The key of the instance that `choice` means, as far as `config` says.
 std::optional<core::InstanceKey> resolve(const core::RunningConfig& config,
                                          const core::InstanceChoice& choice) {
@@ -64,6 +69,23 @@ std::optional<core::Error> contradicts_itself(const core::Observed& observed) {
                      fmt::format("there is no \"router bgp\" in it, and yet {} is in the table",
                                  there->first.prefix.text()),
                      ""};
+}
+
+/// Quagga prints the short form, which all of its parts understand; FRR the long one.
+void learn_dialect(core::Dialect& dialect, std::string_view config) {
+  if (config.find("address-family ipv6\n") != config.npos) {
+    dialect.short_ipv6 = true;
+  } else if (config.find("address-family ipv6 unicast\n") != config.npos) {
+    dialect.short_ipv6 = false;
+  }
+}
+
+/// "% Unknown command", "% Ambiguous command.", "% Command incomplete."
+bool not_understood(const Reply& reply) {
+  return reply.status != 0 && reply.command.starts_with("address-family ") &&
+         (reply.text.find("nknown command") != reply.text.npos ||
+          reply.text.find("mbiguous command") != reply.text.npos ||
+          reply.text.find("ommand incomplete") != reply.text.npos);
 }
 
 template <typename Value>
@@ -134,6 +156,10 @@ struct Bgpd::Impl {
   struct Way {
     std::unique_ptr<Transport> transport;
     std::optional<steady_clock::time_point> passed_over_until = {};
+    core::Duration patience = {};  ///< as configured, for one answer
+    core::Duration whole = {};     ///< for an operation; none: no limit
+    core::Dialect dialect = {};    ///< as far as its words and its refusals have shown
+    bool has_own_grammar = false;  ///< vtysh, where bgpd itself takes either dialect
   };
   /// One transport that failed within this call.
   struct Attempt {
@@ -146,16 +172,29 @@ struct Bgpd::Impl {
 
   /// The transports in the order of this call.
   std::vector<Way*> order();
+  void finish_within(core::Duration all_ways);
   void pass_over(Way& way) { way.passed_over_until = steady_clock::now() + retry_after; }
+  /// It is this way's turn.
+  static Transport& begin(Way& way) {
+    if (way.whole != core::Duration()) way.transport->limit.start(way.whole);
+    return *way.transport;
+  }
   static std::string via(const Transport& transport, const std::vector<Attempt>& failed);
   static Failure all_failed(std::string tried, const std::vector<Attempt>& failed);
   static std::vector<core::Attempt> attempts(const std::vector<Attempt>& failed,
                                              const Transport* done);
 
-  asio::awaitable<Observed> observe(Transport& transport, std::vector<core::Lookup> lookups);
-  asio::awaitable<Replies> configure(Transport& transport, core::Plan plan);
-  asio::awaitable<Observed> read_through(Transport& transport, std::vector<core::Lookup> lookups);
-  asio::awaitable<Replies> type_through(Transport& transport, core::Plan plan);
+  /// `nothing_seen`: has another way of this operation shown a configuration without any instance
+  /// that nothing else confirmed? Set when this one does.
+  asio::awaitable<Observed> observe(Way& way, std::vector<core::Lookup> lookups,
+                                    bool& nothing_seen);
+  asio::awaitable<Replies> configure(Way& way, core::Plan plan);
+  asio::awaitable<Observed> read_through(Way& way, std::vector<core::Lookup> lookups,
+                                         bool& nothing_seen);
+  asio::awaitable<std::expected<bool, Failure>> table_confirms_nothing(
+      Transport& transport, std::vector<core::Lookup> lookups);
+  asio::awaitable<Replies> type_through(Way& way, core::Plan plan);
+  asio::awaitable<Replies> type_part(Way& way, core::Plan part);
 
   std::vector<Way> ways;
   core::Duration retry_after;
@@ -183,6 +222,18 @@ std::vector<Bgpd::Impl::Way*> Bgpd::Impl::order() {
   }
   all.insert(all.end(), passed_over.begin(), passed_over.end());
   return all;
+}
+
+void Bgpd::Impl::finish_within(core::Duration all_ways) {
+  core::Duration together{};
+  for (const auto& way : ways) together += way.patience;
+  if (together == core::Duration()) return;
+  for (auto& way : ways) {
+    const double share = std::chrono::duration<double>(way.patience) / together;
+    const auto whole = std::chrono::duration_cast<core::Duration>(
+        std::chrono::duration<double>(all_ways) * share * share_of_all);
+    way.whole = std::min(std::max(whole, shortest_limit), way.patience * 3);
+  }
 }
 
 std::string Bgpd::Impl::via(const Transport& transport, const std::vector<Attempt>& failed) {
@@ -218,27 +269,30 @@ std::vector<core::Attempt> Bgpd::Impl::attempts(const std::vector<Attempt>& fail
   return attempts;
 }
 
-asio::awaitable<Bgpd::Impl::Observed> Bgpd::Impl::observe(Transport& transport,
-                                                          std::vector<core::Lookup> lookups) {
+asio::awaitable<Bgpd::Impl::Observed> Bgpd::Impl::observe(Way& way,
+                                                          std::vector<core::Lookup> lookups,
+                                                          bool& nothing_seen) {
   try {
-    auto reading = read_through(transport, std::move(lookups));
+    auto reading = read_through(way, std::move(lookups), nothing_seen);
     co_return co_await std::move(reading);
   } catch (const std::bad_alloc&) {
-    co_return std::unexpected(out_of_memory(transport, "read bgpd"));
+    co_return std::unexpected(out_of_memory(*way.transport, "read bgpd"));
   }
 }
 
-asio::awaitable<Bgpd::Impl::Replies> Bgpd::Impl::configure(Transport& transport, core::Plan plan) {
+asio::awaitable<Bgpd::Impl::Replies> Bgpd::Impl::configure(Way& way, core::Plan plan) {
   try {
-    auto typing = type_through(transport, std::move(plan));
+    auto typing = type_through(way, std::move(plan));
     co_return co_await std::move(typing);
   } catch (const std::bad_alloc&) {
-    co_return std::unexpected(out_of_memory(transport, "send statements"));
+    co_return std::unexpected(out_of_memory(*way.transport, "send statements"));
   }
 }
 
-asio::awaitable<Bgpd::Impl::Observed> Bgpd::Impl::read_through(Transport& transport,
-                                                               std::vector<core::Lookup> lookups) {
+asio::awaitable<Bgpd::Impl::Observed> Bgpd::Impl::read_through(Way& way,
+                                                               std::vector<core::Lookup> lookups,
+                                                               bool& nothing_seen) {
+  auto& transport = *way.transport;
   using Asked = std::pair<core::Lookup, core::InstanceKey>;
   core::Observed observed;
   const auto note = [&observed](std::span<const Asked> asked, const Reply* replies) {
@@ -279,6 +333,7 @@ asio::awaitable<Bgpd::Impl::Observed> Bgpd::Impl::read_through(Transport& transp
   auto config = read_running_config(replies->front().text);
   if (!config) co_return std::unexpected(Failure{Trouble::refused, std::move(config.error())});
   observed.config = std::move(*config);
+  if (way.has_own_grammar) learn_dialect(way.dialect, replies->front().text);
   const auto executor = co_await asio::this_coro::executor;
   for (std::size_t i = 0; i < expected.size(); i += read_at_once) {
     // Checks must not wait for thousands of answers to be read.
@@ -288,6 +343,20 @@ asio::awaitable<Bgpd::Impl::Observed> Bgpd::Impl::read_through(Transport& transp
   }
   if (auto contradiction = contradicts_itself(observed)) {
     co_return std::unexpected(Failure{Trouble::refused, std::move(*contradiction)});
+  }
+  if (observed.config.instances.empty() && !lookups.empty() && !nothing_seen) {
+    auto confirming = table_confirms_nothing(transport, lookups);
+    auto confirmed = co_await std::move(confirming);
+    if (!confirmed) co_return std::unexpected(std::move(confirmed.error()));
+    if (!*confirmed) {
+      nothing_seen = true;
+      co_return std::unexpected(
+          Failure{Trouble::refused,
+                  {"read bgpd's running configuration",
+                   "there is no \"router bgp\" in it, and neither its table nor another way into "
+                   "bgpd says so, too",
+                   ""}});
+    }
   }
 
   // What the configuration now says otherwise is asked again.
@@ -317,16 +386,72 @@ asio::awaitable<Bgpd::Impl::Observed> Bgpd::Impl::read_through(Transport& transp
   co_return observed;
 }
 
-asio::awaitable<Bgpd::Impl::Replies> Bgpd::Impl::type_through(Transport& transport,
-                                                              core::Plan plan) {
+/// Says the table that nothing is announced, of any of these? A failure: it says that one is.
+asio::awaitable<std::expected<bool, Failure>> Bgpd::Impl::table_confirms_nothing(
+    Transport& transport, std::vector<core::Lookup> lookups) {
+  std::vector<std::string> commands;
+  for (const auto& lookup : lookups) {
+    commands.push_back(
+        show_command(lookup.prefix, lookup.instance.key.value_or(core::InstanceKey())));
+  }
+  auto replies = co_await transport.show(std::move(commands));
+  if (!replies) co_return std::unexpected(std::move(replies.error()));
+  bool all_say_so = replies->size() == lookups.size();
+  core::Observed seen;
+  for (std::size_t i = 0; i < std::min(replies->size(), lookups.size()); ++i) {
+    const std::string_view answer = (*replies)[i].text;
+    const auto ours = sourced_locally(answer);
+    if (ours) seen.in_table[lookups[i]] = *ours;
+    if (!ours && !says_no_instance(answer)) all_say_so = false;
+  }
+  if (auto contradiction = contradicts_itself(seen)) {
+    co_return std::unexpected(Failure{Trouble::refused, std::move(*contradiction)});
+  }
+  co_return all_say_so;
+}
+
+asio::awaitable<Bgpd::Impl::Replies> Bgpd::Impl::type_through(Way& way, core::Plan plan) {
   std::vector<Reply> answered;
-  for (const auto& part : by_instance(plan)) {
-    auto lines = part.vty_lines();
-    auto replies = co_await transport.configure(std::move(lines));
+  for (auto& part : by_instance(plan)) {
+    auto typing = type_part(way, std::move(part));
+    auto replies = co_await std::move(typing);
     if (!replies) co_return replies;
     std::ranges::move(*replies, std::back_inserter(answered));
   }
   co_return answered;
+}
+
+/// Of one instance. Where the way into a table is not understood, what was for that table is typed
+/// again with the other way in, before the transport has to answer for it.
+asio::awaitable<Bgpd::Impl::Replies> Bgpd::Impl::type_part(Way& way, core::Plan part) {
+  auto lines = part.vty_lines(way.dialect);
+  auto replies = co_await way.transport->configure(std::move(lines));
+  if (!replies) co_return replies;
+  // Outside of its instance no table is there to be entered.
+  const auto is_entry = [](const Reply& reply) { return reply.command.starts_with("router "); };
+  if (std::ranges::any_of(*replies, is_entry)) co_return replies;
+  for (const auto family : {core::Family::ipv4, core::Family::ipv6}) {
+    const auto entering = way.dialect.entering(family);
+    const auto refused = std::ranges::find(*replies, entering, &Reply::command);
+    if (entering.empty() || refused == replies->end() || !not_understood(*refused)) continue;
+    core::Plan again;
+    std::ranges::copy_if(part.changes, std::back_inserter(again.changes),
+                         [&](auto& change) { return change.prefix.family() == family; });
+    auto& is_short = way.dialect.is_short(family);
+    is_short = !is_short;
+    lines = again.vty_lines(way.dialect);
+    auto more = co_await way.transport->configure(std::move(lines));
+    if (!more) co_return more;
+    if (std::ranges::any_of(*more, not_understood)) is_short = !is_short;
+    // What bgpd said to the rest of the first try was to statements out of their place.
+    std::erase_if(*replies, [&](const Reply& reply) {
+      return reply.command == entering || reply.command == "exit-address-family" ||
+             std::ranges::any_of(again.changes,
+                                 [&](auto& change) { return reply.command == change.statement(); });
+    });
+    std::ranges::move(*more, std::back_inserter(*replies));
+  }
+  co_return replies;
 }
 
 Bgpd::Bgpd(asio::any_io_executor executor, core::BgpdAccess access,
@@ -335,28 +460,38 @@ Bgpd::Bgpd(asio::any_io_executor executor, core::BgpdAccess access,
   impl_->retry_after = access.retry_after;
   for (const auto kind : access.transports) {
     std::unique_ptr<Transport> transport;
+    core::Duration patience{};
     switch (kind) {
       case core::TransportKind::socket:
         transport = std::make_unique<SocketTransport>(executor, access, connection_lost);
+        patience = access.socket_timeout;
         break;
       case core::TransportKind::vtysh:
         transport = std::make_unique<VtyshTransport>(executor, access);
+        patience = access.vtysh_timeout;
         break;
       case core::TransportKind::telnet:
         transport = std::make_unique<TelnetTransport>(executor, access, connection_lost);
+        patience = access.telnet_timeout;
         break;
     }
-    impl_->ways.push_back({std::move(transport)});
+    impl_->ways.push_back({.transport = std::move(transport),
+                           .patience = patience,
+                           .has_own_grammar = kind == core::TransportKind::vtysh});
   }
 }
 
 Bgpd::Bgpd(std::vector<std::unique_ptr<Transport>> transports, core::Duration retry_after)
     : impl_(std::make_unique<Impl>()) {
   impl_->retry_after = retry_after;
-  for (auto& transport : transports) impl_->ways.push_back({std::move(transport)});
+  for (auto& transport : transports) impl_->ways.push_back({.transport = std::move(transport)});
 }
 
 Bgpd::~Bgpd() = default;
+
+void Bgpd::finish_within(core::Duration all_ways) {
+  impl_->finish_within(all_ways);
+}
 
 void Bgpd::reset() {
   for (auto& way : impl_->ways) {
@@ -367,9 +502,10 @@ void Bgpd::reset() {
 
 asio::awaitable<ReadReport> Bgpd::read(std::vector<core::Lookup> lookups) {
   std::vector<Impl::Attempt> failed;
+  bool nothing_seen = false;
   for (auto* way : impl_->order()) {
-    auto& transport = *way->transport;
-    auto observed = co_await impl_->observe(transport, lookups);
+    auto& transport = Impl::begin(*way);
+    auto observed = co_await impl_->observe(*way, lookups, nothing_seen);
     if (observed) {
       way->passed_over_until.reset();
       co_return ReadReport{std::move(observed), Impl::via(transport, failed),
@@ -386,7 +522,7 @@ asio::awaitable<std::expected<std::vector<Reply>, Failure>> Bgpd::show(
     std::vector<std::string> commands) {
   std::vector<Impl::Attempt> failed;
   for (auto* way : impl_->order()) {
-    auto replies = co_await way->transport->show(commands);
+    auto replies = co_await Impl::begin(*way).show(commands);
     if (replies) co_return replies;
     impl_->pass_over(*way);
     failed.push_back({way->transport.get(), std::move(replies.error())});
@@ -405,13 +541,14 @@ asio::awaitable<ApplyReport> Bgpd::apply(core::Plan plan, std::vector<core::Look
   const auto tried = fmt::format("apply \"{}\"", describe(wanted));
 
   std::vector<Impl::Attempt> failed;
+  bool nothing_seen = false;
   std::vector<std::string> answered;
   for (auto* way : impl_->order()) {
-    auto& transport = *way->transport;
+    auto& transport = Impl::begin(*way);
     const auto fail = [&](Failure failure, core::Attempt::End end = core::Attempt::End::failed) {
       failed.push_back({&transport, std::move(failure), end});
     };
-    auto replies = co_await impl_->configure(transport, plan);
+    auto replies = co_await impl_->configure(*way, plan);
     if (!replies && replies.error().trouble == Trouble::locked) {
       auto error = std::move(replies.error().error);
       core::Error told{tried, named(transport, {error.tried, error.happened, ""}), error.advice};
@@ -426,7 +563,7 @@ asio::awaitable<ApplyReport> Bgpd::apply(core::Plan plan, std::vector<core::Look
     }
     for (const auto& reply : *replies) answered.push_back(describe(reply));
 
-    auto observed = co_await impl_->observe(transport, lookups);
+    auto observed = co_await impl_->observe(*way, lookups, nothing_seen);
     if (!observed) {
       impl_->pass_over(*way);
       fail(std::move(observed.error()));

@@ -46,8 +46,9 @@ struct ApplyReport {
 /// A transport that fails (also one that claims success while the statement is still there when
 /// bgpd is read back, as vtysh does when it reaches another daemon only) is passed over for
 /// `retry_after` and the next one is tried within the same call. When all others have failed, those
-/// passed over are tried again after all. The configuration lock is bgpd's state, not a transport's
-/// failure: it is reported at once, no other transport is tried.
+/// passed over are tried again after all. A way has a limit for the whole of an operation as well,
+/// so that one that drips does not keep the others from their turn. The configuration lock is
+/// bgpd's state, not a transport's failure: it is reported at once, no other transport is tried.
 ///
 /// One operation at a time: the caller waits for one to end before it starts the next.
 class Bgpd {
@@ -61,6 +62,12 @@ class Bgpd {
   ~Bgpd();
   Bgpd(const Bgpd&) = delete;
   Bgpd& operator=(const Bgpd&) = delete;
+
+  /// Each operation is to have had its turn on every way within this time (the time after which a
+  /// fallback would kill bgpd): it is shared out among the ways, in proportion to the patience that
+  /// is configured for one answer of each, and none gets more than three times that. What is really
+  /// answered earns more (TimeLimit).
+  void finish_within(core::Duration all_ways);
 
   /// The running configuration, and for each look-up whether it is in the table.
   boost::asio::awaitable<ReadReport> read(std::vector<core::Lookup> lookups);

@@ -25,6 +25,7 @@
 #include "core/time.hpp"
 #include "vty/answers.hpp"
 #include "vty/config_squeeze.hpp"
+#include "vty/local_listener.hpp"
 #include "vty/socket_reader.hpp"
 
 namespace withdrawd::vty {
@@ -143,6 +144,11 @@ SocketTransport::~SocketTransport() {
 }
 
 std::unexpected<Failure> SocketTransport::silent(const std::string& command) const {
+  if (limit.passed()) {
+    return failure(Trouble::silent, quoted(command),
+                   fmt::format("not finished in {} as a whole", core::describe(limit.whole())),
+                   "is bgpd very busy?");
+  }
   return failure(Trouble::silent, quoted(command),
                  fmt::format("no answer in {}", core::describe(timeout_)), "is bgpd frozen?");
 }
@@ -174,7 +180,7 @@ asio::awaitable<std::expected<void, Failure>> SocketTransport::connect_to(std::s
   }
   const auto connection = std::make_shared<Connection>(executor_, connection_lost_);
   const stream_protocol::endpoint endpoint(path);
-  asio::steady_timer timer(executor_, timeout_);
+  asio::steady_timer timer(executor_, limit.next(timeout_));
   auto connecting = connection->socket.async_connect(endpoint, as_result);
   auto waiting = timer.async_wait(as_result);
   const auto first = co_await (std::move(connecting) || std::move(waiting));
@@ -208,9 +214,28 @@ asio::awaitable<std::expected<void, Failure>> SocketTransport::connect() {
       path_ = place;
     }
   }
+  // A bgpd that was built to have it elsewhere; in its usual place may be an older one's.
+  const auto elsewhere =
+      configured_ ? std::vector<std::filesystem::path>() : listening_bgpd_sockets();
+  if (elsewhere.size() == 1) {
+    auto connected = co_await connect_to(elsewhere.front().string());
+    if (connected) co_return connected;
+    if (!first_failure) {
+      first_failure = std::move(connected.error());
+      path_ = elsewhere.front().string();
+    }
+  }
   if (first_failure) co_return std::unexpected(std::move(*first_failure));
+  if (elsewhere.size() > 1) {
+    std::vector<std::string> names;
+    for (const auto& one : elsewhere) names.push_back(one.string());
+    co_return failure(Trouble::unreachable, "find bgpd.vty",
+                      fmt::format("there are several: {}", fmt::join(names, ", ")),
+                      "name the one that is meant with bgpd.socket");
+  }
   co_return failure(Trouble::unreachable, "find bgpd.vty",
-                    fmt::format("it is not in {}", fmt::join(run_directories, ", ")),
+                    fmt::format("it is not in {}, and nobody listens at one elsewhere",
+                                fmt::join(run_directories, ", ")),
                     "is bgpd running? If its socket is elsewhere, name it with bgpd.socket");
 }
 
@@ -262,8 +287,8 @@ asio::awaitable<SocketTransport::Replies> SocketTransport::exchange(
         waiting += command.size() + 1;
       }
     }
-    // As long as bytes come, bgpd is not silent.
-    timer.expires_after(timeout_);
+    // As long as bytes come, bgpd is not silent; but there is the limit.
+    timer.expires_at(limit.next(timeout_));
     if (!chunk.empty()) {
       auto writing = asio::async_write(connection->socket, asio::buffer(chunk), as_result);
       auto time_up = timer.async_wait(as_result);
@@ -275,7 +300,7 @@ asio::awaitable<SocketTransport::Replies> SocketTransport::exchange(
     }
     auto answer = connection->reader.next();
     if (answer && !*answer) {
-      timer.expires_after(timeout_);
+      timer.expires_at(limit.next(timeout_));
       auto reading =
           connection->socket.async_read_some(asio::buffer(connection->buffer), as_result);
       auto time_up = timer.async_wait(as_result);
@@ -283,6 +308,7 @@ asio::awaitable<SocketTransport::Replies> SocketTransport::exchange(
       if (first.index() == 1) co_return silent(commands[replies.size()]);
       const auto& [error, count] = std::get<0>(first);
       if (error) co_return hung_up(*connection, commands[replies.size()], error);
+      limit.received(count);
       connection->reader.feed({connection->buffer.data(), count});
       answer = connection->reader.next();
       // It need not all be there to be read, nor be kept.
@@ -297,6 +323,7 @@ asio::awaitable<SocketTransport::Replies> SocketTransport::exchange(
     for (; answer && *answer && replies.size() < written; answer = connection->reader.next()) {
       auto& command = commands[replies.size()];
       waiting -= command.size() + 1;
+      limit.answered(1);
       replies.push_back({std::move((*answer)->text), (*answer)->status, std::move(command)});
     }
     if (!answer) co_return std::unexpected(Failure{Trouble::refused, std::move(answer.error())});

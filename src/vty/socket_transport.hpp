@@ -15,10 +15,8 @@ namespace withdrawd::vty {
 /// Where bgpd's own socket may be: the configured place, or every one there is by default.
 std::vector<std::string> socket_places(const core::BgpdAccess& access);
 
-/// Where bgpd's own socket may be: the configured place, or every one there is by default.
-std::vector<std::string> socket_places(const core::BgpdAccess& access);
-
-/// vtysh's own socket, `bgpd.vty`: kept open, with a watch on it while nothing is asked, so that
+/// vtysh's own socket, `bgpd.vty`, in one of socket_places(), else where the only one is that
+/// listens in this network namespace: kept open, with a watch on it while nothing is asked, so that
 /// the end of bgpd is known at once. Commands are written ahead of their answers.
 class SocketTransport : public Transport {
  public:

@@ -1,6 +1,7 @@
 #include "vty/table.hpp"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 namespace withdrawd::vty {
@@ -96,6 +97,17 @@ std::optional<bool> sourced_locally(std::string_view answer) {
   const auto seen = look(answer);
   if (!seen.known) return std::nullopt;
   return seen.sources != PathSources();
+}
+
+bool says_no_instance(std::string_view answer) {
+  constexpr std::array<std::string_view, 4> ways{
+      "No BGP process is configured",  // Quagga
+      "Can't find BGP ",               // Quagga: "view LAB"
+      "BGP instance not found",        // FRR: "Default …"
+      " is unknown",                   // FRR: "View/Vrf LAB …"
+  };
+  const auto line = answer.substr(0, answer.find('\n'));
+  return std::ranges::any_of(ways, [&](auto way) { return line.find(way) != line.npos; });
 }
 
 PathSources path_sources(std::string_view answer) {

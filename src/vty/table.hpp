@@ -17,6 +17,9 @@ std::string show_command(const core::Prefix& prefix, const core::InstanceKey& in
 /// the RIB): neither is announced. None: the text is no answer to that question.
 std::optional<bool> sourced_locally(std::string_view answer);
 
+/// Is it bgpd's word that there is no such instance, and so no such table?
+bool says_no_instance(std::string_view answer);
+
 /// Where the paths of our own come from: those that make `sourced_locally` true.
 struct PathSources {
   bool statement = false;      ///< a `network` statement

@@ -1,5 +1,7 @@
 #include "vty/telnet_transport.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
@@ -17,6 +19,7 @@
 #include "core/outcome.hpp"
 #include "core/time.hpp"
 #include "vty/answers.hpp"
+#include "vty/local_listener.hpp"
 #include "vty/password_file.hpp"
 #include "vty/telnet_session.hpp"
 
@@ -31,10 +34,6 @@ using Clock = std::chrono::steady_clock;
 /// bgpd prints an answer and the prompt behind it in one go: when nothing has followed for so long,
 /// nothing will.
 constexpr auto quiet_after = std::chrono::milliseconds(50);
-
-core::Endpoint usual_endpoint() {
-  return {core::Address(core::Family::ipv4, {127, 0, 0, 1}), 2605};
-}
 
 tcp::endpoint as_asio(const core::Endpoint& endpoint) {
   const auto& bytes = endpoint.address.bytes();
@@ -69,6 +68,11 @@ std::expected<std::optional<std::string>, Failure> password(const std::filesyste
 
 }  // namespace
 
+core::Endpoint telnet_endpoint(const core::BgpdAccess& access) {
+  return access.telnet.value_or(
+      core::Endpoint{core::Address(core::Family::ipv4, {127, 0, 0, 1}), 2605});
+}
+
 /// The TCP connection under a session. Always reading, so that the end is seen at once.
 class TelnetTransport::Connection : public std::enable_shared_from_this<Connection> {
  public:
@@ -76,7 +80,8 @@ class TelnetTransport::Connection : public std::enable_shared_from_this<Connecti
              std::function<void()> lost)
       : session(std::move(passwords)), socket_(executor), wake_(executor), lost_(std::move(lost)) {}
 
-  void open(const tcp::endpoint& endpoint) {
+  void open(const tcp::endpoint& endpoint, std::function<std::optional<Failure>()> stranger) {
+    stranger_there_ = std::move(stranger);
     socket_.async_connect(endpoint, [self = shared_from_this()](error_code error) {
       if (self->closed_) return;
       if (error) {
@@ -84,6 +89,11 @@ class TelnetTransport::Connection : public std::enable_shared_from_this<Connecti
         return self->close();
       }
       self->connected_ = true;
+      // Once more: who listened before may have given way.
+      if (auto why = self->stranger_there_()) {
+        self->stranger_ = std::move(why);
+        return self->close();
+      }
       error_code ignored;
       self->socket_.set_option(tcp::no_delay(true), ignored);
       self->keep_reading();
@@ -116,15 +126,24 @@ class TelnetTransport::Connection : public std::enable_shared_from_this<Connecti
 
   /// Until the session is ready or over. An error: `silent`, or why it is over. Bytes that come
   /// start the time afresh, except while we log in.
-  asio::awaitable<Done> settle(core::Duration timeout) {
+  asio::awaitable<Done> settle(core::Duration timeout, TimeLimit& limit) {
     const bool logging_in = session.state() == TelnetSession::State::logging_in;
     const auto start = Clock::now();
+    auto answers = session.progress();
     while (!closed_ && (session.state() == TelnetSession::State::logging_in ||
                         session.state() == TelnetSession::State::busy)) {
-      const auto deadline = (logging_in ? start : std::max(start, last_bytes_)) + timeout;
+      limit.answered(session.progress() - std::exchange(answers, session.progress()));
+      limit.received(std::exchange(received_, 0));
+      if (limit.passed()) {
+        co_return failure(Trouble::silent, connected_ ? session.doing() : "connect",
+                          "not finished in " + core::describe(limit.whole()) + " as a whole",
+                          "is bgpd very busy?");
+      }
+      const auto patient_until = (logging_in ? start : std::max(start, last_bytes_)) + timeout;
+      const auto deadline = std::min(patient_until, limit.next(timeout));
       const auto quiet = last_bytes_ + quiet_after;
       const auto now = Clock::now();
-      if (now >= deadline) {
+      if (now >= patient_until) {
         co_return failure(Trouble::silent, connected_ ? session.doing() : "connect",
                           "no answer in " + core::describe(timeout), "is bgpd frozen?");
       }
@@ -138,6 +157,7 @@ class TelnetTransport::Connection : public std::enable_shared_from_this<Connecti
       co_await wake_.async_wait(asio::as_tuple(asio::use_awaitable));
     }
     if (connect_error_) co_return cannot_connect();
+    if (stranger_) co_return std::unexpected(*stranger_);
     if (session.failure()) co_return std::unexpected(*session.failure());
     if (closed_) {
       co_return failure(Trouble::unreachable, session.doing(),
@@ -155,6 +175,7 @@ class TelnetTransport::Connection : public std::enable_shared_from_this<Connecti
                               if (self->closed_) return;
                               if (error) return self->ended();
                               self->last_bytes_ = Clock::now();
+                              self->received_ += count;
                               self->session.receive({self->buffer_.data(), count});
                               if (self->session.state() == TelnetSession::State::over)
                                 return self->close();
@@ -185,12 +206,15 @@ class TelnetTransport::Connection : public std::enable_shared_from_this<Connecti
   tcp::socket socket_;
   asio::steady_timer wake_;
   std::function<void()> lost_;
+  std::function<std::optional<Failure>()> stranger_there_;
+  std::optional<Failure> stranger_;
   bool connected_ = false;
   bool closed_ = false;
   bool sending_ = false;
   error_code connect_error_;
   std::string output_;
   Clock::time_point last_bytes_{};
+  std::size_t received_ = 0;  ///< bytes that the limit does not know of
   std::array<char, std::size_t{64} * 1024> buffer_{};
 };
 
@@ -198,7 +222,7 @@ TelnetTransport::TelnetTransport(asio::any_io_executor executor, core::BgpdAcces
                                  std::function<void()> connection_lost)
     : executor_(std::move(executor)),
       access_(std::move(access)),
-      endpoint_(access_.telnet.value_or(usual_endpoint())),
+      endpoint_(telnet_endpoint(access_)),
       connection_lost_(std::move(connection_lost)) {}
 
 TelnetTransport::~TelnetTransport() {
@@ -224,11 +248,27 @@ asio::awaitable<TelnetTransport::Done> TelnetTransport::log_in() {
   passwords.vty = std::move(*vty);
   passwords.enable = std::move(*enable);
 
+  // While bgpd is down its port is anybody's.
+  const auto stranger = [endpoint = endpoint_, access = access_](bool connected) {
+    const auto listener = listener_at(endpoint, access);
+    using Kind = Listener::Kind;
+    std::optional<Failure> why;
+    if (listener.kind == Kind::stranger || (connected && listener.kind == Kind::nobody)) {
+      why =
+          Failure{Trouble::unreachable,
+                  {"log in",
+                   fmt::format("{} listens there, not bgpd: it is told no password",
+                               connected && listener.who.empty() ? "somebody else" : listener.who),
+                   "is bgpd running, with its vty at that address and port?"}};
+    }
+    return why;
+  };
+  if (auto why = stranger(false)) co_return std::unexpected(std::move(*why));
   const auto connection =
       std::make_shared<Connection>(executor_, std::move(passwords), connection_lost_);
   connection_ = connection;
-  connection->open(as_asio(endpoint_));
-  auto settled = co_await connection->settle(access_.telnet_timeout);
+  connection->open(as_asio(endpoint_), [stranger] { return stranger(true); });
+  auto settled = co_await connection->settle(access_.telnet_timeout, limit);
   if (!settled) connection->close();
   co_return settled;
 }
@@ -252,7 +292,7 @@ asio::awaitable<TelnetTransport::Replies> TelnetTransport::exchange(
   }
   connection->session.type(std::move(commands));
   connection->send();
-  auto settled = co_await connection->settle(access_.telnet_timeout);
+  auto settled = co_await connection->settle(access_.telnet_timeout, limit);
   if (!settled) co_return std::unexpected(std::move(settled.error()));
   guard.connection.reset();
   co_return connection->session.take_replies();

@@ -11,6 +11,9 @@
 
 namespace withdrawd::vty {
 
+/// Where bgpd's vty port is: as configured, else 127.0.0.1:2605.
+core::Endpoint telnet_endpoint(const core::BgpdAccess& access);
+
 /// bgpd's vty port. Logs in once and keeps the session, with a watch on it while nothing is asked.
 /// bgpd hangs up on a session that was idle for its `exec-timeout`: that is no loss, the next call
 /// logs in again. The password files are read at each log-in, so a changed password is taken up.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "vty/bgpd.hpp"
+#include "vty/time_limit.hpp"
 
 namespace withdrawd::vty {
 
@@ -54,6 +55,9 @@ class Transport {
 
   /// Drops the connection.
   virtual void close() = 0;
+
+  /// For all that is asked until it is started again. Whatever passes it ends as `silent`.
+  TimeLimit limit;
 };
 
 }  // namespace withdrawd::vty

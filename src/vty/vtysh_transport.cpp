@@ -131,19 +131,20 @@ asio::awaitable<std::expected<VtyshTransport::Run, Failure>> VtyshTransport::run
     }
     command.argv.insert(command.argv.end(), {"-c", std::move(several)});
   }
-  command.limit = timeout_ + time_per_command * static_cast<long>(commands.size());
+  command.limit = limit.within(timeout_) + time_per_command * static_cast<long>(commands.size());
   command.longest_output = longest_output;
 
-  const auto limit = command.limit;
+  const auto allowed = command.limit;
   const auto started = std::chrono::steady_clock::now();
   auto finished = co_await process::run(std::move(command));
   if (!finished) {
-    const bool time_up = std::chrono::steady_clock::now() - started >= limit;
+    const bool time_up = std::chrono::steady_clock::now() - started >= allowed;
     finished.error().tried = "run vtysh";
     co_return std::unexpected(
         Failure{time_up ? Trouble::silent : Trouble::unreachable, std::move(finished.error())});
   }
   Run run{split_vtysh_output(finished->out, commands), false};
+  limit.answered(run.answers.size());
   if (run.answers.empty()) co_return did_nothing(*finished);
   run.stopped = finished->exit_status != 0 || run.answers.size() < commands.size();
   co_return run;

@@ -73,6 +73,13 @@ TEST_CASE("a plan enters each instance and each family once") {
                             });
 }
 
+TEST_CASE("a plan enters each family in the words of the bgpd at hand") {
+  const Plan plan{{withdraw("192.0.2.0/24"), withdraw("2001:db8::/32")}};
+  CHECK(plan.vty_lines({.short_ipv4 = true, .short_ipv6 = true}) ==
+        Lines{"configure terminal", "router bgp 65001", "no network 192.0.2.0/24",
+              "address-family ipv6", "no network 2001:db8::/32", "exit-address-family", "end"});
+}
+
 TEST_CASE("instances that differ in their AS alone are two") {
   auto other = withdraw("192.0.2.0/24");
   other.asn = Asn::from(65009).value();

@@ -415,6 +415,26 @@ TEST_CASE(
     REQUIRE(report.observed);
     CHECK(bench.model.networks.empty());
   }
+  SUBCASE("nor by whoever has asked nothing before") {
+    Bench fresh({"socket", "telnet"});
+    fresh.model.networks = bench.model.networks;
+    fresh.ways[0]->override_answer = {"show running-config", "!\n"};
+    const auto report = fresh.read({asked});
+    REQUIRE(report.observed);
+    CHECK(report.via.starts_with("telnet (socket: read bgpd's running configuration: there is no"));
+    CHECK(report.observed->in_table.at(asked));
+  }
+  SUBCASE("a table that says nothing confirms nothing, but another way does") {
+    bench.model.networks.clear();
+    bench.model.unknown = "show ip bgp";
+    bench.ways[1]->override_answer = bench.ways[0]->override_answer;
+    const auto report = bench.read({asked});
+    REQUIRE(report.observed);
+    CHECK(report.observed->config.instances.empty());
+    CHECK(report.via.starts_with("telnet (socket: "));
+    bench.ways[1]->fail(Trouble::unreachable, "it is not there");
+    CHECK_FALSE(bench.read({asked}).observed);
+  }
   SUBCASE("a bgpd that has lost all that it had is believed") {
     bench.model.networks.clear();
     const auto report = bench.read({asked});
@@ -569,4 +589,49 @@ TEST_CASE("a vtysh that did not do what it echoed is noticed, and the socket doe
   CHECK(report->via.starts_with("socket "));
   CHECK(report->via.find("has had no effect") != std::string::npos);
   subject.reset();
+}
+
+TEST_CASE("a vtysh to which the way into the IPv6 table is ambiguous is asked for the other one") {
+  const auto recorded = Transcript::load("quagga-0.99.24.1-vtysh-family").turns;
+  const Plan both{{withdraw("192.0.2.0/24"), withdraw("2001:db8:53::/48")}};
+  const auto with = [](const test::FakeVtysh& vtysh, auto use) {
+    asio::io_context loop;
+    Bgpd bgpd(loop.get_executor(),
+              {.transports = {core::TransportKind::vtysh}, .vtysh = vtysh.program()}, {});
+    use(bgpd);
+  };
+
+  SUBCASE("at its first refusal") {
+    const std::vector runs(recorded.begin() + 1, recorded.end());
+    test::FakeVtysh vtysh(runs);
+    with(vtysh, [&](Bgpd& bgpd) {
+      const auto report = run_to_end(bgpd.apply(both, {}));
+      REQUIRE_MESSAGE(report.observed, error_of(report));
+      CHECK(report.answered.empty());
+      CHECK(report.via.starts_with("vtysh"));
+    });
+    REQUIRE(vtysh.runs().size() == 3);
+    for (std::size_t i = 0; i < 3; ++i) CHECK(vtysh.runs()[i] == runs[i].argv);
+  }
+
+  SUBCASE("from the first time on, if its configuration has shown how it spells it") {
+    test::FakeVtysh vtysh({recorded[0], recorded[2], recorded[3]});
+    with(vtysh, [&](Bgpd& bgpd) {
+      CHECK(run_to_end(bgpd.read({})).observed);
+      CHECK(run_to_end(bgpd.apply(Plan{{withdraw("2001:db8:53::/48")}}, {})).observed);
+    });
+    REQUIRE(vtysh.runs().size() == 3);
+    CHECK(vtysh.runs()[1] == recorded[2].argv);
+  }
+}
+
+TEST_CASE("a table that can be entered in no way is bgpd's refusal, and both are told") {
+  Bench bench({"socket"});
+  bench.model.networks = {{prefix("192.0.2.0/24"), ""}};
+  bench.model.unknown = "address-family ";
+  const auto report = bench.apply({withdraw("2001:db8:53::/48")});
+  CHECK(report.answered.size() > 1);
+  // IPv4 statements need not enter any.
+  CHECK(bench.apply({withdraw("192.0.2.0/24")}).observed);
+  CHECK(bench.model.networks.empty());
 }

@@ -19,10 +19,12 @@ class FakeBgpd {
 
   std::map<core::Prefix, std::string> networks;  ///< and the options of each, as printed
   bool locked = false;
-  bool deaf = false;  ///< takes every statement and does nothing
+  std::string unknown = {};  ///< commands that start so are refused
+  bool deaf = false;         ///< takes every statement and does nothing
 
   Said answer(std::string_view command) {
     const auto starts = [&](std::string_view with) { return command.starts_with(with); };
+    if (!unknown.empty() && starts(unknown)) return refusal(command);
     if (command == "enable") return {};
     if (command == "configure terminal") {
       if (locked) return {"VTY configuration is locked by other VTY\n", 1};
@@ -52,7 +54,7 @@ class FakeBgpd {
       if (deaf || networks.erase(*core::Prefix::parse(command.substr(11))) == 1) return {};
       return {"% Can't find specified static route configuration.\n", 1};
     }
-    return {"% [BGP] Unknown command: " + std::string(command) + "\n", 2};
+    return refusal(command);
   }
 
   std::string running_config() const {
@@ -67,6 +69,10 @@ class FakeBgpd {
   }
 
  private:
+  static Said refusal(std::string_view command) {
+    return {"% [BGP] Unknown command: " + std::string(command) + "\n", 2};
+  }
+
   bool configuring_ = false;
   bool in_instance_ = false;
 };

@@ -1,0 +1,169 @@
+#include "vty/local_listener.hpp"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "process/file_descriptor.hpp"
+#include "vty/socket_transport.hpp"
+
+namespace withdrawd::vty {
+namespace {
+
+constexpr std::string_view listening = "0A";
+
+bool is_here(const core::Endpoint& endpoint) {
+  // The kernel lets a socket have an address of this host only.
+  const bool ipv4 = endpoint.address.family() == core::Family::ipv4;
+  const process::FileDescriptor probe(
+      ::socket(ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+  const auto& bytes = endpoint.address.bytes();
+  if (ipv4) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    std::memcpy(&address.sin_addr, bytes.data(), sizeof address.sin_addr);
+    size = sizeof address;
+    std::memcpy(&storage, &address, size);
+  } else {
+    sockaddr_in6 address{};
+    address.sin6_family = AF_INET6;
+    std::memcpy(&address.sin6_addr, bytes.data(), sizeof address.sin6_addr);
+    size = sizeof address;
+    std::memcpy(&storage, &address, size);
+  }
+  return ::bind(probe.number(), reinterpret_cast<const sockaddr*>(&storage),  // NOLINT: sockets
+                size) == 0;
+}
+
+/// An address as /proc/net/tcp prints it: words of 32 bits, each as this host has it in memory.
+std::string as_printed(const std::uint8_t* bytes, std::size_t size) {
+  std::string text;
+  for (std::size_t i = 0; i < size; i += 4) {
+    std::uint32_t word = 0;
+    std::memcpy(&word, bytes + i, sizeof word);
+    text += fmt::format("{:08X}", word);
+  }
+  return text;
+}
+
+constexpr const char* tcp = "/proc/net/tcp";
+constexpr const char* tcp6 = "/proc/net/tcp6";
+
+struct Taker {
+  const char* table;
+  std::string local;  ///< as printed
+};
+
+/// The local addresses of sockets that would take a connection to `address`: of those there are,
+/// the kernel chooses one of the first here.
+std::vector<Taker> takers(const core::Address& address) {
+  const auto& bytes = address.bytes();
+  const std::string any(32, '0');
+  if (address.family() == core::Family::ipv6) {
+    return {{tcp6, as_printed(bytes.data(), 16)}, {tcp6, any}};
+  }
+  std::array<std::uint8_t, 16> mapped{};
+  mapped[10] = mapped[11] = 0xff;
+  std::copy_n(bytes.begin(), 4, mapped.begin() + 12);
+  return {{tcp, as_printed(bytes.data(), 4)},
+          {tcp6, as_printed(mapped.data(), 16)},
+          {tcp, any.substr(0, 8)},
+          {tcp6, any}};
+}
+
+/// The users of the sockets that listen there.
+std::vector<uid_t> listeners(const Taker& taker, std::uint16_t port) {
+  std::vector<uid_t> uids;
+  const auto wanted = fmt::format("{}:{:04X}", taker.local, port);
+  std::ifstream file(taker.table);
+  std::string line;
+  std::getline(file, line);
+  while (std::getline(file, line)) {
+    std::istringstream words(line);
+    std::string slot, local, remote, state, queues, timer, retransmits;
+    uid_t uid = 0;
+    words >> slot >> local >> remote >> state >> queues >> timer >> retransmits >> uid;
+    // Those that listen come first, and there may be very many others.
+    if (!words || state != listening) break;
+    if (local == wanted) uids.push_back(uid);
+  }
+  return uids;
+}
+
+std::string name_of(uid_t uid) {
+  const auto* user = ::getpwuid(uid);  // NOLINT(concurrency-mt-unsafe): one thread
+  return user ? fmt::format("user {}", user->pw_name) : fmt::format("uid {}", uid);
+}
+
+bool is_system_bgpd(uid_t uid) {
+  if (uid == 0 || uid == ::geteuid()) return true;
+  for (const auto* name : {"frr", "quagga"}) {
+    const auto* user = ::getpwnam(name);  // NOLINT(concurrency-mt-unsafe): one thread
+    if (user && user->pw_uid == uid) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool may_be_bgpd(uid_t uid, const core::BgpdAccess& access) {
+  if (is_system_bgpd(uid)) return true;
+  return std::ranges::any_of(socket_places(access), [&](const std::string& place) {
+    struct stat found{};
+    return ::stat(place.c_str(), &found) == 0 && S_ISSOCK(found.st_mode) && found.st_uid == uid;
+  });
+}
+
+Listener listener_at(const core::Endpoint& endpoint, const core::BgpdAccess& access) {
+  if (!is_here(endpoint)) return {Listener::Kind::elsewhere, "it is another host's address"};
+  if (!std::ifstream(tcp)) {
+    return {Listener::Kind::stranger, fmt::format("nobody knows who, without {},", tcp)};
+  }
+  for (const auto& taker : takers(endpoint.address)) {
+    const auto uids = listeners(taker, endpoint.port);
+    if (uids.empty()) continue;
+    const auto other =
+        std::ranges::find_if(uids, [&](uid_t uid) { return !may_be_bgpd(uid, access); });
+    if (other != uids.end()) return {Listener::Kind::stranger, name_of(*other)};
+    return {Listener::Kind::trusted, name_of(uids.front())};
+  }
+  return {};
+}
+
+std::vector<std::filesystem::path> listening_bgpd_sockets() {
+  constexpr std::string_view accepts_connections = "00010000";
+  std::vector<std::filesystem::path> found;
+  std::ifstream file("/proc/net/unix");
+  std::string line;
+  std::getline(file, line);
+  while (std::getline(file, line)) {
+    if (!line.ends_with("/bgpd.vty")) continue;
+    std::istringstream words(line);
+    std::string number, references, protocol, flags, type, state, inode, path;
+    words >> number >> references >> protocol >> flags >> type >> state >> inode >> std::ws;
+    std::getline(words, path);
+    struct stat owner{};
+    if (flags == accepts_connections && path.starts_with('/') &&
+        ::stat(path.c_str(), &owner) == 0 && S_ISSOCK(owner.st_mode) &&
+        is_system_bgpd(owner.st_uid)) {
+      found.emplace_back(path);
+    }
+  }
+  std::ranges::sort(found);
+  found.erase(std::ranges::unique(found).begin(), found.end());
+  return found;
+}
+
+}  // namespace withdrawd::vty
