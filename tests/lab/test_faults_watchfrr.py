@@ -11,10 +11,13 @@ WATCHFRR = "/usr/lib/frr/watchfrr"
 ZEBRA = "/usr/lib/frr/zebra"
 AFTER = 1.0
 
-pytestmark = pytest.mark.skipif(
-    not all(os.access(program, os.X_OK) for program in (WATCHFRR, ZEBRA)),
-    reason=f"needs {WATCHFRR} and {ZEBRA}",
-)
+pytestmark = [
+    pytest.mark.needs_frr("watchfrr watches FRR's sockets"),
+    pytest.mark.skipif(
+        not all(os.access(program, os.X_OK) for program in (WATCHFRR, ZEBRA)),
+        reason=f"needs {WATCHFRR} and {ZEBRA}",
+    ),
+]
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def test_the_soft_path_needs_no_more_than_the_vty_group(lab, home, transport):
         assert lab.peer.communities(Prefixes.TAGGED) == Prefixes.COMMUNITY
         # State, history and the control socket work, and belong to whoever may type into bgpd.
         for name in ("control.sock", "history.jsonl"):
-            assert (home / name).group() == "frrvty"
+            assert (home / name).group() == lab.software.vty_group
         wait_until(
             "status to find all as it should be",
             lambda: lab.start_as_member("status", "-c", configuration)[0] == 0,

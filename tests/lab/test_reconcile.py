@@ -81,6 +81,7 @@ def reload(lab, configuration):
     )
 
 
+@pytest.mark.needs_frr("frr-reload is FRR's, and talks to FRR's vtysh")
 @pytest.mark.skipif(not os.access(RELOAD, os.X_OK), reason=f"needs {RELOAD}: frr-pythontools")
 def test_what_frr_reload_puts_back_is_gone_within_a_second(lab, measured):
     pids, sessions = lab.bgpd.pids(), lab.peer.sessions()

@@ -53,12 +53,14 @@ TZ=UTC exec {self.kind.bgpd} -d -A 127.0.0.1 -P 2605 -f {self.configuration} -i 
         self.start()
 
     def start(self):
-        if self.kind.zebra and not self.place.pids("zebra"):
-            self._start_zebra()
+        self.ensure_zebra()
         command(*self.place.enter(str(self.start_script)))
         wait_until("bgpd's vty to answer", self.answers, within=10)
 
-    def _start_zebra(self):
+    def ensure_zebra(self):
+        """A Quagga's runs, as it must before bgpd is started."""
+        if not self.kind.zebra or self.place.pids("zebra"):
+            return
         configuration = self.directory / "zebra.conf"
         configuration.write_text("hostname edge\n")
         self.kind.own(configuration)

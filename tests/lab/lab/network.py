@@ -172,6 +172,7 @@ class Lab(Scenery):
         for leftover in ("state.json", "history.jsonl", "lock", "control.sock"):
             (self.directory / leftover).unlink(missing_ok=True)
         self.bgpd.thaw()
+        self.bgpd.ensure_zebra()
         if not self.bgpd.running():
             self.bgpd.start()
         self.bgpd.configure(
