@@ -33,7 +33,7 @@ struct ReadSection {
 };
 
 /// Where a section stands, by its title.
-using Places = std::unordered_map<std::string, Position>;
+using SectionPlaces = std::unordered_map<std::string, Position>;
 
 /// The files as read, key by key: checks, rules and groups in their order.
 struct ReadFile {
@@ -43,7 +43,7 @@ struct ReadFile {
   std::vector<ReadSection<CheckDraft>> checks;
   std::vector<ReadSection<RuleDraft>> rules;
   std::vector<ReadSection<GroupDraft>> groups;
-  Places places;  ///< of all of these
+  SectionPlaces places;  ///< of all of these
 };
 
 /// Complains of values that do not fit each other, fills in the defaults that depend on other keys,

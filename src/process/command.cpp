@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -445,25 +446,31 @@ asio::awaitable<core::Result<Finished>> run(Command command) {
 
   const auto executor = co_await asio::this_coro::executor;
   const auto begun = std::chrono::steady_clock::now();
+  // When we are cancelled we still have to kill and to reap: no exception then, but another wait.
+  const bool threw = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
   // Whoever starts a program waits until the kernel has opened it, and its disk may hang.
   auto spawning =
       files::beside(command.limit, [command] { return Spawned(command); }, command.argv.front());
   auto spawned = co_await std::move(spawning);
-  if (!spawned) {
+  const auto cancellation = co_await asio::this_coro::cancellation_state;
+  bool cancelled = cancellation.cancelled() != asio::cancellation_type::none;
+  if (!spawned && !cancelled) {
     co_return std::unexpected(core::Error{"run " + command.text(),
                                           "not started after " + core::describe(command.limit),
                                           "its disk hangs, or this host is far too busy"});
   }
+  const auto was_cancelled = [&command] {
+    return std::unexpected(core::Error{"run " + command.text(), "cancelled, and so killed", ""});
+  };
+  if (!spawned) co_return was_cancelled();
   auto child = std::make_shared<Child>(executor, command.longest_output);
   if (auto started = child->take(command, *std::move(spawned)); !started) {
     co_return std::unexpected(started.error());
   }
   child->set_limit(command.limit - (std::chrono::steady_clock::now() - begun));
 
-  // When we are cancelled we still have to kill and to reap: no exception then, but another wait.
-  const bool threw = co_await asio::this_coro::throw_if_cancelled();
-  co_await asio::this_coro::throw_if_cancelled(false);
-  bool cancelled = false;
+  if (cancelled) child->kill_in_time();
   std::optional<int> status;
   while (!status && !child->unkillable) {
     const auto [failed] = co_await child->async_wait_for_end(asio::as_tuple(asio::use_awaitable));
@@ -482,9 +489,7 @@ asio::awaitable<core::Result<Finished>> run(Command command) {
   }
   child->out.finish();
   child->err.finish();
-  if (cancelled) {
-    co_return std::unexpected(core::Error{"run " + command.text(), "cancelled, and so killed", ""});
-  }
+  if (cancelled) co_return was_cancelled();
   if (child->over_limit) co_return std::unexpected(took_too_long(command, *child));
   co_return Finished{*status, std::move(child->out.text()), std::move(child->err.text())};
 }
