@@ -173,7 +173,7 @@ def tell_all(story, lab):
     configuration = lab.write(
         "".join(
             f'{key} = "{lab.directory / key}"\n'
-            for key in ("state_file", "control_socket", "lock_file")
+            for key in ("state_file", "history_file", "control_socket", "lock_file")
         )
         + lab.bgpd_section()
         + CONFIGURATION

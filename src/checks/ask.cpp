@@ -9,11 +9,15 @@
 #include "checks/local.hpp"
 #include "checks/plugin.hpp"
 #include "dns/ask.hpp"
+#include "files/beside.hpp"
 
 namespace withdrawd::checks {
 namespace {
 
 using boost::asio::awaitable;
+
+/// A disk that is well answers within milliseconds, and one behind a network within some more.
+constexpr auto disk_patience = std::chrono::seconds(1);
 
 /// What can be told at once, with the time that it took.
 template <class Local>
@@ -40,14 +44,6 @@ std::string expected_of(const core::FileCheck& check) {
   return check.text() + " absent (present: drained)";
 }
 
-template <class Local>
-core::Outcome explained(const Local& local, core::Account* account) {
-  auto outcome = timed(local);
-  if (account != nullptr)
-    account->expectations.push_back({expected_of(local), outcome.healthy(), outcome.detail});
-  return outcome;
-}
-
 awaitable<core::Outcome> asked(core::DnsQuestion question, core::Account* account) {
   return dns::ask(std::move(question), account);
 }
@@ -57,11 +53,28 @@ awaitable<core::Outcome> asked(core::ExecCheck check, core::Account* account) {
 }
 
 awaitable<core::Outcome> asked(core::AddressCheck check, core::Account* account) {
-  co_return explained(check, account);
+  auto outcome = timed(check);
+  if (account != nullptr)
+    account->expectations.push_back({expected_of(check), outcome.healthy(), outcome.detail});
+  co_return outcome;
+}
+
+/// A thread of its own looks: the disk may hang (a network file system without its server). As for
+/// all that this host cannot ask, the server is not to blame at once; and nobody has asked for a
+/// drain.
+core::Outcome hung(const core::FileCheck& check) {
+  const auto why = "cannot look: the disk has not answered for " + core::describe(disk_patience);
+  const bool drains = check.present == core::FileMeaning::drain;
+  return {drains ? core::OutcomeKind::ok : core::OutcomeKind::unable, disk_patience, why};
 }
 
 awaitable<core::Outcome> asked(core::FileCheck check, core::Account* account) {
-  co_return explained(check, account);
+  auto looking =
+      files::beside(disk_patience, [check] { return timed(check); }, check.path.native());
+  auto outcome = (co_await std::move(looking)).value_or(hung(check));
+  if (account != nullptr)
+    account->expectations.push_back({expected_of(check), outcome.healthy(), outcome.detail});
+  co_return outcome;
 }
 
 }  // namespace

@@ -28,6 +28,7 @@
 #include "cli/doctor_facts.hpp"
 #include "cli/service_user.hpp"
 #include "daemon/control_socket.hpp"
+#include "files/regular_file.hpp"
 #include "process/bgpd_process.hpp"
 #include "process/proc_entry.hpp"
 #include "vty/local_listener.hpp"
@@ -39,6 +40,9 @@
 
 namespace withdrawd::cli {
 namespace {
+
+/// Far more than any configuration of bgpd or cron.
+constexpr std::size_t longest_file = std::size_t{64} * 1024 * 1024;
 
 namespace asio = boost::asio;
 namespace fs = std::filesystem;
@@ -483,9 +487,12 @@ std::vector<StartFileFacts> start_files(const std::vector<pid_t>& pids) {
       found.push_back({path, reason(problem)});
       continue;
     }
-    std::ifstream file(path);
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
-    auto survey = vty::read_survey(text);
+    const auto text = files::read(path, longest_file);
+    if (!text) {
+      found.push_back({path, text.error().happened});
+      continue;
+    }
+    auto survey = vty::read_survey(*text);
     if (named || !survey.instances.empty()) found.push_back({path, "", std::move(survey)});
   }
   return found;
@@ -510,7 +517,7 @@ std::optional<pid_t> lock_holder(const fs::path& path) {
 
 /// "/etc/cron.d/withdrawd:3"
 void find_cron_lines(const fs::path& file, std::vector<std::string>& found) {
-  std::ifstream text(file);
+  std::istringstream text(files::read(file, longest_file).value_or(""));
   unsigned number = 0;
   for (std::string line; std::getline(text, line);) {
     ++number;
@@ -563,7 +570,7 @@ RunnerFacts runner_facts(const config::Config& config, const std::vector<Process
   RunnerFacts facts;
   if (const auto holder = lock_holder(config.lock_file)) {
     facts.lock_held = true;
-    std::ifstream note(config.lock_file);
+    std::istringstream note(files::read(config.lock_file, 4096).value_or(""));
     std::string mode;
     note >> mode >> facts.pid;
     facts.mode = core::printable(mode, 20);

@@ -100,7 +100,9 @@ int drain(const DrainOptions& options, Request::Verb verb) {
 int send(const DaemonOption& daemon, Request::Verb verb, std::string_view without) {
   const auto result = daemon::send_request(
       daemon.places().control_socket,
-      Request{.verb = verb, .target = {}, .who = who(), .why = {}, .length = {}});
+      Request{.verb = verb, .target = {}, .who = who(), .why = {}, .length = {}},
+      // A daemon that reads many files says after some seconds that it is still at it.
+      std::chrono::seconds(6));
   const int status = report(result);
   if (!result && daemon::nobody_answers(result.error())) {
     complain(std::string(without));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 #include "config/duration.hpp"
@@ -273,21 +274,39 @@ void agree_on_instance(ReadSection<RuleDraft>& rule, const std::optional<core::A
   }
 }
 
-/// Finds the checks that a rule names. A misspelt one is the one that it was meant to be, so that
-/// nobody is told in the same breath that no rule uses that one.
-void agree_on_checks(ReadSection<RuleDraft>& rule, const std::vector<std::string>& names,
+/// The checks or groups there are, by name: thousands of rules name some of thousands.
+class Names {
+ public:
+  void add(const std::string& name) {
+    numbers_.try_emplace(name, names_.size());
+    names_.push_back(name);
+  }
+
+  /// Which one a rule names. A misspelt one, which is complained of, is the one that it was meant
+  /// to be, so that nobody is told in the same breath that no rule uses that one.
+  std::optional<std::size_t> find(const std::string& name, std::string_view expected,
+                                  const Value& value) const {
+    auto found = numbers_.find(name);
+    if (found == numbers_.end()) {
+      const auto meant = near_miss(name, names_);
+      value.refuse(expected, meant);
+      found = numbers_.find(meant);
+    }
+    return found == numbers_.end() ? std::nullopt : std::optional(found->second);
+  }
+
+ private:
+  std::vector<std::string> names_;
+  std::unordered_map<std::string, std::size_t> numbers_;
+};
+
+void agree_on_checks(ReadSection<RuleDraft>& rule, const Names& names,
                      const std::vector<bool>& drains) {
   for (const auto& [name, value] : rule.draft.checks) {
-    auto found = std::ranges::find(names, name);
-    if (found == names.end()) {
-      const auto meant = near_miss(name, names);
-      value.refuse("the name of a check", meant);
-      found = std::ranges::find(names, meant);
-    }
-    if (found == names.end()) continue;
-    const auto check = static_cast<std::size_t>(found - names.begin());
-    auto& of_its_kind = drains.at(check) ? rule.draft.rule.switches : rule.draft.rule.checks;
-    of_its_kind.push_back(check);
+    const auto check = names.find(name, "the name of a check", value);
+    if (!check) continue;
+    auto& of_its_kind = drains.at(*check) ? rule.draft.rule.switches : rule.draft.rule.checks;
+    of_its_kind.push_back(*check);
   }
 }
 
@@ -348,31 +367,27 @@ void agree_on_damping(const ReadSection<RuleDraft>& rule, Complaints& complaints
                                rule.title, damping.reuse, damping.suppress));
 }
 
-/// Finds the group that a rule names, as agree_on_checks() does.
-void agree_on_group(ReadSection<RuleDraft>& rule, const std::vector<std::string>& names) {
+void agree_on_group(ReadSection<RuleDraft>& rule, const Names& names) {
   if (!rule.draft.group) return;
   const auto& [name, value] = *rule.draft.group;
-  auto found = std::ranges::find(names, name);
-  if (found == names.end()) {
-    const auto meant = near_miss(name, names);
-    value.refuse("the name of a group", meant);
-    found = std::ranges::find(names, meant);
+  if (const auto group = names.find(name, "the name of a group", value)) {
+    rule.draft.rule.group = *group;
   }
-  if (found == names.end()) return;
-  rule.draft.rule.group = static_cast<std::size_t>(found - names.begin());
 }
 
 /// The groups, when all rules are known.
 std::vector<core::Group> agree_on_groups(const ReadFile& file, Complaints& complaints) {
+  std::unordered_map<std::size_t, std::size_t> prefixes_of;
+  for (const auto& rule : file.rules) {
+    if (const auto& group = rule.draft.rule.group) {
+      prefixes_of[*group] += rule.draft.prefixes.size();
+    }
+  }
   std::vector<core::Group> groups;
   for (const auto& group : file.groups) {
-    bool used = false;
-    std::size_t prefixes = 0;
-    for (const auto& rule : file.rules) {
-      if (rule.draft.rule.group != groups.size()) continue;
-      used = true;
-      prefixes += rule.draft.prefixes.size();
-    }
+    const auto members = prefixes_of.find(groups.size());
+    const bool used = members != prefixes_of.end();
+    const std::size_t prefixes = used ? members->second : 0;
     const auto [number, in_percent] = group.draft;
     auto least = static_cast<std::size_t>(number);
     if (in_percent) least = (least * prefixes + 99) / 100;
@@ -432,13 +447,14 @@ void agree_on_fleet(ReadSection<ConfigDraft>& single, std::optional<Mode> mode,
 }
 
 void complain_of_unused_checks(const ReadFile& file, Complaints& complaints) {
+  std::vector<bool> used(file.checks.size());
+  for (const auto& rule : file.rules) {
+    for (const auto i : rule.draft.rule.checks) used[i] = true;
+    for (const auto i : rule.draft.rule.switches) used[i] = true;
+  }
   for (std::size_t i = 0; i < file.checks.size(); ++i) {
     const auto& check = file.checks[i];
-    const bool used = std::ranges::any_of(file.rules, [i](const auto& rule) {
-      return std::ranges::count(rule.draft.rule.checks, i) > 0 ||
-             std::ranges::count(rule.draft.rule.switches, i) > 0;
-    });
-    if (used) continue;
+    if (used[i]) continue;
     complaints.error(check.at, fmt::format("no rule uses [check.{}]; name it in the \"checks\" of "
                                            "a rule, or remove it",
                                            check.name));
@@ -449,9 +465,9 @@ void complain_of_unused_checks(const ReadFile& file, Complaints& complaints) {
 
 Config agree(ReadFile file, Complaints& complaints) {
   const auto& mode = file.single.draft.mode;
-  std::vector<std::string> check_names, group_names;
+  Names check_names, group_names;
   std::vector<bool> drains;
-  for (const auto& group : file.groups) group_names.push_back(group.name);
+  for (const auto& group : file.groups) group_names.add(group.name);
   agree_on_pace(file.check_defaults, mode, complaints);
   agree_on_damping(file.rule_defaults, complaints);
   for (auto& check : file.checks) {
@@ -464,7 +480,7 @@ Config agree(ReadFile file, Complaints& complaints) {
       check.draft.question.again_after = check.draft.policy.interval;
       agree_on_question(check, complaints);
     }
-    check_names.push_back(check.name);
+    check_names.add(check.name);
     drains.push_back(check.draft.type == CheckType::file &&
                      check.draft.file.present == core::FileMeaning::drain);
   }

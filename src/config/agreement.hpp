@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "config/keys.hpp"
@@ -31,6 +32,9 @@ struct ReadSection {
   bool has(std::string_view key) const { return gives(key) || from_defaults.contains(key); }
 };
 
+/// Where a section stands, by its title.
+using SectionPlaces = std::unordered_map<std::string, Position>;
+
 /// The files as read, key by key: checks, rules and groups in their order.
 struct ReadFile {
   ReadSection<ConfigDraft> single;  ///< all single sections; its keys are "fallback.after", "mode"
@@ -39,6 +43,7 @@ struct ReadFile {
   std::vector<ReadSection<CheckDraft>> checks;
   std::vector<ReadSection<RuleDraft>> rules;
   std::vector<ReadSection<GroupDraft>> groups;
+  SectionPlaces places;  ///< of all of these
 };
 
 /// Complains of values that do not fit each other, fills in the defaults that depend on other keys,

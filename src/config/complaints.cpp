@@ -16,13 +16,15 @@ std::string Complaint::text() const {
 }
 
 unsigned Complaints::add_file(std::string file) {
+  const auto number = static_cast<unsigned>(files_.size());
+  numbers_.try_emplace(file, number);
   files_.push_back(std::move(file));
-  return static_cast<unsigned>(files_.size() - 1);
+  return number;
 }
 
 Position Complaints::position_of(const toml::source_region& source) const {
-  const auto found = source.path ? std::ranges::find(files_, *source.path) : files_.end();
-  const auto file = found == files_.end() ? 0 : static_cast<unsigned>(found - files_.begin());
+  const auto found = source.path ? numbers_.find(*source.path) : numbers_.end();
+  const auto file = found == numbers_.end() ? 0 : found->second;
   return {file, source.begin.line, source.begin.column};
 }
 

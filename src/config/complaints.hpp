@@ -3,6 +3,7 @@
 #include <toml++/toml.h>
 
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "config/config.hpp"
@@ -20,7 +21,7 @@ struct Position {
 /// What is wrong with a file and those it includes, gathered while reading goes on.
 class Complaints {
  public:
-  explicit Complaints(std::string file) : files_{std::move(file)} {}
+  explicit Complaints(std::string file) { add_file(std::move(file)); }
 
   /// Another file, and its number. It is not there yet.
   unsigned add_file(std::string file);
@@ -50,6 +51,7 @@ class Complaints {
   void add(Complaint::Grade grade, Position at, std::string message);
 
   std::vector<std::string> files_;
+  std::unordered_map<std::string, unsigned> numbers_;  ///< of `files_`; every key asks for one
   std::vector<Placed> gathered_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <set>
 
 #include "config/include.hpp"
 #include "config/sections.hpp"
@@ -70,8 +71,7 @@ class Includes {
     std::vector<std::filesystem::path> files;
     for (const auto& file : *found) {
       auto known_as = canonical(file);
-      if (std::ranges::count(taken_, known_as) > 0) continue;
-      taken_.push_back(std::move(known_as));
+      if (!taken_.insert(std::move(known_as)).second) continue;
       files.push_back(file);
     }
     return files;
@@ -85,7 +85,7 @@ class Includes {
   }
 
   const std::filesystem::path& includer_;
-  std::vector<std::filesystem::path> taken_;
+  std::set<std::filesystem::path> taken_;
 };
 
 void read_includes(const std::filesystem::path& includer, std::deque<toml::table>& roots,

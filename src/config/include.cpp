@@ -1,13 +1,12 @@
 #include "config/include.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <glob.h>
-#include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <system_error>
+
+#include "files/regular_file.hpp"
 
 namespace withdrawd::config {
 namespace {
@@ -62,25 +61,12 @@ std::expected<std::vector<std::filesystem::path>, std::string> matching_files(
 }
 
 std::expected<std::string, std::string> read_file(const std::filesystem::path& file) {
-  const int fd = open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
-  if (fd < 0) {
-    return std::unexpected(
-        fmt::format("cannot be opened: {}", std::generic_category().message(errno)));
-  }
-  std::string text;
-  std::array<char, 65536> buffer;
-  ssize_t got = 0;
-  while (text.size() <= longest_file && (got = ::read(fd, buffer.data(), buffer.size())) != 0) {
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) break;
-    text.append(buffer.data(), static_cast<std::size_t>(got));
-  }
-  const auto failed =
-      got < 0 ? fmt::format("cannot be read: {}", std::generic_category().message(errno)) : "";
-  close(fd);
-  if (!failed.empty()) return std::unexpected(failed);
-  if (text.size() > longest_file) return std::unexpected("is longer than 16 MiB");
-  return text;
+  auto text = files::read(file, longest_file);
+  if (text) return *std::move(text);
+  const auto& why = text.error();
+  if (why.number != 0) return std::unexpected("cannot be opened: " + why.happened);
+  return std::unexpected("cannot be read: " + why.happened +
+                         (why.advice.empty() ? "" : " (" + why.advice + ")"));
 }
 
 }  // namespace withdrawd::config

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <system_error>
 
 #include "config/byte_size.hpp"
 #include "config/duration.hpp"
 #include "config/near_miss.hpp"
+#include "files/regular_file.hpp"
 
 namespace withdrawd::config {
 namespace {
@@ -255,17 +255,9 @@ void store_trust_anchor(const Value& value, CheckDraft& draft) {
   constexpr std::size_t longest = 65536;
   const auto file = value.file();
   if (!file) return;
-  std::error_code failed;
-  const bool is_regular = std::filesystem::is_regular_file(*file, failed);
-  if (failed) return value.complain(", which cannot be read: " + failed.message());
-  if (!is_regular) return value.complain(", which is not a file");
-  std::ifstream stream(*file);
-  std::string text(longest + 1, '\0');
-  if (stream) stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!stream.eof())
-    return value.complain(stream ? ", which is too long" : ", which cannot be read");
-  text.resize(static_cast<std::size_t>(stream.gcount()));
-  store_anchors(value, text, draft);
+  const auto text = files::read(*file, longest);
+  if (!text) return value.complain(", which cannot be read: " + text.error().happened);
+  store_anchors(value, *text, draft);
 }
 
 void store_settle(const Value& value, ConfigDraft& draft) {

@@ -7,6 +7,9 @@
 namespace withdrawd::config {
 namespace {
 
+/// Among thousands of names there is always one that is similar, and to look for it takes long.
+constexpr std::size_t most_candidates = 2000;
+
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
@@ -41,7 +44,7 @@ std::string near_miss(std::string_view word, const std::vector<std::string>& can
   std::string nearest;
   // A slip every three letters; no word is so long that the distance would take noticeable time.
   std::size_t allowed = std::max<std::size_t>(1, word.size() / 3);
-  if (word.size() > 100) return nearest;
+  if (word.size() > 100 || candidates.size() > most_candidates) return nearest;
   for (const auto& candidate : candidates) {
     const auto d = distance(word, candidate);
     // All of a one-letter word changed is another word.

@@ -101,7 +101,7 @@ bool is_good_name(std::string_view name) {
 template <class Draft>
 void read_named(std::string_view kind, std::string_view such_as, const toml::node& node,
                 Position at, const Section<Draft>& section, const ReadSection<Draft>& defaults,
-                std::vector<ReadSection<Draft>>& into, Complaints& complaints) {
+                std::vector<ReadSection<Draft>>& into, SectionPlaces& places, Complaints& complaints) {
   const auto* table = node.as_table();
   if (!table) {
     complaints.error(at, fmt::format("\"{}\" is {}; expected named sections, such as [{}]", kind,
@@ -124,10 +124,10 @@ void read_named(std::string_view kind, std::string_view such_as, const toml::nod
                                    "\"-\", \"_\" or \".\"",
                                    title));
     }
-    const auto twin = std::ranges::find(into, shown, &ReadSection<Draft>::name);
-    if (twin != into.end()) {
+    const auto [first, is_new] = places.try_emplace(title, name_at);
+    if (!is_new) {
       complaints.error(name_at, fmt::format("[{}] stands already in {}", title,
-                                            complaints.place(twin->at, name_at)));
+                                            complaints.place(first->second, name_at)));
       continue;
     }
     ReadSection<Draft> read{.name = shown,
@@ -148,13 +148,13 @@ bool read_named(const toml::key& key, const toml::node& node, ReadFile& into,
   const auto at = complaints.position_of(key.source());
   if (key == "check") {
     read_named("check", "check.resolver", node, at, check_section(), into.check_defaults,
-               into.checks, complaints);
+               into.checks, into.places, complaints);
   } else if (key == "rule") {
     read_named("rule", "rule.anycast", node, at, rule_section(), into.rule_defaults, into.rules,
-               complaints);
+               into.places, complaints);
   } else if (key == "group") {
     read_named("group", "group.edge", node, at, group_section(), ReadSection<GroupDraft>{},
-               into.groups, complaints);
+               into.groups, into.places, complaints);
   } else {
     return false;
   }

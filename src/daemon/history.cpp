@@ -13,18 +13,20 @@
 #include <utility>
 
 #include "daemon/json_fields.hpp"
+#include "files/regular_file.hpp"
 
 namespace withdrawd::daemon {
 namespace json = boost::json;
-using process::FileDescriptor;
+using files::Refusal;
 namespace {
 
 /// Longer lines are no entries of ours.
 constexpr std::size_t longest_line = std::size_t{64} * 1024;
 
-std::unexpected<core::Error> failure(std::string attempted, int error) {
-  return std::unexpected(
-      core::Error{std::move(attempted), std::generic_category().message(error), ""});
+std::unexpected<core::Error> failure(std::string attempted, const Refusal& why) {
+  return std::unexpected(core::Error{
+      std::move(attempted), why.happened,
+      why.number == 0 && !why.advice.empty() ? why.advice + "; else set history_file" : ""});
 }
 
 json::value or_null(const std::string& text) {
@@ -55,7 +57,7 @@ core::Result<void> read_lines(int fd, const std::filesystem::path& file, std::st
   for (;;) {
     const ssize_t got = ::read(fd, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return failure("read the history " + file.string(), errno);
+    if (got < 0) return failure("read the history " + file.string(), Refusal::of(errno));
     if (got == 0) return {};
     partial.append(buffer.data(), static_cast<std::size_t>(got));
     take_lines(partial, entries);
@@ -131,44 +133,44 @@ void History::add(const HistoryEntry& entry) {
 
 core::Result<void> History::append(const std::string& line) const {
   const auto attempted = "write the history " + file_.string();
-  std::error_code ignored;  // what matters shows at open()
-  std::filesystem::create_directories(file_.parent_path(), ignored);
+  const auto folder = file_.parent_path();
+  files::make_folders(folder);
+  if (auto safe = files::check_folder(folder); !safe) return failure(attempted, safe.error());
   // Twice at most: the second time it is a new file.
   for (bool full = true;;) {
-    const FileDescriptor opened(::open(
-        file_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640));
+    const auto opened = files::open_to_write(file_, O_APPEND, 0640);
+    if (!opened) return failure(attempted, opened.error());
     struct stat status{};
-    if (!opened || ::fstat(opened.number(), &status) != 0) return failure(attempted, errno);
-    if (!S_ISREG(status.st_mode)) {
-      return std::unexpected(core::Error{attempted, "it is no regular file", "set history_file"});
-    }
+    if (::fstat(opened->number(), &status) != 0) return failure(attempted, Refusal::of(errno));
     if (group_ && status.st_gid != *group_) {
       // Without the right to, only its owner can read it.
-      static_cast<void>(::fchown(opened.number(), static_cast<uid_t>(-1), *group_) == 0);
+      static_cast<void>(::fchown(opened->number(), static_cast<uid_t>(-1), *group_) == 0);
     }
     const auto size = static_cast<std::uint64_t>(status.st_size);
     if (full && size > 0 && size + line.size() > limit_) {
-      if (::rename(file_.c_str(), older(file_).c_str()) != 0) return failure(attempted, errno);
+      if (::rename(file_.c_str(), older(file_).c_str()) != 0) {
+        return failure(attempted, Refusal::of(errno));
+      }
       full = false;
       continue;
     }
-    const auto text = ends_inside_a_line(opened.number(), status.st_size) ? "\n" + line : line;
-    const auto wrote = ::write(opened.number(), text.data(), text.size());
+    const auto text = ends_inside_a_line(opened->number(), status.st_size) ? "\n" + line : line;
+    const auto wrote = ::write(opened->number(), text.data(), text.size());
     if (wrote == static_cast<ssize_t>(text.size())) return {};
-    return failure(attempted, wrote < 0 ? errno : ENOSPC);
+    return failure(attempted, Refusal::of(wrote < 0 ? errno : ENOSPC));
   }
 }
 
 std::vector<HistoryEntry> last_entries(const std::filesystem::path& file, off_t bytes) {
   std::vector<HistoryEntry> entries;
   for (const auto& one : {History::older(file), file}) {
-    const FileDescriptor opened(::open(one.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const auto opened = files::open_to_read(one);
     struct stat status{};
-    if (!opened || ::fstat(opened.number(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+    if (!opened || ::fstat(opened->number(), &status) != 0) continue;
     // Where that begins inside a line, the rest of it is a damaged one.
-    if (status.st_size > bytes) ::lseek(opened.number(), status.st_size - bytes, SEEK_SET);
+    if (status.st_size > bytes) ::lseek(opened->number(), status.st_size - bytes, SEEK_SET);
     std::string partial;
-    static_cast<void>(read_lines(opened.number(), one, partial, entries));
+    static_cast<void>(read_lines(opened->number(), one, partial, entries));
   }
   return entries;
 }
@@ -194,27 +196,24 @@ core::Result<std::vector<HistoryEntry>> HistoryReader::next() {
 
 core::Result<void> HistoryReader::read_older(std::vector<HistoryEntry>& entries) const {
   const auto older = History::older(file_);
-  const FileDescriptor opened(::open(older.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!opened && errno == ENOENT) return {};
+  const auto opened = files::open_to_read(older);
+  if (!opened && opened.error().number == ENOENT) return {};
+  if (!opened) return failure("read the history " + older.string(), opened.error());
   struct stat status{};
-  if (!opened || ::fstat(opened.number(), &status) != 0) {
-    return failure("read the history " + older.string(), errno);
-  }
   // The one that was just read to its end.
-  if (fd_ && status.st_ino == inode_) return {};
+  if (fd_ && ::fstat(opened->number(), &status) == 0 && status.st_ino == inode_) return {};
   std::string partial;
-  return read_lines(opened.number(), older, partial, entries);
+  return read_lines(opened->number(), older, partial, entries);
 }
 
 core::Result<void> HistoryReader::read_on(std::vector<HistoryEntry>& entries) {
   if (!fd_) {
-    fd_ = FileDescriptor(::open(file_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (!fd_ && errno == ENOENT) return {};
+    auto opened = files::open_to_read(file_);
+    if (!opened && opened.error().number == ENOENT) return {};
+    if (!opened) return failure("read the history " + file_.string(), opened.error());
+    fd_ = *std::move(opened);
     struct stat status{};
-    if (!fd_ || ::fstat(fd_.number(), &status) != 0) {
-      return failure("read the history " + file_.string(), errno);
-    }
-    inode_ = status.st_ino;
+    if (::fstat(fd_.number(), &status) == 0) inode_ = status.st_ino;
   }
   return read_lines(fd_.number(), file_, partial_, entries);
 }

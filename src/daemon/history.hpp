@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "core/events.hpp"
-#include "process/file_descriptor.hpp"
+#include "files/file_descriptor.hpp"
 
 namespace withdrawd::daemon {
 
@@ -81,9 +81,9 @@ class HistoryReader {
   core::Result<void> read_on(std::vector<HistoryEntry>& entries);
 
   std::filesystem::path file_;
-  process::FileDescriptor fd_;  ///< of FILE as it was when last seen
-  ino_t inode_ = 0;             ///< likewise
-  std::string partial_;         ///< a line that has not ended yet
+  files::FileDescriptor fd_;  ///< of FILE as it was when last seen
+  ino_t inode_ = 0;           ///< likewise
+  std::string partial_;       ///< a line that has not ended yet
   bool began_ = false;
 };
 

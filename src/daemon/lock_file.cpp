@@ -1,6 +1,5 @@
 #include "daemon/lock_file.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -10,6 +9,8 @@
 #include <charconv>
 #include <string_view>
 #include <system_error>
+
+#include "files/regular_file.hpp"
 
 namespace withdrawd::daemon {
 namespace {
@@ -31,17 +32,18 @@ LockFile::Holder read_holder(int fd) {
 
 core::Result<std::variant<LockFile, LockFile::Holder>> LockFile::take(
     const std::filesystem::path& path, std::string_view mode) {
-  std::error_code ignored;  // what matters shows at open()
-  std::filesystem::create_directories(path.parent_path(), ignored);
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-  if (fd < 0) {
-    const int error = errno;
-    return std::unexpected(
-        core::Error{"open the lock file " + path.string(), std::generic_category().message(error),
-                    error == EACCES ? "run as a user that may write there, or set lock_file"
-                                    : "set lock_file"});
+  files::make_folders(path.parent_path());
+  auto opened = files::open_to_write(path, 0, 0644);
+  if (!opened) {
+    const auto& why = opened.error();
+    return std::unexpected(core::Error{"open the lock file " + path.string(), why.happened,
+                                       why.number == EACCES
+                                           ? "run as a user that may write there, or set lock_file"
+                                       : why.advice.empty() ? "set lock_file"
+                                                            : why.advice + "; else set lock_file"});
   }
-  LockFile lock(fd);
+  LockFile lock(*std::move(opened));
+  const int fd = lock.fd_.number();
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) return read_holder(fd);
     return std::unexpected(
@@ -53,18 +55,6 @@ core::Result<std::variant<LockFile, LockFile::Holder>> LockFile::take(
     [[maybe_unused]] const ssize_t written = ::pwrite(fd, note.data(), note.size(), 0);
   }
   return lock;
-}
-
-LockFile& LockFile::operator=(LockFile&& other) noexcept {
-  if (this != &other) {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = std::exchange(other.fd_, -1);
-  }
-  return *this;
-}
-
-LockFile::~LockFile() {
-  if (fd_ >= 0) ::close(fd_);
 }
 
 }  // namespace withdrawd::daemon

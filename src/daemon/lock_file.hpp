@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "core/error.hpp"
+#include "files/file_descriptor.hpp"
 
 namespace withdrawd::daemon {
 
@@ -28,13 +29,9 @@ class LockFile {
   static core::Result<std::variant<LockFile, Holder>> take(const std::filesystem::path& path,
                                                            std::string_view mode);
 
-  LockFile(LockFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  LockFile& operator=(LockFile&& other) noexcept;
-  ~LockFile();
-
  private:
-  explicit LockFile(int fd) : fd_(fd) {}
-  int fd_;
+  explicit LockFile(files::FileDescriptor fd) : fd_(std::move(fd)) {}
+  files::FileDescriptor fd_;
 };
 
 }  // namespace withdrawd::daemon

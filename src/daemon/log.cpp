@@ -2,99 +2,150 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <spdlog/logger.h>
-#include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/basic_file_sink.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <system_error>
 
 #include "core/visible.hpp"
 #include "daemon/log_format.hpp"
-#include "process/file_descriptor.hpp"
+#include "files/beside.hpp"
+#include "files/regular_file.hpp"
 
 namespace withdrawd::daemon {
 namespace {
 
 using config::LogFormat;
 using config::LogTarget;
+using core::Severity;
 
-spdlog::level::level_enum level_of(core::Severity severity) {
+/// How long a start waits for the disk that the log is on.
+constexpr auto patience = std::chrono::seconds(3);
+
+std::string_view colour_of(Severity severity) {
   switch (severity) {
-    case core::Severity::debug:
-      return spdlog::level::debug;
-    case core::Severity::info:
-      return spdlog::level::info;
-    case core::Severity::warning:
-      return spdlog::level::warn;
-    case core::Severity::error:
-      return spdlog::level::err;
-    case core::Severity::critical:
+    case Severity::debug:
+    case Severity::info:
+      return "";
+    case Severity::warning:
+      return "\033[33m";
+    case Severity::error:
+    case Severity::critical:
       break;
   }
-  return spdlog::level::critical;
+  return "\033[1;31m";
 }
+
+bool is_coloured_terminal(int fd) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment
+  return ::isatty(fd) && std::getenv("NO_COLOR") == nullptr;
+}
+
+std::string text_line(const core::Tell& line, bool coloured) {
+  const auto colour = coloured ? colour_of(line.severity) : "";
+  return fmt::format("{} {}{}{} {}\n", time_text(std::chrono::system_clock::now()), colour,
+                     level_name(line.severity), colour.empty() ? "" : "\033[0m", line.text);
+}
+
+}  // namespace
+
+/// Used by one thread at a time: whoever opens it, then the writer's.
+struct Log::Opened {
+  explicit Opened(LogPlan with) : plan(std::move(with)) {}
+
+  /// The line is lost where that fails: a full disk must not end the program, nor fill standard
+  /// error with its complaint.
+  void write(std::string_view text) {
+    // Where the disk hung at the start it is opened now.
+    if (fd < 0) {
+      auto late = prepare(plan);
+      if (!late) return;
+      file = std::move((*late)->file);
+      fd = (*late)->fd;
+    }
+    while (!text.empty()) {
+      const auto written = ::write(fd, text.data(), text.size());
+      if (written < 0 && errno == EAGAIN) {
+        // Standard error may have been made non-blocking by somebody who shares it.
+        pollfd ready{fd, POLLOUT, 0};
+        ::poll(&ready, 1, -1);
+      } else if (written < 0 && errno != EINTR) {
+        return;
+      }
+      if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
+
+  LogPlan plan;
+  files::FileDescriptor file;
+  int fd = -1;
+};
+
+namespace {
 
 /// Standard error, or a file.
 class Stream : public Log::Sink {
  public:
-  Stream(std::shared_ptr<spdlog::sinks::sink> sink, LogFormat format)
-      : logger_("withdrawd", std::move(sink)), format_(format) {
-    logger_.set_formatter(std::make_unique<spdlog::pattern_formatter>(
-        format == LogFormat::json ? "%v" : "%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v",
-        spdlog::pattern_time_type::utc));
-    logger_.set_level(spdlog::level::debug);
-    logger_.flush_on(spdlog::level::debug);
-    // A full disk must not end the program, nor fill standard error with its complaint.
-    logger_.set_error_handler([](const std::string&) {});
-  }
+  Stream(std::shared_ptr<FileWriter> writer, std::shared_ptr<Log::Opened> opened)
+      : writer_(std::move(writer)),
+        opened_(std::move(opened)),
+        is_json_(opened_->plan.format == LogFormat::json),
+        coloured_(opened_->fd >= 0 && is_coloured_terminal(opened_->fd)) {}
 
-  void write(const core::Tell& line) override {
-    const std::string text =
-        format_ == LogFormat::json ? json_line(line, std::chrono::system_clock::now()) : line.text;
-    logger_.log(level_of(line.severity), spdlog::string_view_t(text.data(), text.size()));
+  bool write(const core::Tell& line) override {
+    std::string text = is_json_ ? json_line(line, std::chrono::system_clock::now()) + "\n"
+                                : text_line(line, coloured_);
+    const std::size_t size = text.size();
+    return writer_->add(
+        [opened = opened_, text = std::move(text)] {
+          opened->write(text);
+          return FileWriter::Report();
+        },
+        size);
   }
 
  private:
-  spdlog::logger logger_;
-  LogFormat format_;
+  std::shared_ptr<FileWriter> writer_;
+  std::shared_ptr<Log::Opened> opened_;
+  bool is_json_;
+  bool coloured_;
 };
 
-std::unique_ptr<Log::Sink> standard_error(LogFormat format) {
-  return std::make_unique<Stream>(std::make_shared<spdlog::sinks::stderr_color_sink_st>(), format);
+std::shared_ptr<Log::Opened> opened_as(const LogPlan& plan, int fd) {
+  auto opened = std::make_shared<Log::Opened>(plan);
+  opened->fd = fd;
+  return opened;
+}
+
+std::unique_ptr<Log::Sink> standard_error(std::shared_ptr<FileWriter> writer) {
+  return std::make_unique<Stream>(std::move(writer), opened_as(LogPlan{}, STDERR_FILENO));
 }
 
 /// Journal or syslog: a socket that takes a datagram a line.
 class Datagrams : public Log::Sink {
  public:
-  Datagrams(const LogPlan& plan)
+  Datagrams(const LogPlan& plan, std::shared_ptr<FileWriter> writer)
       : journal_(plan.target == LogTarget::journal),
         path_(journal_ ? plan.journal_socket : plan.syslog_socket),
         facility_(plan.facility),
-        fallback_(standard_error(LogFormat::text)) {}
+        fallback_(standard_error(std::move(writer))) {}
 
-  void write(const core::Tell& line) override {
-    if (lost_ > 0) {
-      const core::Tell loss{core::Severity::error,
-                            fmt::format("{} lines of the log were lost: nobody took them", lost_)};
-      if (send(loss) == Sent::yes) lost_ = 0;
-    }
+  bool write(const core::Tell& line) override {
     switch (send(line)) {
       case Sent::yes:
-        break;
+        return true;
       case Sent::full:
-        ++lost_;
-        break;
+        return false;
       case Sent::nobody_there:
-        fallback_->write(line);
         break;
     }
+    return fallback_->write(line);
   }
 
  private:
@@ -125,7 +176,7 @@ class Datagrams : public Log::Sink {
     address.sun_family = AF_UNIX;
     if (path_.native().size() >= sizeof address.sun_path) return false;
     std::memcpy(address.sun_path, path_.c_str(), path_.native().size() + 1);
-    process::FileDescriptor fresh(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    files::FileDescriptor fresh(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!fresh) return false;
     if (::connect(fresh.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
         0) {
@@ -139,39 +190,28 @@ class Datagrams : public Log::Sink {
   std::filesystem::path path_;
   std::uint8_t facility_;
   std::unique_ptr<Log::Sink> fallback_;
-  process::FileDescriptor socket_;
-  std::size_t lost_ = 0;
+  files::FileDescriptor socket_;
 };
 
-core::Result<std::unique_ptr<Log::Sink>> open_file(const LogPlan& plan) {
-  const auto failed = [&plan](const std::string& why, const std::string& advice) {
-    return std::unexpected(core::Error{"open the log file " + plan.file.string(), why, advice});
-  };
-  // Tried by hand first: what spdlog throws does not say why.
-  const process::FileDescriptor probe(
-      ::open(plan.file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640));
-  if (!probe)
-    return failed(std::generic_category().message(errno),
-                  "create its directory, or name another file");
-  try {
-    return std::make_unique<Stream>(
-        std::make_shared<spdlog::sinks::basic_file_sink_st>(plan.file.string()), plan.format);
-  } catch (const spdlog::spdlog_ex& problem) {
-    return failed(problem.what(), "");
+core::Result<std::shared_ptr<Log::Opened>> open_file(const LogPlan& plan) {
+  if (plan.file == "/dev/stderr") return opened_as(plan, STDERR_FILENO);
+  if (plan.file == "/dev/stdout") return opened_as(plan, STDOUT_FILENO);
+  auto opened = std::make_shared<Log::Opened>(plan);
+  if (plan.file == "/dev/null") {
+    opened->file = files::FileDescriptor(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+  } else {
+    auto file = files::open_to_write(plan.file, O_APPEND, 0640, files::Links::follow);
+    if (!file) {
+      const auto& why = file.error();
+      return std::unexpected(
+          core::Error{"open the log file " + plan.file.string(), why.happened,
+                      why.number == 0 ? why.advice + "; else log to stderr, journal or syslog"
+                                      : "create its directory, or name another file"});
+    }
+    opened->file = *std::move(file);
   }
-}
-
-core::Result<std::unique_ptr<Log::Sink>> open_sink(const LogPlan& plan) {
-  switch (plan.target) {
-    case LogTarget::file:
-      return open_file(plan);
-    case LogTarget::journal:
-    case LogTarget::syslog:
-      return std::make_unique<Datagrams>(plan);
-    case LogTarget::standard_error:
-      break;
-  }
-  return standard_error(plan.format);
+  opened->fd = opened->file.number();
+  return opened;
 }
 
 }  // namespace
@@ -186,18 +226,39 @@ LogPlan LogPlan::of(const config::Config& config) {
   return plan;
 }
 
-core::Result<Log> Log::open(const LogPlan& plan) {
-  auto sink = open_sink(plan);
-  if (!sink) return std::unexpected(sink.error());
-  return Log(*std::move(sink), plan.least);
+core::Result<std::shared_ptr<Log::Opened>> Log::prepare(const LogPlan& plan) {
+  switch (plan.target) {
+    case LogTarget::file:
+      return open_file(plan);
+    case LogTarget::journal:
+    case LogTarget::syslog:
+      return opened_as(plan, -1);
+    case LogTarget::standard_error:
+      break;
+  }
+  return opened_as(plan, STDERR_FILENO);
 }
 
-core::Result<void> Log::reopen(const LogPlan& plan) {
-  auto sink = open_sink(plan);
-  if (!sink) return std::unexpected(sink.error());
-  sink_ = *std::move(sink);
-  least_ = plan.least;
-  return {};
+core::Result<Log> Log::open(const LogPlan& plan) {
+  auto opened = files::within(patience, [plan] { return prepare(plan); });
+  if (opened && !*opened) return std::unexpected(opened->error());
+  Log log;
+  log.use(opened ? **opened : std::make_shared<Opened>(plan));
+  return log;
+}
+
+void Log::use(std::shared_ptr<Opened> opened) {
+  const LogPlan plan = opened->plan;
+  // Whoever goes elsewhere must not wait behind a disk that hangs.
+  if (!writer_ || plan.target != plan_.target || plan.file != plan_.file) {
+    writer_ = std::make_shared<FileWriter>("log");
+  }
+  plan_ = plan;
+  if (plan.target == LogTarget::journal || plan.target == LogTarget::syslog) {
+    sink_ = std::make_unique<Datagrams>(plan, writer_);
+  } else {
+    sink_ = std::make_unique<Stream>(writer_, std::move(opened));
+  }
 }
 
 void Log::tell(core::Severity severity, std::string_view text) {
@@ -205,12 +266,20 @@ void Log::tell(core::Severity severity, std::string_view text) {
 }
 
 void Log::tell(const core::Tell& line) {
-  if (line.severity < least_) return;
+  if (line.severity < plan_.least) return;
+  if (lost_untold_ > 0 &&
+      sink_->write(
+          {core::Severity::error,
+           fmt::format("{} lines of the log were lost: nobody took them", lost_untold_)})) {
+    lost_untold_ = 0;
+  }
   // Whoever made the text has escaped what came from outside. Should one have forgotten: no line
   // is two, and none of them acts on a terminal.
   core::Tell shown = line;
   shown.text = core::visible(line.text);
-  sink_->write(shown);
+  if (sink_->write(shown)) return;
+  ++lost_;
+  ++lost_untold_;
 }
 
 }  // namespace withdrawd::daemon

@@ -8,6 +8,7 @@
 #include "config/config.hpp"
 #include "core/error.hpp"
 #include "core/events.hpp"
+#include "daemon/file_writer.hpp"
 
 namespace withdrawd::daemon {
 
@@ -26,32 +27,51 @@ struct LogPlan {
 
 /// Lines for the operator. As text, one looks like this, in UTC:
 /// `2026-11-23T03:31:21.123Z warning rule "anycast": 192.0.2.0/24 withdrawn ...`; the level is
-/// coloured when standard error is a terminal. Journal and syslog never hold up who writes: while
-/// they take nothing, lines go to standard error if nobody is there, else they are lost and
-/// counted.
+/// coloured when standard error is a terminal. Nothing holds up who writes: a file and standard
+/// error are written by a thread of their own, journal and syslog take datagrams. What nobody takes
+/// is lost, counted, and told once somebody takes lines again; where nobody is there to take
+/// datagrams, lines go to standard error.
 class Log {
  public:
-  /// An error: the file cannot be opened for appending.
+  /// Where lines go, opened. `/dev/stderr` and `/dev/stdout` are what they name, and `/dev/null`
+  /// takes all; else a file must be a regular one.
+  struct Opened;
+  /// Waits for the disk, for as long as that may take; on any thread. An error: the file cannot be
+  /// opened for appending.
+  static core::Result<std::shared_ptr<Opened>> prepare(const LogPlan& plan);
+
+  /// The same within a few seconds: a disk that hangs keeps nobody from starting, and gets the
+  /// lines when it goes on.
   static core::Result<Log> open(const LogPlan& plan);
 
   void tell(core::Severity severity, std::string_view text);
   void tell(const core::Tell& line);
 
-  /// Goes on as another configuration says; with the same one, opens the file again, which may have
-  /// been renamed. An error: it cannot be; then it goes on as before.
-  core::Result<void> reopen(const LogPlan& plan);
+  /// Goes on there: as another configuration says, or in a new file by a name that another has been
+  /// given.
+  void use(std::shared_ptr<Opened> opened);
 
-  /// Where a line of the log ends up.
+  /// Waits until all lines are written. False: they are not, in time.
+  bool finish(core::Time until) { return writer_->finish(until); }
+  /// Who writes lines to a file or standard error.
+  const FileWriter& writer() const { return *writer_; }
+  /// How many lines nobody took.
+  std::uint64_t lost() const { return lost_; }
+
+  /// Where a line of the log ends up. False: it is lost.
   class Sink {
    public:
     virtual ~Sink() = default;
-    virtual void write(const core::Tell& line) = 0;
+    virtual bool write(const core::Tell& line) = 0;
   };
 
  private:
-  Log(std::unique_ptr<Sink> sink, core::Severity least) : sink_(std::move(sink)), least_(least) {}
+  Log() = default;
+  std::shared_ptr<FileWriter> writer_;
+  LogPlan plan_;
   std::unique_ptr<Sink> sink_;
-  core::Severity least_;
+  std::uint64_t lost_ = 0;
+  std::uint64_t lost_untold_ = 0;
 };
 
 }  // namespace withdrawd::daemon

@@ -31,11 +31,6 @@ int priority(Severity severity) {
   return 2;
 }
 
-std::string_view level(Severity severity) {
-  constexpr std::array<std::string_view, 5> names{"debug", "info", "warning", "error", "critical"};
-  return names.at(static_cast<std::size_t>(severity));
-}
-
 /// `KEY=value`, or for a value of several lines the key, its length in eight bytes, and it.
 void add_field(std::string& datagram, std::string_view key, std::string_view value) {
   datagram += key;
@@ -52,6 +47,11 @@ void add_field(std::string& datagram, std::string_view key, std::string_view val
 
 }  // namespace
 
+std::string_view level_name(Severity severity) {
+  constexpr std::array<std::string_view, 5> names{"debug", "info", "warning", "error", "critical"};
+  return names.at(static_cast<std::size_t>(severity));
+}
+
 std::string time_text(WallTime now) {
   const auto ms = std::chrono::floor<std::chrono::milliseconds>(now);
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
@@ -62,7 +62,7 @@ std::string time_text(WallTime now) {
 
 std::string json_line(const core::Tell& line, WallTime now) {
   json::object object{
-      {"time", time_text(now)}, {"level", level(line.severity)}, {"message", line.text}};
+      {"time", time_text(now)}, {"level", level_name(line.severity)}, {"message", line.text}};
   const auto add = [&object](std::string_view key, const std::string& value) {
     if (!value.empty()) object[key] = value;
   };

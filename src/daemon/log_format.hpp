@@ -5,12 +5,16 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "core/events.hpp"
 
 namespace withdrawd::daemon {
 
 using WallTime = std::chrono::system_clock::time_point;
+
+/// "warning"
+std::string_view level_name(core::Severity severity);
 
 /// "2026-11-23T03:31:21.123Z"
 std::string time_text(WallTime now);

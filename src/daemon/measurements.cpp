@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "daemon/metrics.hpp"
 #include "daemon/version.hpp"
 
 namespace withdrawd::daemon {
@@ -22,7 +21,8 @@ Measurements::Measurements(const boost::asio::any_io_executor& executor, std::st
     : timer_(executor),
       run_(std::move(run)),
       sources_(std::move(sources)),
-      tell_(std::move(tell)) {}
+      tell_(std::move(tell)),
+      writer_("metrics", executor) {}
 
 void Measurements::use(const config::Config& config) {
   settings_ = config.metrics;
@@ -52,7 +52,8 @@ std::string Measurements::own_text() const {
                        .loaded = loaded_,
                        .reload_failed = reload_failed_,
                        .changes_waiting = sources_.changes_waiting(),
-                       .max_series = settings_.max_series});
+                       .max_series = settings_.max_series,
+                       .places = sources_.places()});
 }
 
 std::string Measurements::text() const {
@@ -70,12 +71,15 @@ void Measurements::write_later() {
 
 void Measurements::write_file() {
   if (!has_file()) return;
-  const auto done = write_metrics(settings_.file, own_text());
-  if (done) {
-    write_failed_ = false;
-  } else if (!std::exchange(write_failed_, true)) {
-    tell_(core::Severity::warning, done.error().text());
-  }
+  writer_.replace([this, file = settings_.file, text = own_text()]() -> FileWriter::Report {
+    return [this, done = write_metrics(file, text)] {
+      if (done) {
+        write_failed_ = false;
+      } else if (!std::exchange(write_failed_, true)) {
+        tell_(core::Severity::warning, done.error().text());
+      }
+    };
+  });
 }
 
 }  // namespace withdrawd::daemon

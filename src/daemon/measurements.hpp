@@ -11,7 +11,9 @@
 #include "core/controller.hpp"
 #include "core/severity.hpp"
 #include "daemon/engine.hpp"
+#include "daemon/file_writer.hpp"
 #include "daemon/meter.hpp"
+#include "daemon/metrics.hpp"
 
 namespace withdrawd::daemon {
 
@@ -23,6 +25,7 @@ class Measurements {
   struct Sources {
     std::function<core::Report()> report;
     std::function<std::uint64_t()> changes_waiting;  ///< for on_change
+    std::function<std::vector<MetricsView::Place>()> places;
   };
 
   Measurements(const boost::asio::any_io_executor& executor, std::string run, Sources sources,
@@ -44,6 +47,8 @@ class Measurements {
   /// For HTTP: also the process's own.
   std::string text() const;
   void write_file();
+  /// Who writes the file.
+  FileWriter& writer() { return writer_; }
 
  private:
   std::string own_text() const;
@@ -59,6 +64,7 @@ class Measurements {
   std::chrono::system_clock::time_point loaded_ = started_;
   bool reload_failed_ = false;
   bool write_failed_ = false;
+  FileWriter writer_;
 };
 
 }  // namespace withdrawd::daemon

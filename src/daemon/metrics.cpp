@@ -1,22 +1,20 @@
 #include "daemon/metrics.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
-#include <fstream>
 #include <map>
 #include <set>
+#include <sstream>
 #include <system_error>
 
 #include "daemon/exposition.hpp"
 #include "daemon/web.hpp"
-#include "process/file_descriptor.hpp"
+#include "files/regular_file.hpp"
 
 namespace withdrawd::daemon {
 namespace {
@@ -100,6 +98,14 @@ void host(const MetricsView& view, Exposition& out) {
   out.sample({}, number(view.counts.restarts));
   out.gauge("withdrawd_on_change_waiting", "Changes that wait for on_change.");
   out.sample({}, number(view.changes_waiting));
+  out.counter(
+      "withdrawd_lines_lost_total",
+      "Lines that found no room while nobody wrote them down: a disk hangs, a pipe is full.");
+  for (const auto& place : view.places) out.sample({{"place", place.name}}, number(place.lost));
+  out.gauge("withdrawd_write_waits_seconds",
+            "For how long what is written now has been waiting for the disk; 0: it is not.");
+  for (const auto& place : view.places)
+    out.sample({{"place", place.name}}, std::chrono::duration<double>(place.waits).count());
 }
 
 void fleet(const MetricsView& view, Exposition& out) {
@@ -388,7 +394,7 @@ std::string process_metrics(MetricsView::WallTime started) {
   out.sample({}, span(used.ru_utime) + span(used.ru_stime));
   out.gauge("process_start_time_seconds", "When this process began, since 1970.");
   out.sample({}, seconds(started));
-  std::ifstream memory("/proc/self/statm");
+  std::istringstream memory(files::read("/proc/self/statm", 4096).value_or(""));
   double pages = 0, resident = 0;
   const auto page = static_cast<double>(::sysconf(_SC_PAGESIZE));
   if (memory >> pages >> resident) {
@@ -414,33 +420,11 @@ std::string process_metrics(MetricsView::WallTime started) {
 }
 
 core::Result<void> write_metrics(const std::filesystem::path& file, const std::string& text) {
-  const auto failed = [&file](std::string what, int error) {
-    return std::unexpected(
-        core::Error{fmt::format("write metrics: {} {}", what, file.string()),
-                    std::generic_category().message(error),
-                    "set file in [metrics] to a place that withdrawd may write"});
-  };
   // Not by a name that ends with .prom: it would be read half-written.
-  const std::string fresh = fmt::format("{}.{}", file.string(), ::getpid());
-  const process::FileDescriptor out(
-      ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
-  if (!out) return failed("open", errno);
-  ::fchmod(out.number(), 0644);  // whatever the umask says: somebody else reads it
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const ssize_t written = ::write(out.number(), rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) {
-      const int error = errno;
-      ::unlink(fresh.c_str());
-      return failed("write", error);
-    }
-    rest.remove_prefix(static_cast<std::size_t>(written));
-  }
-  if (::rename(fresh.c_str(), file.c_str()) == 0) return {};
-  const int error = errno;
-  ::unlink(fresh.c_str());
-  return failed("replace", error);
+  const auto done = files::replace(file, text, 0644, files::Umask::overruled);
+  if (done) return {};
+  return std::unexpected(core::Error{"write metrics: " + file.string(), done.error().happened,
+                                     "set file in [metrics] to a place that withdrawd may write"});
 }
 
 }  // namespace withdrawd::daemon

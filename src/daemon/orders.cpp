@@ -52,9 +52,9 @@ core::Result<std::string> write_down(const config::Config& config, const Request
 
 }  // namespace
 
-core::Result<std::string> send_request(const std::filesystem::path& socket,
-                                       const Request& request) {
-  const auto answer = ask_control(socket, request.line());
+core::Result<std::string> send_request(const std::filesystem::path& socket, const Request& request,
+                                       core::Duration limit) {
+  const auto answer = ask_control(socket, request.line(), limit);
   if (!answer) return std::unexpected(answer.error());
   return read_said(*answer);
 }

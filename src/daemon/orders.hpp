@@ -13,7 +13,8 @@ namespace withdrawd::daemon {
 core::Result<std::string> carry_out_drain(const config::Config& config, const Request& request);
 
 /// Sends a request to the withdrawd that listens at `socket`; its answer in words. An error: it
-/// refuses, or nobody answers (`nobody_answers`).
-core::Result<std::string> send_request(const std::filesystem::path& socket, const Request& request);
+/// refuses, or nobody answers within `limit` (`nobody_answers`).
+core::Result<std::string> send_request(const std::filesystem::path& socket, const Request& request,
+                                       core::Duration limit = std::chrono::seconds(2));
 
 }  // namespace withdrawd::daemon

@@ -2,20 +2,24 @@
 
 #include <fmt/format.h>
 #include <grp.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json.hpp>
 #include <exception>
+#include <map>
 #include <memory>
 #include <new>
+#include <set>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -40,6 +44,7 @@
 #include "daemon/status_page.hpp"
 #include "daemon/supervisor.hpp"
 #include "daemon/web.hpp"
+#include "files/beside.hpp"
 #include "process/bgpd_process.hpp"
 #include "vty/socket_transport.hpp"
 
@@ -52,6 +57,16 @@ namespace {
 constexpr off_t page_history = 1'000'000;
 /// How exactly the status page knows when a bgpd died of which nobody was told.
 constexpr auto between_looks = std::chrono::seconds(10);
+/// How long a start waits for the disk on which its lock or state is.
+constexpr auto disk_patience = std::chrono::seconds(3);
+/// How long a run waits at its end for what is to be written.
+constexpr auto last_writes = std::chrono::seconds(2);
+/// A write that takes longer is told.
+constexpr auto hanging = std::chrono::seconds(5);
+/// Whoever asks for a reload hears after so long that it goes on.
+constexpr auto reload_patience = std::chrono::seconds(4);
+/// For a reader of TOML, which is nested.
+constexpr std::size_t reload_stack = std::size_t{8} * 1024 * 1024;
 constexpr auto lock_poll = std::chrono::milliseconds(20);
 /// How long a change of bgpd that is under way may still take when the run is to end.
 constexpr auto last_words = std::chrono::seconds(10);
@@ -81,6 +96,63 @@ int exit_status(const core::Report& report, bool at_rest) {
   });
   return all_up && at_rest ? exit_fine : exit_unhealthy;
 }
+
+/// Whose members may ask withdrawd and read its history: those who may type into bgpd, unless the
+/// configuration names others. Waits for the disk, and for whoever keeps this host's groups.
+core::Result<std::optional<gid_t>> group_to_share_with(const config::Config& config) {
+  if (!config.control_group.empty()) {
+    std::array<char, 16384> buffer{};
+    group entry{};
+    group* named = nullptr;
+    ::getgrnam_r(config.control_group.c_str(), &entry, buffer.data(), buffer.size(), &named);
+    if (named) return named->gr_gid;
+    return std::unexpected(core::Error{"give the control socket to group " + config.control_group,
+                                       "there is no such group", "correct control_group"});
+  }
+  struct stat found;
+  for (const std::string& place : vty::socket_places(config.access)) {
+    if (::stat(place.c_str(), &found) == 0) return found.st_gid;
+  }
+  return std::nullopt;
+}
+
+/// The history, as its writer's thread has it, with what is to be told of it.
+struct Keeper {
+  Keeper(const config::Config& config)
+      : history(config.history_file, config.history_size,
+                [this](Severity severity, const std::string& text) {
+                  told.emplace_back(severity, text);
+                }) {}
+  Keeper(const Keeper&) = delete;
+  Keeper& operator=(const Keeper&) = delete;
+  std::vector<std::pair<Severity, std::string>> told;
+  History history;
+};
+
+/// A configuration, with all that must be looked up for it.
+struct Loaded {
+  config::Config config;
+  std::optional<core::Error> no_restart;  ///< bgpd could not be started again
+  core::Result<std::optional<gid_t>> group;
+  core::Result<std::shared_ptr<Log::Opened>> log;
+
+  static core::Result<Loaded> from(core::Result<config::Config> read) {
+    if (!read) return std::unexpected(read.error());
+    auto no_restart = complete(*read);
+    auto group = group_to_share_with(*read);
+    auto log = Log::prepare(LogPlan::of(*read));
+    return Loaded{*std::move(read), std::move(no_restart), std::move(group), std::move(log)};
+  }
+
+  /// Fills in what the configuration leaves to the host.
+  static std::optional<core::Error> complete(config::Config& config) {
+    if (!config.process.restart.empty()) return {};
+    auto found = process::default_restart();
+    if (!found) return found.error();
+    config.process.restart = std::move(*found);
+    return {};
+  }
+};
 
 class Session {
  public:
@@ -117,7 +189,7 @@ class Session {
   }
 
   int run() {
-    if (!complete(config_)) return exit_usage;
+    if (!can_restart(config_, Loaded::complete(config_))) return exit_usage;
     raise_descriptor_limit();
     wait_for_signal();
     take_lock();
@@ -126,6 +198,14 @@ class Session {
     if (engine_) {
       save(true);
       measurements_->write_file();
+      // The next run reads it as soon as it has the lock.
+      write_until_ = std::chrono::steady_clock::now() + last_writes;
+      if (!state_writer_.finish(write_until_)) {
+        tell(Severity::critical,
+             fmt::format("the state could not be saved within {}: the disk of {} hangs",
+                         core::describe(last_writes), config_.state_file.string()));
+      }
+      measurements_->writer().finish(write_until_);
       if (plan_.single_round) {
         status_ = exit_status(engine_->controller().report(std::chrono::steady_clock::now()),
                               engine_->controller().at_rest());
@@ -134,6 +214,18 @@ class Session {
     }
     for (const core::Tell& line : log_summary_.rest()) log_.tell(line);
     return status_;
+  }
+
+  /// Waits for what is still to be written, but not for a disk that hangs. False: it does.
+  bool finish_writing() {
+    // Whoever comes next must find the lock free, also where a thread keeps this process from
+    // ending.
+    lock_.reset();
+    const auto until = std::max(write_until_, std::chrono::steady_clock::now() + last_writes / 4);
+    bool done = history_writer_.finish(until);
+    if (measurements_) done = measurements_->writer().finish(until) && done;
+    done = state_writer_.finish(until) && done;
+    return log_.finish(until) && done;
   }
 
  private:
@@ -165,25 +257,27 @@ class Session {
     });
   }
 
-  /// Fills in what the configuration leaves to the host.
-  bool complete(config::Config& config) {
-    if (!config.process.restart.empty()) return true;
-    auto found = process::default_restart();
-    if (found) {
-      config.process.restart = std::move(*found);
-      return true;
-    }
+  /// Says so if bgpd could not be. False: this configuration is of no use without.
+  bool can_restart(const config::Config& config, const std::optional<core::Error>& problem) {
+    if (!problem) return true;
     if (config.settings.mode == core::Mode::hard) {
-      tell(Severity::critical, found.error().text());
+      tell(Severity::critical, problem->text());
       return false;
     }
     tell(Severity::warning,
-         "if bgpd ever had to be killed, it could not be started again: " + found.error().text());
+         "if bgpd ever had to be killed, it could not be started again: " + problem->text());
     return true;
   }
 
   void take_lock() {
-    auto taken = LockFile::take(config_.lock_file, plan_.mode);
+    auto looked = files::within(disk_patience, [file = config_.lock_file, mode = plan_.mode] {
+      return LockFile::take(file, mode);
+    });
+    auto taken = looked ? *std::move(looked)
+                        : std::unexpected(core::Error{
+                              "open the lock file " + config_.lock_file.string(),
+                              "its disk has not answered for " + core::describe(disk_patience),
+                              "set lock_file to a place in memory, such as /run"});
     if (!taken) {
       tell(Severity::critical, taken.error().text());
       status_ = exit_usage;
@@ -218,9 +312,9 @@ class Session {
   }
 
   void begin() {
-    auto loaded = state_.load(StateFile::Moment::now());
+    StateFile::Loaded loaded = load_state();
     if (!loaded.warning.empty()) tell(Severity::warning, loaded.warning);
-    saved_ = loaded.memory;
+    saved_ = std::make_shared<const core::Memory>(loaded.memory);
     engine_ = std::make_unique<Engine>(
         io_, config_, loaded.memory, Engine::Manner::act,
         [this](const core::Tell& line) { tell(line); }, [this] { after_step(); });
@@ -228,9 +322,11 @@ class Session {
     measure(loaded.counters);
     engine_->on_note([this](const core::Note& note) {
       const auto entry = entry_of(note, std::chrono::system_clock::now());
-      history_->add(entry);
+      keep(entry);
       on_change_->add(entry);
-      if (page_) page_->add(entry);
+      if (!page_) return;
+      page_->add(entry);
+      if (page_reads_) page_missed_.push_back(entry);
     });
     auto control = ControlServer::open(
         io_.get_executor(), config_.control_socket,
@@ -239,11 +335,17 @@ class Session {
       control_ = std::move(*control);
       control_->answer_later("fleet",
                              [this](ControlServer::Reply reply) { show_fleet(std::move(reply)); });
+      control_->answer_later("reload", [this](ControlServer::Reply reply) {
+        reload("`withdrawd reload`", std::move(reply));
+      });
     } else {
       tell(Severity::warning, control.error().text());
     }
     open_http();
-    share();
+    const auto group =
+        files::within(disk_patience, [config = config_] { return group_to_share_with(config); });
+    if (group) share(*group);
+    look_at_disks();
     if (plan_.until) {
       deadline_.expires_at(*plan_.until);
       deadline_.async_wait([this](boost::system::error_code error) {
@@ -255,6 +357,80 @@ class Session {
     engine_->start();
     // From inside the loop: then it turns.
     asio::post(io_, [this] { tell_supervisor(); });
+  }
+
+  StateFile::Loaded load_state() {
+    auto loaded = files::within(disk_patience,
+                                [state = state_] { return state.load(StateFile::Moment::now()); });
+    if (loaded) return *std::move(loaded);
+    return {{},
+            {},
+            fmt::format("the saved state {} cannot be read (its disk has not answered for {}): "
+                        "health counts, drains, damping and the route-maps of withdrawn prefixes "
+                        "start afresh",
+                        state_.path().string(), core::describe(disk_patience))};
+  }
+
+  void keep(const HistoryEntry& entry) {
+    if (config_.history_file.empty()) return;
+    const auto size = sizeof entry + entry.cause.size();
+    history_writer_.add(
+        [this, keeper = keeper_, entry, group = group_]() -> FileWriter::Report {
+          if (group) keeper->history.give_to(*group);
+          keeper->history.add(entry);
+          if (keeper->told.empty()) return {};
+          return [this, told = std::exchange(keeper->told, {})] {
+            for (const auto& [severity, text] : told) tell(severity, text);
+          };
+        },
+        size);
+  }
+
+  struct Disk {
+    const FileWriter* writer;
+    std::uint64_t lost;
+    std::string place;  ///< for messages
+  };
+  std::vector<Disk> disks() const {
+    const bool has_file = config_.log_target == config::LogTarget::file;
+    return {{&log_.writer(), log_.lost(), has_file ? config_.log_file.string() : "standard error"},
+            {&history_writer_, history_writer_.dropped(), config_.history_file.string()},
+            {&state_writer_, 0, config_.state_file.string()},
+            {&measurements_->writer(), 0, config_.metrics.file.string()}};
+  }
+
+  std::vector<MetricsView::Place> places() const {
+    std::vector<MetricsView::Place> places;
+    for (const Disk& disk : disks()) {
+      places.push_back(
+          {disk.writer->name(), disk.lost, disk.writer->busy_for().value_or(core::Duration{})});
+    }
+    return places;
+  }
+
+  /// Tells of a write that does not end, and when it has.
+  void look_at_disks() {
+    for (const Disk& disk : disks()) {
+      const bool hangs = disk.writer->busy_for().value_or(core::Duration{}) >= hanging;
+      const auto& name = disk.writer->name();
+      if (hangs && hanging_.insert(name).second) {
+        tell(Severity::error,
+             fmt::format("{} ({}): a write has not ended for {}: the disk hangs or is frozen, or "
+                         "nobody reads the pipe; withdrawals go on, what is to be written waits",
+                         name, disk.place, core::describe(hanging)));
+      } else if (!hangs && hanging_.erase(name) > 0) {
+        tell(Severity::info, fmt::format("{} ({}): writes end again", name, disk.place));
+      }
+      const auto lost = std::exchange(lost_told_[name], disk.lost);
+      if (name != "log" && disk.lost > lost) {
+        tell(Severity::error, fmt::format("{} ({}): {} lines were lost: too many wait already",
+                                          name, disk.place, disk.lost - lost));
+      }
+    }
+    disk_timer_.expires_after(between_statuses);
+    disk_timer_.async_wait([this](boost::system::error_code error) {
+      if (!error && !ending_) look_at_disks();
+    });
   }
 
   void tell_supervisor() {
@@ -291,7 +467,8 @@ class Session {
     measurements_ = std::make_unique<Measurements>(
         io_.get_executor(), plan_.mode,
         Measurements::Sources{.report = [this] { return report(); },
-                              .changes_waiting = [this] { return on_change_->left(); }},
+                              .changes_waiting = [this] { return on_change_->left(); },
+                              .places = [this] { return places(); }},
         [this](Severity severity, const std::string& text) { tell(severity, text); });
     measurements_->use(config_);
     // A daemon's counters begin with it, as those of daemons do.
@@ -332,7 +509,21 @@ class Session {
   void read_history_for_page() {
     if (page_knows_history_ || config_.http.listen.empty()) return;
     page_knows_history_ = true;
-    page_->begin_with(last_entries(config_.history_file, page_history));
+    page_reads_ = true;
+    history_writer_.add(
+        [this, file = config_.history_file]() -> FileWriter::Report {
+          return [this, entries = last_entries(file, page_history)]() mutable {
+            page_reads_ = false;
+            // What was noted before it was read is in it, or was given no place there.
+            for (auto& entry : std::exchange(page_missed_, {})) {
+              if (std::ranges::find(entries, entry) == entries.end()) {
+                entries.push_back(std::move(entry));
+              }
+            }
+            page_->begin_with(entries);
+          };
+        },
+        0);
   }
 
   /// A bgpd that has died on its own is nobody's change: it is only seen by looking.
@@ -350,7 +541,7 @@ class Session {
 
   void keep_notes() {
     const auto say = [this](Severity severity, const std::string& text) { tell(severity, text); };
-    history_.emplace(config_.history_file, config_.history_size, say);
+    keeper_ = std::make_shared<Keeper>(config_);
     if (!on_change_) on_change_.emplace(io_.get_executor(), say);
     on_change_->use(config_.on_change, config_.on_change_timeout);
   }
@@ -373,31 +564,14 @@ class Session {
     }
   }
 
-  /// Whoever may type into bgpd may also ask withdrawd and read its history.
-  void share() {
-    if (!config_.control_group.empty()) {
-      // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
-      const group* named = ::getgrnam(config_.control_group.c_str());
-      const auto given = named ? share_with(named->gr_gid)
-                               : std::unexpected(core::Error{
-                                     "give the control socket to group " + config_.control_group,
-                                     "there is no such group", "correct control_group"});
-      if (!given) tell(Severity::warning, given.error().text());
-      return;
-    }
-    struct stat found;
-    for (const std::string& place : vty::socket_places(config_.access)) {
-      if (::stat(place.c_str(), &found) != 0) continue;
-      // Without the right to, members of that group ask bgpd itself.
-      static_cast<void>(share_with(found.st_gid));
-      return;
-    }
-  }
-
-  core::Result<void> share_with(gid_t group) {
-    if (history_) history_->give_to(group);
-    if (http_) http_->give_to(group);
-    return control_ ? control_->give_to(group) : core::Result<void>{};
+  void share(const core::Result<std::optional<gid_t>>& group) {
+    if (!group) tell(Severity::warning, group.error().text());
+    if (!group || !*group) return;
+    group_ = **group;
+    if (http_) http_->give_to(*group_);
+    const auto given = control_ ? control_->give_to(*group_) : core::Result<void>{};
+    // Without the right to, members of bgpd's own group ask bgpd itself.
+    if (!given && !config_.control_group.empty()) tell(Severity::warning, given.error().text());
   }
 
   std::string summary() const {
@@ -420,7 +594,7 @@ class Session {
       case Request::Verb::undrain:
         return said(drain(*request));
       case Request::Verb::reload:
-        return said(reload("`withdrawd reload`"));
+        break;  // answered later
       case Request::Verb::now:
         tell(Severity::debug, "`withdrawd now`: asks all checks");
         // Not from inside the connection: what follows may end this run.
@@ -473,7 +647,7 @@ class Session {
     // What is refused is tried again, for as long as there is time.
     if (ending_ && !controller.busy() && (!retires_ || controller.at_rest())) finish();
     // A run that ends takes up nothing new: it might bring back what it is withdrawing.
-    if (next_config_ && !ending_ && !controller.busy()) adopt();
+    if (next_ && !ending_ && !controller.busy()) adopt();
   }
 
   /// With thousands of prefixes the state takes a while to be written, and thousands of checks
@@ -497,16 +671,21 @@ class Session {
   void write_state(bool last) {
     const auto begun = std::chrono::steady_clock::now();
     saved_revision_ = engine_->controller().revision();
-    core::Memory memory = worth_saving(engine_->controller().memory(), engine_->config().settings);
+    const auto memory = std::make_shared<const core::Memory>(
+        worth_saving(engine_->controller().memory(), engine_->config().settings));
     // At the end in any case: the counts' age is that of the file.
-    if (memory == saved_ && !last) return;
-    const auto done = state_.save(memory, StateFile::Moment::now(), counters());
-    saved_ = std::move(memory);
-    if (done) {
-      save_failed_ = false;
-    } else if (!std::exchange(save_failed_, true)) {
-      tell(Severity::warning, done.error().text());
-    }
+    if (*memory == *saved_ && !last) return;
+    saved_ = memory;
+    state_writer_.replace([this, state = state_, memory, now = StateFile::Moment::now(),
+                           counters = counters()]() -> FileWriter::Report {
+      return [this, done = state.save(*memory, now, counters)] {
+        if (done) {
+          save_failed_ = false;
+        } else if (!std::exchange(save_failed_, true)) {
+          tell(Severity::warning, done.error().text());
+        }
+      };
+    });
     const auto now = std::chrono::steady_clock::now();
     save_takes_ = now - begun;
     save_not_before_ = now + 20 * save_takes_;
@@ -522,7 +701,7 @@ class Session {
     signals_.async_wait([this](boost::system::error_code error, int signal) {
       if (error) return;
       if (signal == SIGHUP && plan_.reload) {
-        static_cast<void>(reload("SIGHUP"));
+        reload("SIGHUP");
       } else {
         tell(Severity::info,
              fmt::format("{}: ends, {}",
@@ -537,45 +716,89 @@ class Session {
     });
   }
 
-  core::Result<std::string> reload(std::string_view by) {
-    if (!plan_.reload) {
-      return std::unexpected(core::Error{"reload",
-                                         "this is a bounded run: the next one reads the "
-                                         "file anyway",
-                                         ""});
+  /// Files are read and checked beside the loop, however many they are and however long their disk
+  /// takes. `reply`: who wants to hear what comes of it.
+  void reload(std::string by, ControlServer::Reply reply = {}) {
+    if (!plan_.reload || ending_) {
+      const auto* why = ending_ ? "this run is ending" : "this is a bounded run";
+      if (reply) {
+        reply(said(
+            std::unexpected(core::Error{"reload", why, "the next one reads the file anyway"})));
+      }
+      return;
     }
-    if (ending_) {
-      return std::unexpected(
-          core::Error{"reload", "this run is ending", "the next one reads the file anyway"});
+    if (reply) answer_in_time(std::move(reply));
+    reloaded_by_ = std::move(by);
+    // What is being read may be what was there before.
+    if (std::exchange(reload_wanted_, true) || reloading_) return;
+    reloading_ = true;
+    asio::co_spawn(io_, reload_as_wanted(), [](const std::exception_ptr& thrown) {
+      if (thrown) std::rethrow_exception(thrown);
+    });
+  }
+
+  /// Whoever asks does not wait for ever.
+  void answer_in_time(ControlServer::Reply reply) {
+    const auto timer = std::make_shared<asio::steady_timer>(io_, reload_patience);
+    reload_replies_.push_back([timer, reply](std::string answer) {
+      if (timer->cancel() > 0) reply(std::move(answer));
+    });
+    timer->async_wait([reply](boost::system::error_code error) {
+      if (error) return;
+      reply(said(std::unexpected(core::Error{
+          "reload",
+          "the configuration is still being read after " + core::describe(reload_patience),
+          "the log says what comes of it"})));
+    });
+  }
+
+  asio::awaitable<void> reload_as_wanted() {
+    constexpr auto as_long_as_it_takes = core::Duration::max();
+    while (std::exchange(reload_wanted_, false) && !ending_) {
+      const auto replies = std::exchange(reload_replies_, {});
+      supervisor_.reloading();
+      // Also if there is something wrong with the configuration: the file may have been renamed.
+      auto opened = files::beside(as_long_as_it_takes,
+                                  [plan = LogPlan::of(config_)] { return Log::prepare(plan); });
+      auto log = co_await std::move(opened);
+      if (log) use_log(*log);
+      auto loading = files::beside(
+          as_long_as_it_takes, [load = plan_.reload] { return Loaded::from(load()); }, "",
+          reload_stack);
+      auto loaded = co_await std::move(loading);
+      if (!loaded || ending_) break;
+      const auto answer = said(take_up(*std::move(loaded)));
+      for (const auto& reply : replies) reply(answer);
     }
-    // Also if there is something wrong with the configuration: the file may have been renamed.
-    open_log_again();
-    supervisor_.reloading();
-    auto config = plan_.reload();
-    if (!config) {
+    reloading_ = false;
+  }
+
+  core::Result<std::string> take_up(core::Result<Loaded> loaded) {
+    if (!loaded) {
       supervisor_.ready();
       if (measurements_) measurements_->reload_failed();
-      tell(Severity::error, fmt::format("{}: nothing changes: {}", by, config.error().text()));
-      return std::unexpected(config.error());
+      tell(Severity::error,
+           fmt::format("{}: nothing changes: {}", reloaded_by_, loaded.error().text()));
+      return std::unexpected(loaded.error());
     }
-    if (!complete(*config)) {
+    if (!can_restart(loaded->config, loaded->no_restart)) {
       supervisor_.ready();
       return std::unexpected(core::Error{"reload", "bgpd could not be restarted", "see the log"});
     }
-    next_config_ = std::move(*config);
-    reloaded_by_ = by;
+    next_ = *std::move(loaded);
     if (engine_ && !engine_->controller().busy()) {
       asio::post(io_, [this] {
-        if (next_config_ && !ending_ && engine_ && !engine_->controller().busy()) adopt();
+        if (next_ && !ending_ && engine_ && !engine_->controller().busy()) adopt();
       });
     }
     return "the new configuration is good, and in force";
   }
 
   void adopt() {
-    config_ = std::move(*next_config_);
-    next_config_.reset();
-    open_log_again();
+    Loaded next = *std::move(next_);
+    next_.reset();
+    config_ = std::move(next.config);
+    use_log(next.log);
     keep_notes();
     measurements_->use(config_);
     if (http_) http_->use(config_.http);
@@ -583,16 +806,17 @@ class Session {
       page_->use(config_.settings);
       read_history_for_page();
     }
-    share();
+    share(next.group);
     engine_->replace(config_);
     supervisor_.ready();
     tell(Severity::info,
          fmt::format("{}: goes on with the new configuration: {}", reloaded_by_, summary()));
   }
 
-  void open_log_again() {
-    const auto opened = log_.reopen(LogPlan::of(config_));
-    if (!opened) {
+  void use_log(const core::Result<std::shared_ptr<Log::Opened>>& opened) {
+    if (opened) {
+      log_.use(*opened);
+    } else {
       tell(Severity::error, opened.error().text() + "; the log goes on where it was");
     }
   }
@@ -651,7 +875,13 @@ class Session {
   std::chrono::steady_clock::time_point save_not_before_{};
   std::chrono::steady_clock::duration save_takes_{};
   std::optional<LockFile> lock_;
-  std::optional<History> history_;
+  std::shared_ptr<Keeper> keeper_;
+  std::optional<gid_t> group_;  ///< whose members may read the history
+  FileWriter history_writer_{"history", io_.get_executor()};
+  FileWriter state_writer_{"state", io_.get_executor()};
+  asio::steady_timer disk_timer_{io_};
+  std::set<std::string> hanging_;                   ///< places that were told to
+  std::map<std::string, std::uint64_t> lost_told_;  ///< lines, by place
   std::optional<OnChange> on_change_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Measurements> measurements_;
@@ -662,18 +892,24 @@ class Session {
   HttpRoutes routes_;
   std::optional<StatusPage> page_;
   bool page_knows_history_ = false;
+  bool page_reads_ = false;                ///< the history, beside the loop
+  std::vector<HistoryEntry> page_missed_;  ///< noted meanwhile
   asio::steady_timer page_timer_{io_};
   std::unique_ptr<HttpServer> http_;
   std::optional<ChangeFeed> changes_;
   LogSummary log_summary_;
   bool summary_awaited_ = false;
-  core::Memory saved_;
+  std::shared_ptr<const core::Memory> saved_;
   std::optional<core::Controller::Revision> saved_revision_;
-  bool retires_ = false;  ///< prefixes are being withdrawn, because this run ends
-  std::optional<config::Config> next_config_;
+  bool retires_ = false;        ///< prefixes are being withdrawn, because this run ends
+  std::optional<Loaded> next_;  ///< to be taken up when bgpd is not being changed
   std::string reloaded_by_;
+  bool reloading_ = false;
+  bool reload_wanted_ = false;
+  std::vector<ControlServer::Reply> reload_replies_;
   bool save_failed_ = false;
   bool ending_ = false;
+  core::Time write_until_{};  ///< the end waits so long for what is to be written
   int status_ = exit_fine;
 };
 
@@ -682,14 +918,24 @@ class Session {
 int run_session(config::Config config, Log log, SessionPlan plan) {
   // A vtysh or a peer of the control socket that goes away must not take us along.
   static_cast<void>(::signal(SIGPIPE, SIG_IGN));
-  Session session(std::move(config), std::move(log), std::move(plan));
-  try {
-    return session.run();
-  } catch (const std::bad_alloc&) {
-    return session.give_up("out of memory");
-  } catch (const std::exception& problem) {
-    return session.give_up(core::printable(problem.what()));
+  // Threads that mostly sleep need no memory of their own.
+  ::mallopt(M_ARENA_MAX, 2);
+  int status = exit_fine;
+  bool done = false;
+  {
+    Session session(std::move(config), std::move(log), std::move(plan));
+    try {
+      status = session.run();
+    } catch (const std::bad_alloc&) {
+      status = session.give_up("out of memory");
+    } catch (const std::exception& problem) {
+      status = session.give_up(core::printable(problem.what()));
+    }
+    done = session.finish_writing();
   }
+  // A thread sleeps in the kernel. Nothing may be torn down below it.
+  if (!done) ::_exit(status);
+  return status;
 }
 
 }  // namespace withdrawd::daemon

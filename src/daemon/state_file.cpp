@@ -1,16 +1,14 @@
 #include "daemon/state_file.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cerrno>
-#include <fstream>
-#include <sstream>
 #include <system_error>
 
 #include "daemon/json_fields.hpp"
+#include "files/regular_file.hpp"
 
 namespace withdrawd::daemon {
 namespace json = boost::json;
@@ -313,27 +311,22 @@ core::Result<core::Memory> parse_state(std::string_view text, const StateFile::M
 }
 
 StateFile::Loaded StateFile::load(const Moment& now, Damaged damaged) const {
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path_, error);
-  if (error) {
-    if (error == std::errc::no_such_file_or_directory) return {};
+  auto text = files::read(path_, largest);
+  // Too long, it is no state of ours.
+  if (!text && text.error().number == 0 && text.error().advice.empty()) text = "";
+  if (!text) {
+    const auto& why = text.error();
+    if (why.number == ENOENT) return {};
     return {{},
             {},
             fmt::format("the saved state {} cannot be read ({}): health counts, drains, damping "
                         "and the route-maps of withdrawn prefixes start afresh",
-                        path_.string(), error.message())};
+                        path_.string(), why.happened)};
   }
-  std::string text;
-  if (size <= largest) {
-    std::ifstream file(path_, std::ios::binary);
-    std::ostringstream content;
-    content << file.rdbuf();
-    text = content.str();
-  }
-  auto memory = parse_state(text, now);
-  if (memory) return {std::move(*memory), parse_counters(text), ""};
+  auto memory = parse_state(*text, now);
+  if (memory) return {std::move(*memory), parse_counters(*text), ""};
   const std::filesystem::path aside = path_.string() + ".damaged";
-  error = std::make_error_code(std::errc::operation_not_permitted);
+  auto error = std::make_error_code(std::errc::operation_not_permitted);
   if (damaged == Damaged::set_aside) std::filesystem::rename(path_, aside, error);
   return {{},
           {},
@@ -345,33 +338,17 @@ StateFile::Loaded StateFile::load(const Moment& now, Damaged damaged) const {
 
 core::Result<void> StateFile::save(const core::Memory& memory, const Moment& now,
                                    const json::object& counters) const {
-  const auto failed = [this](std::string_view what, const std::string& why) {
-    return std::unexpected(core::Error{fmt::format("save the state: {} {}", what, path_.string()),
-                                       why, "set state_file to a place that withdrawd may write"});
-  };
-  std::error_code error;
-  std::filesystem::create_directories(path_.parent_path(), error);
-  const std::string text = state_text(memory, now, counters);
-  const std::filesystem::path fresh = fmt::format("{}.{}", path_.string(), ::getpid());
-  {
-    std::ofstream file(fresh, std::ios::binary | std::ios::trunc);
-    errno = 0;
-    file << text;
-    file.flush();
-    if (!file) {
-      const std::string why = errno ? std::generic_category().message(errno) : "write failed";
-      std::filesystem::remove(fresh, error);
-      return failed("write", why);
-    }
-  }
+  const auto folder = path_.parent_path();
+  files::make_folders(folder);
+  auto done = files::check_folder(folder);
   // No fsync: it can block for seconds on a busy disk, and all that a lost file costs is a warning.
-  std::filesystem::rename(fresh, path_, error);
-  if (error) {
-    const std::string why = error.message();
-    std::filesystem::remove(fresh, error);
-    return failed("replace", why);
-  }
-  return {};
+  if (done) done = files::replace(path_, state_text(memory, now, counters), 0644);
+  if (done) return {};
+  const auto& why = done.error();
+  return std::unexpected(core::Error{"save the state: write " + path_.string(), why.happened,
+                                     why.advice.empty()
+                                         ? "set state_file to a place that withdrawd may write"
+                                         : why.advice + "; else set state_file"});
 }
 
 }  // namespace withdrawd::daemon

@@ -7,12 +7,11 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#include <cerrno>
 #include <ctime>
 #include <memory>
-#include <system_error>
 
 #include "core/outcome.hpp"
+#include "files/regular_file.hpp"
 
 namespace withdrawd::fleet {
 namespace {
@@ -52,13 +51,11 @@ core::Result<Validity> read_validity(const std::filesystem::path& file) {
         core::Error{"read the certificate of the fleet, " + core::printable(file.string()),
                     std::move(happened), "expected a readable PEM file"});
   };
+  const auto text = files::read(file, longest_pem);
+  if (!text) return failed(text.error().happened);
   ERR_clear_error();
-  const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new_file(file.c_str(), "r"), BIO_free);
-  if (!bio) {
-    const int error = errno;
-    ERR_clear_error();
-    return failed(std::generic_category().message(error));
-  }
+  const std::unique_ptr<BIO, decltype(&BIO_free)> bio(
+      BIO_new_mem_buf(text->data(), static_cast<int>(text->size())), BIO_free);
   const std::unique_ptr<X509, decltype(&X509_free)> certificate(
       PEM_read_bio_X509_AUX(bio.get(), nullptr, nullptr, nullptr), X509_free);
   ERR_clear_error();

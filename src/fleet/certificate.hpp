@@ -24,6 +24,8 @@ std::string date_text(std::int64_t seconds);
 
 /// None: it does not say, or nothing that can be understood.
 std::optional<Validity> validity_of(const X509* certificate);
+/// No file of certificates or keys is longer.
+constexpr std::size_t longest_pem = std::size_t{4} * 1024 * 1024;
 /// Of the first certificate of a PEM file, which is that of its owner.
 core::Result<Validity> read_validity(const std::filesystem::path& file);
 

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "core/outcome.hpp"
+#include "files/regular_file.hpp"
 #include "fleet/name_lookup.hpp"
 
 namespace withdrawd::fleet {
@@ -63,10 +64,20 @@ struct Tls::Body {
 core::Result<std::shared_ptr<const Tls>> Tls::make(const core::FleetAccess& access) {
   auto body = std::make_shared<Body>();
   boost::system::error_code error;
-  const auto failed = [&](std::string_view what, const std::filesystem::path& file) {
+  const auto failed = [&](std::string_view what, const std::filesystem::path& file,
+                          const std::string& why) {
     return std::unexpected(core::Error{
         "read the " + std::string(what) + " of the fleet, " + core::printable(file.string()),
-        core::printable(error.message(), 200), "expected a readable PEM file"});
+        core::printable(why, 200), "expected a readable PEM file"});
+  };
+  // OpenSSL would open whatever has that name, and wait for it.
+  const auto take = [&](std::string_view what, const std::filesystem::path& file,
+                        auto use) -> core::Result<void> {
+    const auto text = files::read(file, longest_pem);
+    if (!text) return failed(what, file, text.error().happened);
+    use(asio::buffer(*text));
+    if (error) return failed(what, file, error.message());
+    return {};
   };
   auto& context = body->context;
   context.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
@@ -75,16 +86,21 @@ core::Result<std::shared_ptr<const Tls>> Tls::make(const core::FleetAccess& acce
   context.set_verify_mode(asio::ssl::verify_peer, error);
   if (access.ca.empty()) {
     context.set_default_verify_paths(error);
-  } else if (context.load_verify_file(access.ca.string(), error); error) {
-    return failed("certificate authority", access.ca);
+  } else if (auto taken =
+                 take("certificate authority", access.ca,
+                      [&](const auto& pem) { context.add_certificate_authority(pem, error); });
+             !taken) {
+    return std::unexpected(taken.error());
   }
   if (!access.cert.empty()) {
-    if (context.use_certificate_chain_file(access.cert.string(), error); error) {
-      return failed("certificate", access.cert);
+    auto taken = take("certificate", access.cert,
+                      [&](const auto& pem) { context.use_certificate_chain(pem, error); });
+    if (taken) {
+      taken = take("private key", access.key, [&](const auto& pem) {
+        context.use_private_key(pem, asio::ssl::context::pem, error);
+      });
     }
-    if (context.use_private_key_file(access.key.string(), asio::ssl::context::pem, error); error) {
-      return failed("private key", access.key);
-    }
+    if (!taken) return std::unexpected(taken.error());
     body->cert = access.cert;
     if (const auto validity = read_validity(access.cert)) body->validity = *validity;
   }

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "core/outcome.hpp"
+#include "files/beside.hpp"
 #include "fleet/etcd_json.hpp"
 #include "fleet/inspection.hpp"
 
@@ -27,12 +28,20 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 namespace {
 
+core::Error disk_hangs(std::string tried) {
+  return {std::move(tried), "the disk has not answered for 1 s", ""};
+}
+
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 /// An endpoint on the same continent answers within that, or is passed over.
 constexpr core::Duration connect_patience = seconds(1);
 /// etcd answers in milliseconds; without a leader, not at all. What is asked of it is then given up
 /// long after the withdrawal that has waited for it.
 constexpr core::Duration answer_patience = seconds(2);
+/// For the disk that certificates and passwords are on.
+constexpr core::Duration file_patience = seconds(1);
+constexpr const char* tls_place = "the fleet's certificates";
+constexpr const char* password_place = "the fleet's password";
 constexpr core::Duration slow = milliseconds(400);
 /// A larger transaction takes etcd longer in proportion, and all others that wait behind it. Nobody
 /// knows who else begins at the same moment, so each begins with little.
@@ -151,11 +160,13 @@ asio::awaitable<void> Link::run() {
     core::Result<void> done;
     if (endpoint.tls) {
       // Anew each time: certificates are renewed, and somebody may be mending it.
-      auto made = Tls::make(access_);
-      if (made) {
-        tls_ = std::move(*made);
+      auto making =
+          files::beside(file_patience, [access = access_] { return Tls::make(access); }, tls_place);
+      auto made = co_await std::move(making);
+      if (made && *made) {
+        tls_ = std::move(**made);
       } else {
-        done = std::unexpected(made.error());
+        done = std::unexpected(made ? made->error() : disk_hangs("read the fleet's certificates"));
       }
     }
     if (done) {
@@ -216,7 +227,10 @@ asio::awaitable<Result<std::string>> Link::ask_well(HttpConnection& connection, 
 }
 
 asio::awaitable<Result<void>> Link::log_in(HttpConnection& connection) {
-  const auto password = password_();
+  auto reading = files::beside(file_patience, password_, password_place);
+  const auto read = co_await std::move(reading);
+  if (!read) co_return std::unexpected(disk_hangs("read the fleet's password"));
+  const auto& password = *read;
   if (!password) co_return std::unexpected(password.error());
   auto token = co_await fleet::log_in(connection, access_.user, *password, by(answer_patience));
   if (!token) co_return std::unexpected(token.error());

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -25,6 +26,7 @@
 #include <system_error>
 
 #include "core/outcome.hpp"
+#include "files/beside.hpp"
 #include "process/file_descriptor.hpp"
 #include "process/pidfd.hpp"
 
@@ -154,6 +156,34 @@ int spawn(const Command& command, const Pipe& out, const Pipe& err, pid_t& pid) 
                         words_as_c.data(), variables_as_c.data());
 }
 
+/// A program that runs, or why it does not. Whoever does not take its pid kills it.
+struct Spawned {
+  int error = 0;  ///< an errno
+  pid_t pid = 0;
+  std::optional<Pipe> out = make_pipe();
+  std::optional<Pipe> err = make_pipe();
+
+  explicit Spawned(const Command& command) {
+    if (!out || !err) {
+      error = errno;
+    } else {
+      error = spawn(command, *out, *err, pid);
+      if (error != 0) pid = 0;
+    }
+  }
+  Spawned(Spawned&& other) noexcept
+      : error(other.error),
+        pid(std::exchange(other.pid, 0)),
+        out(std::move(other.out)),
+        err(std::move(other.err)) {}
+  Spawned& operator=(Spawned&&) = delete;
+  ~Spawned() {
+    if (pid == 0) return;
+    ::kill(-pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+  }
+};
+
 core::Error could_not_start(const Command& command, int error) {
   core::Error failure{"run " + command.text(), reason(error), ""};
   const auto& program = command.argv.front();
@@ -277,14 +307,11 @@ class Child : public std::enable_shared_from_this<Child> {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  core::Result<void> start(const Command& command) {
-    auto out_pipe = make_pipe();
-    auto err_pipe = make_pipe();
-    if (!out_pipe || !err_pipe) return std::unexpected(could_not_start(command, errno));
-    if (const int error = spawn(command, *out_pipe, *err_pipe, pid_); error != 0) {
-      pid_ = 0;
-      return std::unexpected(could_not_start(command, error));
-    }
+  core::Result<void> take(const Command& command, Spawned spawned) {
+    if (spawned.error != 0) return std::unexpected(could_not_start(command, spawned.error));
+    auto out_pipe = std::move(spawned.out);
+    auto err_pipe = std::move(spawned.err);
+    pid_ = std::exchange(spawned.pid, 0);
     expose_to_memory_shortage(pid_);
     auto pidfd = open_pidfd(pid_);
     if (!pidfd) return std::unexpected(could_not_start(command, errno));
@@ -418,16 +445,32 @@ asio::awaitable<core::Result<Finished>> run(Command command) {
   keep_children_for_reaping();
 
   const auto executor = co_await asio::this_coro::executor;
-  auto child = std::make_shared<Child>(executor, command.longest_output);
-  if (auto started = child->start(command); !started) {
-    co_return std::unexpected(started.error());
-  }
-  child->set_limit(command.limit);
-
+  const auto begun = std::chrono::steady_clock::now();
   // When we are cancelled we still have to kill and to reap: no exception then, but another wait.
   const bool threw = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
-  bool cancelled = false;
+  // Whoever starts a program waits until the kernel has opened it, and its disk may hang.
+  auto spawning =
+      files::beside(command.limit, [command] { return Spawned(command); }, command.argv.front());
+  auto spawned = co_await std::move(spawning);
+  const auto cancellation = co_await asio::this_coro::cancellation_state;
+  bool cancelled = cancellation.cancelled() != asio::cancellation_type::none;
+  if (!spawned && !cancelled) {
+    co_return std::unexpected(core::Error{"run " + command.text(),
+                                          "not started after " + core::describe(command.limit),
+                                          "its disk hangs, or this host is far too busy"});
+  }
+  const auto was_cancelled = [&command] {
+    return std::unexpected(core::Error{"run " + command.text(), "cancelled, and so killed", ""});
+  };
+  if (!spawned) co_return was_cancelled();
+  auto child = std::make_shared<Child>(executor, command.longest_output);
+  if (auto started = child->take(command, *std::move(spawned)); !started) {
+    co_return std::unexpected(started.error());
+  }
+  child->set_limit(command.limit - (std::chrono::steady_clock::now() - begun));
+
+  if (cancelled) child->kill_in_time();
   std::optional<int> status;
   while (!status && !child->unkillable) {
     const auto [failed] = co_await child->async_wait_for_end(asio::as_tuple(asio::use_awaitable));
@@ -446,9 +489,7 @@ asio::awaitable<core::Result<Finished>> run(Command command) {
   }
   child->out.finish();
   child->err.finish();
-  if (cancelled) {
-    co_return std::unexpected(core::Error{"run " + command.text(), "cancelled, and so killed", ""});
-  }
+  if (cancelled) co_return was_cancelled();
   if (child->over_limit) co_return std::unexpected(took_too_long(command, *child));
   co_return Finished{*status, std::move(child->out.text()), std::move(child->err.text())};
 }

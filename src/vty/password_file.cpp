@@ -1,6 +1,5 @@
 #include "vty/password_file.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,7 +9,7 @@
 #include <system_error>
 
 #include "core/outcome.hpp"
-#include "process/file_descriptor.hpp"
+#include "files/regular_file.hpp"
 
 namespace withdrawd::vty {
 
@@ -22,13 +21,11 @@ core::Result<std::string> read_password_file(const std::filesystem::path& file) 
   };
   const auto reason = [](int error) { return std::generic_category().message(error); };
 
-  // Without O_NONBLOCK a FIFO would keep us waiting for somebody to open its other end.
-  const process::FileDescriptor descriptor(
-      ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!descriptor) return refused(reason(errno));
+  const auto opened = files::open_to_read(file);
+  if (!opened) return refused(opened.error().happened, opened.error().advice);
+  const auto& descriptor = *opened;
   struct stat status{};
   if (::fstat(descriptor.number(), &status) != 0) return refused(reason(errno));
-  if (!S_ISREG(status.st_mode)) return refused("it is not a regular file");
   if (status.st_uid != ::geteuid() && status.st_uid != 0) {
     return refused("it belongs to another user, who could change it",
                    "chown it to withdrawd's user");

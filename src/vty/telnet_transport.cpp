@@ -18,6 +18,7 @@
 
 #include "core/outcome.hpp"
 #include "core/time.hpp"
+#include "files/beside.hpp"
 #include "vty/answers.hpp"
 #include "vty/local_listener.hpp"
 #include "vty/password_file.hpp"
@@ -34,6 +35,9 @@ using Clock = std::chrono::steady_clock;
 /// bgpd prints an answer and the prompt behind it in one go: when nothing has followed for so long,
 /// nothing will.
 constexpr auto quiet_after = std::chrono::milliseconds(50);
+
+/// For the disk that a password is on.
+constexpr auto disk_patience = std::chrono::seconds(1);
 
 tcp::endpoint as_asio(const core::Endpoint& endpoint) {
   const auto& bytes = endpoint.address.bytes();
@@ -59,11 +63,20 @@ bool can_be_typed(const std::string& command) {
   return std::ranges::all_of(command, [](char c) { return c >= 0x20 && c < 0x7f && c != '?'; });
 }
 
-std::expected<std::optional<std::string>, Failure> password(const std::filesystem::path& file) {
-  if (file.empty()) return std::nullopt;
-  auto read = read_password_file(file);
-  if (!read) return std::unexpected(Failure{Trouble::unreachable, std::move(read.error())});
-  return std::move(*read);
+asio::awaitable<std::expected<std::optional<std::string>, Failure>> password(
+    std::filesystem::path file) {
+  if (file.empty()) co_return std::nullopt;
+  auto reading =
+      files::beside(disk_patience, [file] { return read_password_file(file); }, file.native());
+  auto looked = co_await std::move(reading);
+  if (!looked) {
+    co_return failure(Trouble::unreachable,
+                      "read the password file " + core::printable(file.string()),
+                      "its disk has not answered for " + core::describe(disk_patience));
+  }
+  auto& read = *looked;
+  if (!read) co_return std::unexpected(Failure{Trouble::unreachable, std::move(read.error())});
+  co_return std::move(*read);
 }
 
 }  // namespace
@@ -241,9 +254,11 @@ void TelnetTransport::close() {
 asio::awaitable<TelnetTransport::Done> TelnetTransport::log_in() {
   close();
   TelnetSession::Passwords passwords;
-  auto vty = password(access_.password_file);
+  auto vty_password = password(access_.password_file);
+  auto vty = co_await std::move(vty_password);
   if (!vty) co_return std::unexpected(std::move(vty.error()));
-  auto enable = password(access_.enable_password_file);
+  auto enable_password = password(access_.enable_password_file);
+  auto enable = co_await std::move(enable_password);
   if (!enable) co_return std::unexpected(std::move(enable.error()));
   passwords.vty = std::move(*vty);
   passwords.enable = std::move(*enable);

@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <ctime>
 
 #include "folder.hpp"
 #include "written_config.hpp"
@@ -136,4 +139,30 @@ TEST_CASE("text alone includes nothing") {
   CHECK(complaints(at_top("include = \"\"")) ==
         Lines{"f:1:11: error: \"include\" is the string \"\"; expected a path, such as "
               "\"/etc/withdrawd/conf.d/*.toml\""});
+}
+
+TEST_CASE("a FIFO among the included files is refused, and nobody waits for it") {
+  const Folder folder;
+  folder.file(std::string(include_all) + std::string(sound));
+  std::filesystem::create_directories(folder.path() / "conf.d");
+  REQUIRE(::mkfifo((folder.path() / "conf.d/a.toml").c_str(), 0600) == 0);
+  const auto complaints = said(folder);
+  REQUIRE(complaints.size() == 1);
+  CHECK(complaints[0].find("it is a FIFO (expected a regular file)") != std::string::npos);
+}
+
+TEST_CASE("four times as many files take about four times as long") {
+  const auto seconds_for = [](int files) {
+    const Folder folder;
+    folder.file(std::string(include_all) + std::string(sound));
+    for (int i = 0; i < files; ++i) {
+      folder.file(rule(fmt::format("r{}", i), fmt::format("10.{}.{}.0/24", i / 256, i % 256)),
+                  fmt::format("conf.d/{:05}.toml", i));
+    }
+    const auto before = std::clock();
+    REQUIRE(config::load(folder.path() / "withdrawd.toml"));
+    return static_cast<double>(std::clock() - before);
+  };
+  const double few = seconds_for(1'000);
+  CHECK(seconds_for(4'000) < 7 * few);
 }

@@ -104,6 +104,7 @@ TEST_CASE("a line of the log is one line, whoever forgot to escape what") {
       {.target = config::LogTarget::file, .file = scratch / "log", .least = core::Severity::debug});
   REQUIRE(log);
   for (const auto hostile : hostile_texts) log->tell(core::Severity::error, hostile);
+  REQUIRE(log->finish(std::chrono::steady_clock::now() + std::chrono::seconds(10)));
   const auto written = daemon::testing::read(scratch / "log");
   CHECK(std::ranges::count(written, '\n') == static_cast<long>(hostile_texts.size()));
   for (const char c : written) CHECK((c == '\n' || (c >= ' ' && c <= '~')));

@@ -26,6 +26,10 @@ LogPlan to_file(const std::filesystem::path& file, Severity least) {
   return plan;
 }
 
+core::Time soon() {
+  return std::chrono::steady_clock::now() + std::chrono::seconds(10);
+}
+
 /// A socket that takes datagrams, as journal and syslog have it.
 class Taker {
  public:
@@ -63,6 +67,7 @@ TEST_CASE("a line bears the time in UTC, its severity and its text, and is there
   auto log = Log::open(to_file(scratch / "log", Severity::info));
   REQUIRE(log);
   log->tell(Severity::warning, "192.0.2.0/24 withdrawn {not a format}");
+  REQUIRE(log->finish(soon()));
   const std::string text = daemon::testing::read(scratch / "log");
   CHECK(std::regex_match(
       text,
@@ -77,6 +82,7 @@ TEST_CASE("lines below the level are dropped, and a log is added to") {
   REQUIRE(log);
   log->tell(Severity::warning, "quiet");
   log->tell(Severity::critical, "loud");
+  REQUIRE(log->finish(soon()));
   const std::string text = daemon::testing::read(scratch / "log");
   CHECK(text.starts_with("before\n"));
   CHECK(text.find("quiet") == std::string::npos);
@@ -98,8 +104,9 @@ TEST_CASE("a log whose file was renamed goes on in the old one until it is opene
   REQUIRE(log);
   std::filesystem::rename(scratch / "log", scratch / "log.1");
   log->tell(Severity::info, "before");
-  REQUIRE(log->reopen(plan));
+  log->use(Log::prepare(plan).value());
   log->tell(Severity::info, "after");
+  REQUIRE(log->finish(soon()));
   CHECK(daemon::testing::read(scratch / "log.1").ends_with(" info before\n"));
   CHECK(daemon::testing::read(scratch / "log").ends_with(" info after\n"));
 }
@@ -108,8 +115,9 @@ TEST_CASE("a log that cannot be opened again goes on as it was") {
   const ScratchDirectory scratch;
   auto log = Log::open(to_file(scratch / "log", Severity::info));
   REQUIRE(log);
-  CHECK_FALSE(log->reopen(to_file(scratch / "no/such/log", Severity::info)));
+  CHECK_FALSE(Log::prepare(to_file(scratch / "no/such/log", Severity::info)));
   log->tell(Severity::info, "still here");
+  REQUIRE(log->finish(soon()));
   CHECK(daemon::testing::read(scratch / "log").ends_with(" info still here\n"));
 }
 
@@ -120,6 +128,7 @@ TEST_CASE("a log in JSON has an object a line") {
   auto log = Log::open(plan);
   REQUIRE(log);
   log->tell({Severity::warning, "a \"b\"", {.rule = "r"}});
+  REQUIRE(log->finish(soon()));
   const std::string text = daemon::testing::read(scratch / "log");
   CHECK(text.starts_with("{\"time\":\""));
   CHECK(text.ends_with(",\"level\":\"warning\",\"message\":\"a \\\"b\\\"\",\"rule\":\"r\"}\n"));

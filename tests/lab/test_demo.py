@@ -47,12 +47,23 @@ def demo(program, tmp_path):
     running.close()
 
 
+def host_files():
+    """What withdrawd keeps on this host by default, and when it was last written."""
+    return {
+        path: path.stat().st_mtime_ns
+        for folder in ("/var/lib/withdrawd", "/run/withdrawd")
+        for path in Path(folder).glob("**/*")
+    }
+
+
 def test_the_demo_sees_all_that_it_tells_of(demo):
+    before = host_files()
     status = demo.wait(within=120)
     said = demo.text()
     assert status == 0, said
     assert said.rstrip().endswith("All as it should be."), said
     assert "  NO " not in said
+    assert host_files() == before
     assert "\033[" not in said  # It was no terminal.
     assert owned_by(demo.process.pid) == []
     assert demo.processes() == []

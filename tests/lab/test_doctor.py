@@ -339,7 +339,7 @@ def test_two_daemons_for_the_same_bgpd_are_told(lab, healthy):
     second = lab.write(
         lab.configuration(
             top={key: lab.directory / f"second-{key}"
-                 for key in ("state_file", "control_socket", "lock_file")}
+                 for key in ("state_file", "history_file", "control_socket", "lock_file")}
         ),
         "second.toml",
     )

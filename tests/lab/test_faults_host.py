@@ -79,8 +79,9 @@ def test_a_file_system_that_becomes_read_only(lab, small_disk):
         assert withdrawd.terminate() == 0
 
 
-def test_a_log_that_takes_nothing(lab):
-    with started(lab, more='\n[log]\nfile = "/dev/full"\n') as withdrawd:
+def test_a_log_that_takes_nothing(lab, small_disk):
+    with started(lab, more=f'\n[log]\nfile = "{small_disk}/log"\n') as withdrawd:
+        fill(small_disk)
         withdraws_and_announces(lab, withdrawd)
         assert withdrawd.terminate() == 0
 

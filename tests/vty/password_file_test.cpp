@@ -83,11 +83,11 @@ TEST_CASE("what is no file is no password file") {
     return read_password_file(file).error().happened;
   };
   CHECK(happened("/no/such/file") == "No such file or directory");
-  CHECK(happened("/") == "it is not a regular file");
-  CHECK(happened("/dev/zero") == "it is not a regular file");
+  CHECK(happened("/") == "it is a directory");
+  CHECK(happened("/dev/zero") == "it is a device");
   const PasswordFile place("");
   const auto fifo = place.path().string() + ".fifo";
   ::mkfifo(fifo.c_str(), 0600);
-  CHECK(happened(fifo) == "it is not a regular file");
+  CHECK(happened(fifo) == "it is a FIFO");
   std::filesystem::remove(fifo);
 }
