@@ -352,14 +352,13 @@ class Judge {
     for (const auto& other : facts_.bgpd->prefixes) {
       if (other.prefix == prefix.prefix && other.instance) looked_after.push_back(*other.instance);
     }
-    for (const auto& one : core::judge_reach(
-             {.config = facts_.bgpd->config,
-              .instance = instance,
-              .prefix = prefix.prefix,
-              .in_table = prefix.in_table,
-              .peers = prefix.advertised_to,
-              .other = prefix.other ? &*prefix.other : nullptr,
-              .looked_after = looked_after})) {
+    for (const auto& one : core::judge_reach({.config = facts_.bgpd->config,
+                                              .instance = instance,
+                                              .prefix = prefix.prefix,
+                                              .in_table = prefix.in_table,
+                                              .peers = prefix.advertised_to,
+                                              .other = prefix.other ? &*prefix.other : nullptr,
+                                              .looked_after = looked_after})) {
       auto& finding = add(one.fault() ? Verdict::wrong : Verdict::note, "reach",
                           prefix.prefix.text(), "it " + one.text);
       if (one.kind == core::Reach::Kind::unheard) command(finding, vtysh({"show bgp summary"}));
@@ -455,11 +454,12 @@ class Judge {
     const auto& rule = config_.settings.rules[prefix.rule];
     const auto up = looks_up(rule);
     const auto text =
-        prefix.other ? fmt::format("no statement in {}, and a path {} in the table", instance.text(),
-                                   prefix.other->imported_from.empty()
-                                       ? "of another site (from " + prefix.other->from + ")"
-                                       : "imported from " + prefix.other->imported_from)
-                     : fmt::format("no statement in {}, and not in the table", instance.text());
+        prefix.other
+            ? fmt::format("no statement in {}, and a path {} in the table", instance.text(),
+                          prefix.other->imported_from.empty()
+                              ? "of another site (from " + prefix.other->from + ")"
+                              : "imported from " + prefix.other->imported_from)
+            : fmt::format("no statement in {}, and not in the table", instance.text());
     add(Verdict::note, "prefix", prefix.prefix.text(),
         up == true ? text + ": rule " + rule.name +
                          " looks up now, so withdrawd states it when it next acts"

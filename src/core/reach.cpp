@@ -40,10 +40,11 @@ void judge_other_path(const ReachFacts& facts, std::vector<Reach>& found) {
   if (!path.imported_from.empty()) {
     found.push_back(
         {Reach::Kind::imported,
-         fmt::format("is in the table of {} by a path imported from {}{}: withdraw it there, or end "
-                     "the import (`import vrf`, `import vpn`)",
-                     facts.instance.text(), path.imported_from,
-                     path.told.empty() ? "" : ", and advertised to " + listed(path.told))});
+         fmt::format(
+             "is in the table of {} by a path imported from {}{}: withdraw it there, or end "
+             "the import (`import vrf`, `import vpn`)",
+             facts.instance.text(), path.imported_from,
+             path.told.empty() ? "" : ", and advertised to " + listed(path.told))});
     return;
   }
   if (const auto to = hearers(facts.instance, path); !to.empty()) {

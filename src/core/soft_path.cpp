@@ -374,7 +374,11 @@ void SoftPath::observe(Observed observed, Time now, Effects& effects) {
   graceful_restart_ = observed.config.graceful_restart;
   end_contests(now, effects);
   if (asked_who_ == busy_since_) on_vty_ = std::exchange(observed.on_vty, {});
-  if (changes_nothing(observed)) {
+  const bool unheard_too_long = std::ranges::any_of(slots_, [now](const Slot& slot) {
+    return slot.unheard_since && !slot.told_unheard &&
+           now - *slot.unheard_since >= unheard_patience;
+  });
+  if (!unheard_too_long && changes_nothing(observed)) {
     if (looks_up_all_) seen_from_ = busy_since_;
     next_read_ = now + reading_interval(now);
     return;
@@ -588,26 +592,24 @@ void SoftPath::undone_by_others(Slot& slot, Time now, Effects& effects) {
   while (step < contest.times) step *= 10;
   if (contest.told && step != contest.times) return;
   contest.told = true;
-  effects.push_back(
-      Tell{Severity::critical,
-           fmt::format("rule \"{}\": {} {}", slot.rule->name, slot.prefix.text(),
-                       contest_text(slot, now)),
-           {.rule = slot.rule->name, .prefix = slot.prefix.text()}});
+  effects.push_back(Tell{Severity::critical,
+                         fmt::format("rule \"{}\": {} {}", slot.rule->name, slot.prefix.text(),
+                                     contest_text(slot, now)),
+                         {.rule = slot.rule->name, .prefix = slot.prefix.text()}});
 }
 
 std::string SoftPath::contest_text(const Slot& slot, Time now) const {
   const bool wanted = is_wanted(slot.desired);
   const std::string who =
-      on_vty_.empty()
-          ? "bgpd's `who` names nobody: a script through vtysh or its socket?"
-          : fmt::format("on bgpd's vty{}: {}",
-                        via_.starts_with("telnet") ? ", withdrawd itself included" : "",
-                        fmt::join(on_vty_, ", "));
-  return fmt::format("was {} by somebody else {} times in {}, the last time {} ago, and put right "
-                     "each time ({}): find who does it, and end it",
-                     wanted ? "withdrawn or changed" : "announced or changed", slot.contest.times,
-                     describe(slot.contest.last - slot.contest.first),
-                     describe(now - slot.contest.last), who);
+      on_vty_.empty() ? "bgpd's `who` names nobody: a script through vtysh or its socket?"
+                      : fmt::format("on bgpd's vty{}: {}",
+                                    via_.starts_with("telnet") ? ", withdrawd itself included" : "",
+                                    fmt::join(on_vty_, ", "));
+  return fmt::format(
+      "was {} by somebody else {} times in {}, the last time {} ago, and put right "
+      "each time ({}): find who does it, and end it",
+      wanted ? "withdrawn or changed" : "announced or changed", slot.contest.times,
+      describe(slot.contest.last - slot.contest.first), describe(now - slot.contest.last), who);
 }
 
 void SoftPath::end_contests(Time now, Effects& effects) {

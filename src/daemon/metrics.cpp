@@ -64,9 +64,9 @@ double number(std::uint64_t count) {
 using Prefix = core::PrefixReport;
 
 using Kind = core::Reach::Kind;
-constexpr std::array<Kind, 7> reaches{
-    Kind::handed_on,      Kind::imported, Kind::other_table, Kind::other_instance,
-    Kind::default_route,  Kind::unheard,  Kind::contested};
+constexpr std::array<Kind, 7> reaches{Kind::handed_on,      Kind::imported,      Kind::other_table,
+                                      Kind::other_instance, Kind::default_route, Kind::unheard,
+                                      Kind::contested};
 
 bool has(const Prefix& prefix, Kind kind) {
   return std::ranges::find(prefix.reach, kind, &core::Reach::kind) != prefix.reach.end();

@@ -102,8 +102,8 @@ json::object prefix_json(const core::PrefixReport& prefix) {
   }
   json::array reach;
   for (const core::Reach& one : prefix.reach) {
-    reach.push_back(json::object{
-        {"kind", core::name(one.kind)}, {"fault", one.fault()}, {"text", one.text}});
+    reach.push_back(
+        json::object{{"kind", core::name(one.kind)}, {"fault", one.fault()}, {"text", one.text}});
   }
   object["reach"] = std::move(reach);
   object["trouble"] = prefix.trouble ? json::value(*prefix.trouble) : json::value(nullptr);

@@ -274,9 +274,8 @@ void Reader::address_family(std::string_view rest) {
                ? Table::unicast
                : Table::other;
   family_ = family == "ipv6" ? Family::ipv6 : Family::ipv4;
-  other_table_ = core::printable(table.empty() ? std::string(family)
-                                               : fmt::format("{} {}", family, table),
-                                 40);
+  other_table_ = core::printable(
+      table.empty() ? std::string(family) : fmt::format("{} {}", family, table), 40);
   in_family_ = true;
   nested_ = false;
 }
@@ -325,8 +324,8 @@ core::Result<void> Reader::network(std::string_view rest) {
   return {};
 }
 
-// "10.53.0.2 remote-as 65002", "eth0 interface remote-as external", "10.53.0.2 peer-group UPSTREAM",
-// "10.53.0.2 default-originate route-map TAG".
+// "10.53.0.2 remote-as 65002", "eth0 interface remote-as external", "10.53.0.2 peer-group
+// UPSTREAM", "10.53.0.2 default-originate route-map TAG".
 void Reader::neighbor(std::string_view rest) {
   auto& instance = config_.instances[instance_];
   const auto name = next_word(rest);

@@ -79,7 +79,8 @@ class Reader {
   bool says_told_ = false, by_groups_ = false;
 };
 
-// A path begins with its AS path: "Local, (removed)", "65002 65003", "(65011) 65002 {65004}, (stale)".
+// A path begins with its AS path: "Local, (removed)", "65002 65003", "(65011) 65002 {65004},
+// (stale)".
 void Reader::begin_path(std::string_view line) {
   removed_ = has_phrase(line, "(removed)");
   path_ = {};
