@@ -62,6 +62,7 @@ struct PrefixFacts {
   bool answered = false;  ///< bgpd said whether it is in the table
   vty::PathSources sources = {};
   std::optional<unsigned> advertised_to = {};
+  std::optional<core::OtherPath> other = {};
 };
 
 struct BgpdFacts {

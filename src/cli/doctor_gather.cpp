@@ -337,11 +337,13 @@ std::optional<BgpdFacts> ask_bgpd(const std::shared_ptr<Inquiry>& inquiry,
   inquiry->wait(limit);
   const auto& replies = inquiry->ways[index].replies;
   for (std::size_t i = 0; i < std::min(asked.size(), replies.size()); ++i) {
-    const auto there = vty::sourced_locally(replies[i].text);
-    asked[i]->answered = there.has_value();
-    asked[i]->in_table = there.value_or(false);
-    asked[i]->sources = vty::path_sources(replies[i].text);
-    asked[i]->advertised_to = vty::advertised_to(replies[i].text);
+    const auto entry = vty::read_table_entry(replies[i].text);
+    if (!entry) continue;
+    asked[i]->answered = true;
+    asked[i]->in_table = entry->sourced_locally();
+    asked[i]->sources = entry->sources;
+    asked[i]->advertised_to = entry->advertised_to;
+    asked[i]->other = entry->other;
   }
   if (replies.size() > asked.size()) bgpd.neighbors = vty::read_neighbors(replies.back().text);
   return bgpd;

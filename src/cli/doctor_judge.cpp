@@ -7,6 +7,8 @@
 #include <iterator>
 #include <set>
 
+#include "core/reach.hpp"
+
 namespace withdrawd::cli {
 namespace {
 
@@ -342,7 +344,26 @@ class Judge {
     } else {
       not_stated(prefix, *instance);
     }
+    reach(prefix, *instance);
     neighbours(prefix, *instance);
+  }
+
+  void reach(const PrefixFacts& prefix, const core::Instance& instance) {
+    std::vector<core::InstanceKey> looked_after;
+    for (const auto& other : facts_.bgpd->prefixes) {
+      if (other.prefix == prefix.prefix && other.instance) looked_after.push_back(*other.instance);
+    }
+    for (const auto& one : core::judge_reach({.config = facts_.bgpd->config,
+                                              .instance = instance,
+                                              .prefix = prefix.prefix,
+                                              .in_table = prefix.in_table,
+                                              .peers = prefix.advertised_to,
+                                              .other = prefix.other ? &*prefix.other : nullptr,
+                                              .looked_after = looked_after})) {
+      auto& finding = add(one.fault() ? Verdict::wrong : Verdict::note, "reach",
+                          prefix.prefix.text(), "it " + one.text);
+      if (one.kind == core::Reach::Kind::unheard) command(finding, vtysh({"show bgp summary"}));
+    }
   }
 
   void announced(const PrefixFacts& prefix, const core::Instance& instance,
@@ -351,9 +372,7 @@ class Judge {
     if (!prefix.advertised_to) {
       add(Verdict::ok, "prefix", prefix.prefix.text(), text);
     } else if (*prefix.advertised_to == 0) {
-      auto& finding =
-          add(Verdict::note, "prefix", prefix.prefix.text(), text + ", but advertised to no peer");
-      command(finding, vtysh({"show bgp summary"}));
+      add(Verdict::ok, "prefix", prefix.prefix.text(), text);  // what is odd, reach() says
     } else {
       add(Verdict::ok, "prefix", prefix.prefix.text(),
           fmt::format("{}, advertised to {} peer{}", text, *prefix.advertised_to,
@@ -435,7 +454,13 @@ class Judge {
   void not_stated(const PrefixFacts& prefix, const core::Instance& instance) {
     const auto& rule = config_.settings.rules[prefix.rule];
     const auto up = looks_up(rule);
-    const auto text = fmt::format("no statement in {}, and not in the table", instance.text());
+    const auto text =
+        prefix.other
+            ? fmt::format("no statement in {}, and a path {} in the table", instance.text(),
+                          prefix.other->imported_from.empty()
+                              ? "of another site (from " + prefix.other->from + ")"
+                              : "imported from " + prefix.other->imported_from)
+            : fmt::format("no statement in {}, and not in the table", instance.text());
     add(Verdict::note, "prefix", prefix.prefix.text(),
         up == true ? text + ": rule " + rule.name +
                          " looks up now, so withdrawd states it when it next acts"

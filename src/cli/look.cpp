@@ -85,6 +85,7 @@ int exit_status_of(const json::value& status) {
   }
   for (const json::value& prefix : root.at("prefixes").as_array()) {
     fine = fine && prefix.at("agrees").as_bool();
+    for (const json::value& reach : reach_of(prefix)) fine = fine && !reach.at("fault").as_bool();
   }
   const json::value* fleet = root.if_contains("fleet");
   const json::value* contested =

@@ -60,11 +60,28 @@ asio::awaitable<core::Result<std::vector<Answer>>> ask_bgpd(std::shared_ptr<vty:
     const std::string command = vty::show_command(prefix, (*instance)->key);
     if (std::ranges::count(commands, command) == 0) commands.push_back(command);
   }
+  // Where else it stands.
+  for (const core::Instance& instance : read.observed->config.instances) {
+    const std::string command = vty::show_command(prefix, instance.key);
+    if (instance.networks.contains(prefix) && std::ranges::count(commands, command) == 0) {
+      commands.push_back(command);
+    }
+  }
   const auto replies = co_await bgpd->show(commands);
   if (!replies) co_return std::unexpected(replies.error().error);
   std::vector<Answer> answers;
+  bool unheard = false;
   for (std::size_t i = 0; i < commands.size() && i < replies->size(); ++i) {
     answers.push_back({commands[i], printable_lines((*replies)[i].text)});
+    const auto entry = vty::read_table_entry((*replies)[i].text);
+    unheard = unheard || (entry && entry->sourced_locally() && entry->advertised_to == 0U);
+  }
+  if (unheard) {
+    std::vector<std::string> sessions{"show bgp summary"};
+    const auto summary = co_await bgpd->show(sessions);
+    if (summary && !summary->empty()) {
+      answers.push_back({sessions.front(), printable_lines(summary->front().text)});
+    }
   }
   co_return answers;
 }

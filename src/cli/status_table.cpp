@@ -127,6 +127,10 @@ std::string remarks(const json::value& prefix, const Palette& palette) {
         "import-check` is on, or denied by its route-map)";
   }
   if (!wrong.empty()) out += palette.bad + wrapped(wrong, 4) + palette.plain;
+  for (const json::value& reach : reach_of(prefix)) {
+    const std::string& colour = is(reach.at("fault"), true) ? palette.bad : palette.dim;
+    out += colour + wrapped("it " + text(reach.at("text")), 4) + palette.plain;
+  }
   return out;
 }
 
@@ -181,6 +185,12 @@ std::string fleet_line(const json::object& root, const Palette& palette) {
 
 }  // namespace
 
+const json::array& reach_of(const json::value& prefix) {
+  static const json::array none;
+  const json::value* reach = prefix.as_object().if_contains("reach");
+  return reach ? reach->as_array() : none;
+}
+
 std::string short_span(double seconds) {
   const double all = bounded(seconds);
   if (all < 120) return fmt::format("{:.0f}s", std::floor(all));
@@ -215,9 +225,18 @@ std::string status_table(const json::value& report, const Palette& palette) {
   const json::array& prefixes = root.at("prefixes").as_array();
   std::string out = bgpd_line(root, palette) + kept_by_peers(root, palette);
   if (root.at("failing").as_bool()) {
+    const bool contested = std::ranges::any_of(prefixes, [](const json::value& prefix) {
+      return std::ranges::any_of(reach_of(prefix), [](const json::value& reach) {
+        return reach.at("kind") == "contested";
+      });
+    });
     out += fmt::format(
-        "{}A sick prefix is still announced: {}; a human is needed.{}\n", palette.bad,
-        text_or(root, "failing_why", "bgpd cannot be made to withdraw it"), palette.plain);
+        "{}{}{}\n", palette.bad,
+        contested ? "Somebody else changes a prefix back again and again: a human is needed."
+                  : fmt::format("A sick prefix is still announced: {}; a human is needed.",
+                                text_or(root, "failing_why",
+                                        "bgpd cannot be made to withdraw it")),
+        palette.plain);
   }
   if (prefixes.empty()) {
     for (const json::value& check : root.at("checks").as_array()) {

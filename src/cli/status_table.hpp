@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 #include <string>
 
@@ -17,6 +18,9 @@ std::string short_span(double seconds);
 /// `status` for people: a table of prefixes by rule, each rule with its cause, in 80 columns where
 /// names allow. Takes the value that `status --json` prints.
 std::string status_table(const boost::json::value& report, const Palette& palette);
+
+/// What `reach` says of one of its prefixes; nothing, if an older daemon has not said it.
+const boost::json::array& reach_of(const boost::json::value& prefix);
 
 /// One of its checks in full, as `show` has it.
 std::string check_lines(const boost::json::value& check, const Palette& palette);

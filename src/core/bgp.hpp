@@ -75,9 +75,17 @@ struct Instance {
   InstanceKey key;
   /// The `network` statements of `ipv4 unicast` and `ipv6 unicast`, no other table.
   std::map<Prefix, NetworkOptions> networks;
+  /// The statements of all other tables: which ones, such as "ipv4 multicast", "l2vpn evpn".
+  std::map<Prefix, std::set<std::string>> other_tables{};
+  /// The AS of each neighbor, as far as its own statement or its peer-group's names one; by the
+  /// neighbor's name as written, which is how a table names it as well.
+  std::map<std::string, std::uint32_t> neighbors{};
+  /// `neighbor X default-originate` in a unicast table: the neighbors and peer-groups.
+  std::map<Family, std::set<std::string>> default_originates{};
 
   /// "router bgp 65009 vrf CUSTOMER"
   std::string text() const;
+  bool operator==(const Instance&) const = default;
 };
 
 /// What bgpd tells its neighbors of a restart of its own: for so long each keeps what it has heard
@@ -114,6 +122,16 @@ struct Lookup {
   auto operator<=>(const Lookup&) const = default;
 };
 
+/// The best path of a prefix that this bgpd does not originate itself in that instance.
+struct OtherPath {
+  std::string from;                    ///< the neighbor that told of it
+  std::vector<std::uint32_t> as_path;  ///< without confederations and sets
+  /// Empty: from a neighbor. Else it comes from another instance of this bgpd: "10.53.0.9:2".
+  std::string imported_from;
+  std::set<std::string> told;  ///< the neighbors that it is advertised to, by name
+  bool operator==(const OtherPath&) const = default;
+};
+
 /// What bgpd says about itself at one moment.
 struct Observed {
   RunningConfig config;
@@ -125,6 +143,10 @@ struct Observed {
   /// the table locally may be advertised to some peers because another peer told us of it. A
   /// look-up that `in_table` misses is missing here too, and one where bgpd does not say.
   std::map<Lookup, unsigned> advertised_to;
+  /// Only of those not in the table locally that have another path, which is best.
+  std::map<Lookup, OtherPath> other_paths{};
+  /// Who else is on bgpd's vty, in its own words, if that was asked (ReadBgpd::who) and it says.
+  std::vector<std::string> on_vty{};
 };
 
 }  // namespace withdrawd::core

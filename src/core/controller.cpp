@@ -251,7 +251,7 @@ Report Controller::report(Time now) const {
       .bgpd_reachable = settings_->mode == Mode::soft ? soft_->reachable() : hard_->reachable(),
       .bgpd_gone = settings_->mode == Mode::soft ? soft_->process_gone() : hard_->process_gone(),
       .bgpd_killed = last_resort_->memory().killed,
-      .failing = last_resort_->failing(),
+      .failing = last_resort_->failing() || soft_->contested(),
       .failing_why = std::string(last_resort_->failing_why()),
       .via = soft_->via(),
       .groups = soft_->policy().groups(),

@@ -156,6 +156,7 @@ struct AskCheck {
 
 struct ReadBgpd {
   std::vector<Lookup> lookups;
+  bool who = false;  ///< and who else is on bgpd's vty
 };
 
 struct ApplyPlan {

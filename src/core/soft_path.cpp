@@ -35,6 +35,19 @@ constexpr Duration process_pause = seconds(1);
 constexpr Duration late_statement = seconds(1);
 // While a prefix is sick: what frr-reload or a restart announces again is gone within a second.
 constexpr Duration watchful_interval = milliseconds(800);
+// While somebody undoes what is put right, for so long after the last time; but bgpd spends no more
+// than a tenth of its time on being read.
+constexpr Duration contested_interval = milliseconds(100);
+constexpr int contested_share = 10;
+constexpr Duration contested_for = seconds(10);
+// So often, with no pause as long as that, and it is no accident; for so long after the last time
+// the matter is not over.
+constexpr unsigned often = 5;
+constexpr Duration contest_pause = seconds(120);
+// Who is on the vty is asked so often then.
+constexpr Duration who_pause = seconds(1);
+// After a start of bgpd its sessions are not up yet.
+constexpr Duration unheard_patience = seconds(30);
 // A statement whose prefix has not reached the table by then is not going to.
 constexpr Duration table_patience = seconds(1);
 
@@ -85,6 +98,7 @@ SoftPath::SoftPath(const Settings& settings, const CheckSchedule& checks, const 
     slot.options = recalled_options.of({rule.name, prefix});
     slot.stand_in = recalled_stand_ins.of({rule.name, prefix});
     slots_.push_back(std::move(slot));
+    by_prefix_.emplace(prefix, i);
   }
 }
 
@@ -264,7 +278,7 @@ void SoftPath::stood_still(Duration lost) {
   longest_.reset();
 }
 
-void SoftPath::learn(Slot& slot, const View& view, Effects& effects) {
+void SoftPath::learn(Slot& slot, const View& view, Time now, Effects& effects) {
   if (!view.instance) return;
   Desired stated = Desired::withdrawn;
   if (view.configured) {
@@ -308,6 +322,8 @@ void SoftPath::learn(Slot& slot, const View& view, Effects& effects) {
              fmt::format("rule \"{}\": {} {}: what bgpd was sent and did not answer has had its "
                          "effect: {}",
                          slot.rule->name, slot.prefix.text(), name(stated), late->second)});
+  } else if (continuous_ && slot.reached && !statement_agrees(slot, view)) {
+    undone_by_others(slot, now, effects);
   }
   effects.push_back(std::move(note));
 }
@@ -331,12 +347,9 @@ bool SoftPath::changes_nothing(const Observed& observed) const {
   };
   return same(observed.in_table, seen_->in_table) &&
          same(observed.advertised_to, seen_->advertised_to) &&
+         same(observed.other_paths, seen_->other_paths) &&
          observed.config.route_maps == seen_->config.route_maps &&
-         std::ranges::equal(observed.config.instances, seen_->config.instances,
-                            [](const Instance& one, const Instance& other) {
-                              return one.asn == other.asn && one.key == other.key &&
-                                     one.networks == other.networks;
-                            });
+         observed.config.instances == seen_->config.instances;
 }
 
 void SoftPath::take_in(Observed observed) {
@@ -349,7 +362,9 @@ void SoftPath::take_in(Observed observed) {
   for (const Lookup& lookup : busy_lookups_) {
     seen_->in_table.erase(lookup);
     seen_->advertised_to.erase(lookup);
+    seen_->other_paths.erase(lookup);
   }
+  seen_->other_paths.merge(observed.other_paths);
   seen_->in_table.merge(observed.in_table);
   seen_->advertised_to.merge(observed.advertised_to);
 }
@@ -357,11 +372,18 @@ void SoftPath::take_in(Observed observed) {
 void SoftPath::observe(Observed observed, Time now, Effects& effects) {
   if (looks_up_all_) all_due_ = now + settings_.reconcile_interval;
   graceful_restart_ = observed.config.graceful_restart;
-  if (changes_nothing(observed)) {
+  end_contests(now, effects);
+  if (asked_who_ == busy_since_) on_vty_ = std::exchange(observed.on_vty, {});
+  const bool unheard_too_long = std::ranges::any_of(slots_, [now](const Slot& slot) {
+    return slot.unheard_since && !slot.told_unheard &&
+           now - *slot.unheard_since >= unheard_patience;
+  });
+  if (!unheard_too_long && changes_nothing(observed)) {
     if (looks_up_all_) seen_from_ = busy_since_;
-    next_read_ = now + reading_interval();
+    next_read_ = now + reading_interval(now);
     return;
   }
+  continuous_ = seen_.has_value() && !gone_;
   calm_ = false;
   longest_.reset();
   take_in(std::move(observed));
@@ -380,7 +402,7 @@ void SoftPath::observe(Observed observed, Time now, Effects& effects) {
   policy_.bgpd_gone(false);
   stale_ = false;
 
-  for (Slot& slot : slots_) learn(slot, view(slot), effects);
+  for (Slot& slot : slots_) learn(slot, view(slot), now, effects);
   if (!unsure_.empty() && !unsure_until_) unsure_until_ = now + late_statement;
   policy_.bgpd_seen();
   decide(now, effects);
@@ -392,6 +414,7 @@ void SoftPath::observe(Observed observed, Time now, Effects& effects) {
       slot.trouble.reset();
       slot.table_differs_since.reset();
     }
+    watch_reach(slot, seen, now, effects);
   }
   if (withdrew_at_ && now - *withdrew_at_ >= table_patience) {
     if (!any_exposed()) ++obeyed_;
@@ -415,7 +438,7 @@ void SoftPath::observe(Observed observed, Time now, Effects& effects) {
               return agrees(slot, view(slot));
             });
     confirm_pause_ = first_confirm_pause;
-    next_read_ = now + reading_interval();
+    next_read_ = now + reading_interval(now);
   } else if (nothing_to_await) {
     next_read_ = now;  // it was read before there was a verdict
   } else {
@@ -482,15 +505,126 @@ void SoftPath::failed(const Failure& failure, Time now, Effects& effects) {
                        ? retry_pause
                        : std::min<Duration>(failure_pause_ * 2, longest);
   next_try_ = now + failure_pause_;
-  next_read_ = now + std::min(failure_pause_, reading_interval());
+  next_read_ = now + std::min(failure_pause_, reading_interval(now));
 }
 
-Duration SoftPath::reading_interval() const {
-  const bool sick = std::ranges::any_of(slots_, [](const Slot& slot) {
-    return slot.desired == Desired::withdrawn || slot.desired == Desired::degraded;
+Duration SoftPath::reading_interval(Time now) const {
+  const bool odd = std::ranges::any_of(slots_, [](const Slot& slot) {
+    return slot.desired == Desired::withdrawn || slot.desired == Desired::degraded ||
+           slot.unheard_since;
   });
-  return sick ? std::min<Duration>(settings_.reconcile_interval, watchful_interval)
-              : settings_.reconcile_interval;
+  const auto usual = odd ? std::min<Duration>(settings_.reconcile_interval, watchful_interval)
+                         : settings_.reconcile_interval;
+  if (!fast_until_ || now >= *fast_until_) return usual;
+  return std::min(usual, std::max(contested_interval, took_ * contested_share));
+}
+
+std::vector<Reach> SoftPath::find_reach(const Slot& slot, const View& view) const {
+  const bool there = view.presence == Presence::present;
+  // What is in the table and should not be, or should and is not, is told as such.
+  if (!view.instance || slot.desired == Desired::as_it_is || there != is_wanted(slot.desired) ||
+      view.presence == Presence::unknown) {
+    return {};
+  }
+  ReachFacts facts{.config = seen_->config,
+                   .instance = *view.instance,
+                   .prefix = slot.prefix,
+                   .in_table = there,
+                   .peers = {},
+                   .other = nullptr,
+                   .looked_after = {}};
+  if (there) {
+    const auto peers = seen_->advertised_to.find(slot.lookup);
+    if (peers != seen_->advertised_to.end()) facts.peers = peers->second;
+    return judge_reach(facts);
+  }
+  const auto other = seen_->other_paths.find(slot.lookup);
+  if (other != seen_->other_paths.end()) facts.other = &other->second;
+  const auto [first, end] = by_prefix_.equal_range(slot.prefix);
+  for (auto it = first; it != end; ++it) {
+    const Instance* instance = this->view(slots_[it->second]).instance;
+    if (instance) facts.looked_after.push_back(instance->key);
+  }
+  return judge_reach(facts);
+}
+
+void SoftPath::watch_reach(Slot& slot, const View& view, Time now, Effects& effects) {
+  std::vector<Reach> reach = find_reach(slot, view);
+  if (reach.empty() && slot.reach.empty()) return;
+  const auto has = [](const std::vector<Reach>& all, Reach::Kind kind) {
+    return std::ranges::find(all, kind, &Reach::kind) != all.end();
+  };
+  const auto tell = [&](Severity severity, const std::string& text) {
+    effects.push_back(
+        Tell{severity,
+             fmt::format("rule \"{}\": {} {}", slot.rule->name, slot.prefix.text(), text),
+             {.rule = slot.rule->name, .prefix = slot.prefix.text(), .topic = "reach"}});
+  };
+  for (const Reach& one : reach) {
+    if (one.kind == Reach::Kind::unheard || has(slot.reach, one.kind)) continue;
+    tell(one.fault() ? Severity::error : Severity::info,
+         fmt::format("is {}, but it {}", name(slot.desired), one.text));
+  }
+  const bool unheard = has(reach, Reach::Kind::unheard);
+  if (!unheard) {
+    slot.unheard_since.reset();
+    if (std::exchange(slot.told_unheard, false)) tell(Severity::info, "is heard again, or gone");
+  } else if (!slot.unheard_since) {
+    slot.unheard_since = now;
+  } else if (now - *slot.unheard_since >= unheard_patience &&
+             !std::exchange(slot.told_unheard, true)) {
+    tell(Severity::error, reach.front().text);
+  }
+  slot.reach = std::move(reach);
+}
+
+// It is put right again at once, each time; but that is a fault that only a human can end.
+void SoftPath::undone_by_others(Slot& slot, Time now, Effects& effects) {
+  auto& contest = slot.contest;
+  if (contest.times == 0 || now - contest.last > contest_pause) contest = {.first = now};
+  ++contest.times;
+  contest.last = now;
+  fast_until_ = now + contested_for;
+  if (contest.times < often) return;
+  contest_ends_ = now + contest_pause;
+  // Told again when it has become ten times as bad, and so on.
+  unsigned step = often;
+  while (step < contest.times) step *= 10;
+  if (contest.told && step != contest.times) return;
+  contest.told = true;
+  effects.push_back(Tell{Severity::critical,
+                         fmt::format("rule \"{}\": {} {}", slot.rule->name, slot.prefix.text(),
+                                     contest_text(slot, now)),
+                         {.rule = slot.rule->name, .prefix = slot.prefix.text()}});
+}
+
+std::string SoftPath::contest_text(const Slot& slot, Time now) const {
+  const bool wanted = is_wanted(slot.desired);
+  const std::string who =
+      on_vty_.empty() ? "bgpd's `who` names nobody: a script through vtysh or its socket?"
+                      : fmt::format("on bgpd's vty{}: {}",
+                                    via_.starts_with("telnet") ? ", withdrawd itself included" : "",
+                                    fmt::join(on_vty_, ", "));
+  return fmt::format(
+      "was {} by somebody else {} times in {}, the last time {} ago, and put right "
+      "each time ({}): find who does it, and end it",
+      wanted ? "withdrawn or changed" : "announced or changed", slot.contest.times,
+      describe(slot.contest.last - slot.contest.first), describe(now - slot.contest.last), who);
+}
+
+void SoftPath::end_contests(Time now, Effects& effects) {
+  if (!contest_ends_ || now < *contest_ends_) return;
+  contest_ends_.reset();
+  on_vty_.clear();
+  for (Slot& slot : slots_) {
+    if (!slot.contest.told) continue;
+    effects.push_back(
+        Tell{Severity::warning,
+             fmt::format("rule \"{}\": {} is left alone again: nobody else has changed it for {}",
+                         slot.rule->name, slot.prefix.text(), describe(now - slot.contest.last)),
+             {.rule = slot.rule->name, .prefix = slot.prefix.text()}});
+    slot.contest = {};
+  }
 }
 
 void SoftPath::connection_lost(Time now) {
@@ -538,6 +672,7 @@ void SoftPath::on(BgpdRead event, Time now, Effects& effects) {
   if (!ended()) return;
   if (event.observed) {
     via_ = event.via;
+    if (!looks_up_all_) took_ = now - busy_since_;
     effects.push_back(Tell{Severity::debug, fmt::format("bgpd read in {} through {}, {} look-ups",
                                                         describe(now - busy_since_), event.via,
                                                         busy_lookups_.size())});
@@ -574,16 +709,13 @@ void SoftPath::on(PlanApplied event, Time now, Effects& effects) {
   const auto causes = std::exchange(plan_causes_, {});
   for (std::size_t i = 0; i < applied.size(); ++i) slots_[applied[i]].applied = &causes[i];
   looks_up_all_ = true;  // all that can have changed
+  // Peers hear of a change a moment later than it is made.
+  event.observed->advertised_to.clear();
+  event.observed->other_paths.clear();
   observe(std::move(*event.observed), now, effects);
   for (const std::size_t slot : applied) slots_[slot].applied = nullptr;
-  // Peers hear of a change a moment later than it is made.
-  if (busy_lookups_.size() == slots_.size()) {
-    seen_->advertised_to.clear();
-  } else {
-    for (const Lookup& lookup : busy_lookups_) seen_->advertised_to.erase(lookup);
-  }
   next_read_ = std::min(next_read_, now + peers_pause);
-  all_due_ = next_read_;
+  all_due_ = now + peers_pause;
 }
 
 TellEach SoftPath::tell_changes(const PlanApplied& event, Time now) const {
@@ -762,7 +894,8 @@ std::vector<Lookup> SoftPath::some_sick_lookups() {
   for (std::size_t i = 0; i < slots_.size() && lookups.size() < enough; ++i) {
     const Slot& slot = slots_[next_sick_];
     next_sick_ = (next_sick_ + 1) % slots_.size();
-    if (slot.desired == Desired::withdrawn || slot.desired == Desired::degraded) {
+    if (slot.desired == Desired::withdrawn || slot.desired == Desired::degraded ||
+        slot.unheard_since) {
       lookups.push_back(slot.lookup);
     }
   }
@@ -803,7 +936,10 @@ void SoftPath::advance(Time now, Effects& effects) {
   if (now < next_read_) return;
   looks_up_all_ = !calm_ || stale_ || !seen_ || now >= all_due_;
   auto lookups = looks_up_all_ ? all_lookups() : some_sick_lookups();
-  effects.push_back(ReadBgpd{lookups});
+  const bool who =
+      fast_until_ && now < *fast_until_ && (!asked_who_ || now - *asked_who_ >= who_pause);
+  if (who) asked_who_ = now;
+  effects.push_back(ReadBgpd{lookups, who});
   begin(now, std::move(lookups));
 }
 
@@ -952,6 +1088,10 @@ std::vector<PrefixReport> SoftPath::report(Time now) const {
     if (seen_ && !gone_) {
       const auto peers = seen_->advertised_to.find(slot.lookup);
       if (peers != seen_->advertised_to.end()) report.peers = peers->second;
+    }
+    if (seen_ && !gone_) report.reach = slot.reach;
+    if (slot.contest.told) {
+      report.reach.push_back({Reach::Kind::contested, contest_text(slot, now)});
     }
     reports.push_back(std::move(report));
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -11,6 +12,7 @@
 #include "core/desired.hpp"
 #include "core/events.hpp"
 #include "core/policy.hpp"
+#include "core/reach.hpp"
 #include "core/repeated_failure.hpp"
 #include "core/settings.hpp"
 #include "core/stale_routes.hpp"
@@ -57,6 +59,10 @@ struct PrefixReport {
     std::optional<Place> place;  ///< as the others were told; none: nothing yet
   };
   std::optional<Fleet> fleet{};
+  std::vector<Reach> reach{};  ///< what its statement does not tell
+
+  /// As it should be, and reaching whom it should. What every "is all well?" asks.
+  bool fine() const { return agrees && std::ranges::none_of(reach, &Reach::fault); }
 };
 
 /// The soft path: desired against observed by prefix, and one operation on bgpd at a time to bring
@@ -133,6 +139,8 @@ class SoftPath {
   /// Changes whenever `options`, `stand_ins` or the policy's memory has changed.
   std::uint64_t revision() const { return revision_ + policy_.revision(); }
   const Policy& policy() const { return policy_; }
+  /// Somebody else changes a statement back again and again: a human is needed.
+  bool contested() const { return contest_ends_.has_value(); }
   std::vector<PrefixReport> report(Time now) const;
   /// The transport that the last successful operation used; empty: none yet.
   const std::string& via() const { return via_; }
@@ -164,6 +172,15 @@ class SoftPath {
     bool reached = false;                  ///< observed has been as desired since desired changed
     std::optional<std::string> trouble{};  ///< told once
     const std::string* applied = nullptr;  ///< why, while what has been applied is first seen
+    std::vector<Reach> reach{};            ///< as it was last seen
+    std::optional<Time> unheard_since{};
+    bool told_unheard = false;
+    /// How often somebody else has undone what had been put right, without a long pause between.
+    struct Contest {
+      unsigned times = 0;
+      Time first{}, last{};
+      bool told = false;
+    } contest{};
     // Looked for once, however often it is asked for.
     mutable View view{};
     mutable std::uint64_t viewed = 0;  ///< `sights_` then
@@ -175,7 +192,7 @@ class SoftPath {
   Standing standing(std::size_t index) const;
   bool must_go(const Slot& slot) const;
   void decide(Time now, Effects& effects);
-  void learn(Slot& slot, const View& view, Effects& effects);
+  void learn(Slot& slot, const View& view, Time now, Effects& effects);
   void observe(Observed observed, Time now, Effects& effects);
   void take_in(Observed observed);
   void watch_unsure(Time now);
@@ -184,7 +201,12 @@ class SoftPath {
   bool any_exposed() const { return exposed_ > 0; }
   bool changes_nothing(const Observed& observed) const;
   std::optional<Time> kill_nears_at() const;
-  Duration reading_interval() const;
+  Duration reading_interval(Time now) const;
+  std::vector<Reach> find_reach(const Slot& slot, const View& view) const;
+  void watch_reach(Slot& slot, const View& view, Time now, Effects& effects);
+  void undone_by_others(Slot& slot, Time now, Effects& effects);
+  void end_contests(Time now, Effects& effects);
+  std::string contest_text(const Slot& slot, Time now) const;
   std::optional<Change> change_for(Slot& slot, const View& view, Effects& effects);
   void await_table(Slot& slot, const View& view, Time now, Effects& effects);
   std::optional<DrainReport> drain_report(const Slot& slot, Time now) const;
@@ -200,6 +222,7 @@ class SoftPath {
   const Settings& settings_;
   Policy policy_;
   std::vector<Slot> slots_;  ///< as the policy counts them
+  std::multimap<Prefix, std::size_t> by_prefix_;  ///< the same prefix may be in several instances
 
   KnownGracefulRestart graceful_restart_;
   std::optional<Observed> seen_;  ///< none: bgpd was not read, or has been away since
@@ -246,6 +269,12 @@ class SoftPath {
   Duration confirm_pause_{};
   Duration failure_pause_{};  ///< zero: the last operation succeeded
   std::optional<Time> looked_for_process_;
+  Duration took_{};                   ///< the last read that did not look up every prefix
+  bool continuous_ = false;           ///< what is read now is of the same bgpd as what was before
+  std::optional<Time> fast_until_;    ///< somebody undoes: so long it is read often
+  std::optional<Time> contest_ends_;  ///< unless it goes on; none: nobody has been told of any
+  std::vector<std::string> on_vty_;   ///< while somebody undoes; as last asked
+  std::optional<Time> asked_who_;
 
   std::string unanswered_;  ///< bgpd does not answer: why; empty: it does
   std::string refusal_;     ///< bgpd answers, but does not take the plan: why

@@ -47,6 +47,9 @@ void add(Hash& hash, const core::PrefixReport& prefix) {
   hash.add(prefix.peers);
   hash.add(prefix.trouble);
   hash.add(prefix.agrees);
+  // Not their texts, which say how long ago.
+  for (const core::Reach& one : prefix.reach) hash.add(static_cast<int>(one.kind));
+  hash.add(static_cast<int>(prefix.reach.size()));
   hash.add(prefix.drain ? prefix.drain->who + ": " + prefix.drain->why : std::string());
   hash.add(prefix.damping && prefix.damping->suppressed);
 }

@@ -210,8 +210,8 @@ void Engine::carry_out(const core::AskCheck& effect) {
 void Engine::carry_out(const core::ReadBgpd& effect) {
   talking_ = true;
   spawn([this, bgpd = bgpd_, alive = std::weak_ptr(generation_),
-         lookups = effect.lookups]() -> asio::awaitable<core::Event> {
-    vty::ReadReport report = co_await bgpd->read(lookups);
+         lookups = effect.lookups, who = effect.who]() -> asio::awaitable<core::Event> {
+    vty::ReadReport report = co_await bgpd->read(lookups, who);
     if (alive.lock()) talking_ = false;
     co_await turn();
     co_return core::BgpdRead{std::move(report.observed), std::move(report.via),

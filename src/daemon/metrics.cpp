@@ -38,7 +38,7 @@ constexpr std::array<std::string_view, 3> changes{"announced", "degraded", "with
 constexpr std::size_t per_prefix = 16;
 constexpr std::size_t per_latency = Histogram::bounds.size() + 3;
 constexpr std::size_t per_check = 9;
-constexpr std::size_t per_rule = 20;
+constexpr std::size_t per_rule = 27;
 constexpr std::size_t per_group = 4;
 constexpr std::size_t of_the_host = 100;
 
@@ -60,6 +60,15 @@ double number(std::uint64_t count) {
 }
 
 using Prefix = core::PrefixReport;
+
+using Kind = core::Reach::Kind;
+constexpr std::array<Kind, 7> reaches{Kind::handed_on,      Kind::imported,      Kind::other_table,
+                                      Kind::other_instance, Kind::default_route, Kind::unheard,
+                                      Kind::contested};
+
+bool has(const Prefix& prefix, Kind kind) {
+  return std::ranges::find(prefix.reach, kind, &core::Reach::kind) != prefix.reach.end();
+}
 
 bool is_held(const Prefix& prefix) {
   return prefix.reason == Reason::minimum ||
@@ -139,6 +148,12 @@ void all_prefixes(const MetricsView& view, Exposition& out) {
       "withdrawd_prefixes_held",
       "Prefixes that stay announced for the minimum of their group, or for the fleet, alone.");
   out.sample({}, count(is_held));
+  out.gauge("withdrawd_prefixes_reach",
+            "Prefixes that are reached, or not, otherwise than their statements say.");
+  for (const Kind kind : reaches) {
+    out.sample({{"kind", core::name(kind)}},
+               count([kind](const Prefix& one) { return has(one, kind); }));
+  }
 }
 
 void transports(const MetricsView& view, Exposition& out) {
@@ -208,6 +223,15 @@ void rules(const MetricsView& view, Exposition& out) {
        [](const Prefix& one) { return one.drain.has_value(); });
   each("withdrawd_rule_prefixes_damped", "Prefixes that stay down because they flapped.",
        [](const Prefix& one) { return one.damping && one.damping->suppressed; });
+  out.gauge("withdrawd_rule_prefixes_reach",
+            "Prefixes of the rule that are reached, or not, otherwise than their statements say.");
+  for (const auto& [rule, prefixes] : by_rule) {
+    for (const Kind kind : reaches) {
+      out.sample({{"rule", rule}, {"kind", core::name(kind)}},
+                 static_cast<double>(std::ranges::count_if(
+                     prefixes, [kind](const Prefix* one) { return has(*one, kind); })));
+    }
+  }
 
   out.counter("withdrawd_rule_changes_total", "What has become of prefixes, and by whom.");
   for (const auto& [rule, counts] : view.counts.rules) {

@@ -100,6 +100,12 @@ json::object prefix_json(const core::PrefixReport& prefix) {
         {"held", prefix.reason == core::Wish::Reason::fleet && fleet->verdict == Verdict::held},
         {"without_leave", fleet->verdict == Verdict::without}};
   }
+  json::array reach;
+  for (const core::Reach& one : prefix.reach) {
+    reach.push_back(
+        json::object{{"kind", core::name(one.kind)}, {"fault", one.fault()}, {"text", one.text}});
+  }
+  object["reach"] = std::move(reach);
   object["trouble"] = prefix.trouble ? json::value(*prefix.trouble) : json::value(nullptr);
   return object;
 }

@@ -108,7 +108,7 @@ std::string status_line(const core::Report& report) {
   std::size_t withdrawn = 0, degraded = 0, wrong = 0;
   std::string names;
   for (const core::PrefixReport& prefix : report.prefixes) {
-    if (!prefix.agrees) ++wrong;
+    if (!prefix.fine()) ++wrong;
     if (prefix.desired == core::Desired::degraded) ++degraded;
     if (prefix.desired != core::Desired::withdrawn) continue;
     if (++withdrawn <= most_named) {
@@ -122,7 +122,7 @@ std::string status_line(const core::Report& report) {
   if (withdrawn > 0) text += fmt::format(", {} withdrawn ({})", withdrawn, names);
   if (degraded > 0) text += fmt::format(", {} degraded", degraded);
   if (wrong > 0) text += fmt::format(", {} not as desired", wrong);
-  if (report.failing) text += "; a sick prefix stays announced: a human is needed";
+  if (report.failing) text += "; a human is needed: see withdrawd status";
   if (report.bgpd_killed) {
     text += "; bgpd was killed";
   } else if (report.bgpd_gone) {

@@ -79,13 +79,20 @@ Verdict bgpd_verdict(const core::Report& report) {
   return {Grade::bad, "bgpd does not answer: what is announced is not known.", down_checks(report)};
 }
 
+/// Withdrawn, and users come all the same.
+bool is_reaching(const core::Reach& reach) {
+  using Kind = core::Reach::Kind;
+  return reach.fault() && reach.kind != Kind::unheard && reach.kind != Kind::contested;
+}
+
 /// Prefixes by what is remarkable about them.
 struct Counts {
   std::size_t exposed = 0, differing = 0, unknown = 0;
   std::size_t sick = 0, drained = 0, damped = 0;  ///< withdrawn
   std::size_t other = 0;                          ///< likewise: at_start, on_exit
   std::size_t degraded = 0, held = 0, held_by_fleet = 0;
-  std::string first_exposed;
+  std::size_t reaching = 0, unheard = 0, contested = 0;
+  std::string first_exposed, first_contested;
 
   explicit Counts(const core::Report& report) {
     for (const core::PrefixReport& prefix : report.prefixes) count(prefix, report);
@@ -106,10 +113,16 @@ struct Counts {
  private:
   void count(const core::PrefixReport& prefix, const core::Report& report) {
     const Concern concern = concern_about(prefix, report);
+    for (const core::Reach& one : prefix.reach) {
+      using Kind = core::Reach::Kind;
+      if (one.kind == Kind::contested && ++contested == 1) first_contested = prefix.prefix.text();
+      if (one.kind == Kind::unheard) ++unheard;
+    }
+    reaching += std::ranges::any_of(prefix.reach, is_reaching);
     if (concern == Concern::exposed) {
       ++exposed;
       if (first_exposed.empty()) first_exposed = prefix.prefix.text();
-    } else if (concern == Concern::differs) {
+    } else if (concern == Concern::differs && (!prefix.agrees || prefix.trouble)) {
       ++differing;
     } else if (concern == Concern::unknown) {
       ++unknown;
@@ -135,7 +148,7 @@ Concern concern_about(const core::PrefixReport& prefix, const core::Report& repo
   if (prefix.desired == Desired::as_it_is || (!prefix.in_table && !report.bgpd_gone)) {
     return Concern::unknown;
   }
-  if (!prefix.agrees || prefix.trouble) return Concern::differs;
+  if (!prefix.fine() || prefix.trouble) return Concern::differs;
   switch (prefix.reason) {
     case Reason::drain:
       return Concern::drained;
@@ -154,6 +167,10 @@ Concern concern_about(const core::PrefixReport& prefix, const core::Report& repo
 }
 
 std::optional<std::string> obstacle_of(const core::PrefixReport& prefix) {
+  if (prefix.agrees && !prefix.reach.empty()) {
+    const auto fault = std::ranges::find_if(prefix.reach, &core::Reach::fault);
+    return "it " + (fault == prefix.reach.end() ? prefix.reach.front() : *fault).text;
+  }
   if (prefix.trouble) return "it " + *prefix.trouble;
   if (prefix.configured == false && prefix.in_table == true) {
     return "it is in the table without a network statement (redistribute, aggregate-address?)";
@@ -188,6 +205,12 @@ void Verdict::say(const std::string& sentence) {
 Verdict verdict_on(const core::Report& report) {
   if (report.mode == core::Mode::hard) return hard_verdict(report);
   const Counts counts(report);
+  if (report.failing && counts.contested > 0) {
+    return {Grade::bad,
+            fmt::format("Somebody else changes {}{} back again and again: see who, and end it.",
+                        counts.first_contested, counts.contested > 1 ? " and others" : ""),
+            down_checks(report)};
+  }
   if (report.failing) {
     return {
         Grade::bad,
@@ -212,6 +235,8 @@ Verdict verdict_on(const core::Report& report) {
     if (count > 0) verdict.say(fmt::format("{} {} {}.", count, are(count), what));
   };
   say_count(counts.differing, "not as wanted");
+  say_count(counts.reaching, "withdrawn, and reached through this host all the same");
+  say_count(counts.unheard, "advertised to no peer");
   say_count(counts.degraded, "degraded");
   say_count(counts.held, "kept only by min_announced");
   say_count(counts.held_by_fleet, "kept only by the fleet");

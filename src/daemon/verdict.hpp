@@ -12,7 +12,7 @@ namespace withdrawd::daemon {
 /// What sets a prefix apart, the most urgent first.
 enum class Concern : std::uint8_t {
   exposed,  ///< announced, and must not be
-  differs,  ///< otherwise not as it should be
+  differs,  ///< otherwise not as it should be, or reaching whom it should not, or nobody
   sick,     ///< withdrawn or degraded for its health, or kept only by its group's minimum
   damped,   ///< down although its checks are up
   unknown,  ///< nobody knows its health yet, or what bgpd does with it

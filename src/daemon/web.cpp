@@ -29,8 +29,18 @@ std::optional<std::string> first_of(const Range& range, IsBad is_bad, Text text)
 
 HttpResponse health(const core::Report& report) {
   const auto failure = what_fails(report);
-  if (!failure) return {.status = 200, .body = "ok\n"};
-  return {.status = 503, .body = *failure + "\n"};
+  // Also what is odd about a prefix that is down for its health, or meant to be so.
+  std::string odd;
+  constexpr std::size_t most = 20;
+  std::size_t lines = 0;
+  for (const core::PrefixReport& prefix : report.prefixes) {
+    for (const core::Reach& one : prefix.reach) {
+      if (++lines <= most) odd += fmt::format("{} {}\n", prefix.prefix.text(), one.text);
+    }
+  }
+  if (lines > most) odd += fmt::format("and {} more\n", lines - most);
+  if (!failure) return {.status = 200, .body = "ok\n" + odd};
+  return {.status = 503, .body = *failure + "\n" + odd};
 }
 
 }  // namespace
@@ -42,17 +52,21 @@ std::string status_json(const core::Report& report) {
 }
 
 std::optional<std::string> what_fails(const core::Report& report) {
-  const auto disagrees = [](const core::PrefixReport& prefix) { return !prefix.agrees; };
+  const auto is_not_fine = [](const core::PrefixReport& prefix) { return !prefix.fine(); };
   const auto prefix_text = [](const core::PrefixReport& prefix) {
+    const auto fault = std::ranges::find_if(prefix.reach, &core::Reach::fault);
+    const bool odd = prefix.agrees && fault != prefix.reach.end();
     return fmt::format("rule \"{}\": {} should be {}{}", prefix.rule, prefix.prefix.text(),
                        core::name(prefix.desired),
-                       prefix.trouble ? ", but: " + *prefix.trouble : " and is not");
+                       odd              ? ", but it " + fault->text
+                       : prefix.trouble ? ", but: " + *prefix.trouble
+                                        : " and is not");
   };
   if (report.failing) {
     const auto which = first_of(
         report.prefixes,
         [](const auto& prefix) {
-          return !prefix.agrees && prefix.desired == core::Desired::withdrawn;
+          return !prefix.fine() && prefix.desired == core::Desired::withdrawn;
         },
         prefix_text);
     return which.value_or("a sick prefix is still announced");
@@ -63,7 +77,7 @@ std::optional<std::string> what_fails(const core::Report& report) {
           [](const auto& one) { return one.story; })) {
     return check;
   }
-  return first_of(report.prefixes, disagrees, prefix_text);
+  return first_of(report.prefixes, is_not_fine, prefix_text);
 }
 
 void add_web_routes(HttpRoutes& routes, WebSources sources) {

@@ -35,4 +35,22 @@ std::string one_line(std::string_view answer, std::size_t longest) {
   return core::printable(joined, longest);
 }
 
+std::vector<std::string> read_who(std::string_view answer) {
+  constexpr std::size_t enough = 8;
+  std::vector<std::string> sessions;
+  while (!answer.empty() && sessions.size() < enough) {
+    const auto end = answer.find('\n');
+    auto line = answer.substr(0, end);
+    answer.remove_prefix(end == answer.npos ? answer.size() : end + 1);
+    // "*vty[10] connected from 127.0.0.1.": the star is for configuration mode.
+    const auto start = line.find("vty[");
+    if (start > 1 || line.find("] connected from ") == line.npos) continue;
+    const bool configures = line.front() == '*';
+    line.remove_prefix(start);
+    while (!line.empty() && (line.back() == '\r' || line.back() == '.')) line.remove_suffix(1);
+    sessions.push_back(core::printable(line, 80) + (configures ? " (in configuration mode)" : ""));
+  }
+  return sessions;
+}
+
 }  // namespace withdrawd::vty

@@ -298,8 +298,11 @@ asio::awaitable<Bgpd::Impl::Observed> Bgpd::Impl::read_through(Way& way,
   const auto note = [&observed](std::span<const Asked> asked, const Reply* replies) {
     for (const auto& [lookup, key] : asked) {
       const std::string_view answer = (replies++)->text;
-      note_or_forget(observed.in_table, lookup, sourced_locally(answer));
-      note_or_forget(observed.advertised_to, lookup, advertised_to(answer));
+      const auto entry = read_table_entry(answer);
+      using There = std::optional<bool>;
+      note_or_forget(observed.in_table, lookup, entry ? entry->sourced_locally() : There());
+      note_or_forget(observed.advertised_to, lookup, entry ? entry->advertised_to : std::nullopt);
+      note_or_forget(observed.other_paths, lookup, entry ? entry->other : std::nullopt);
     }
   };
   const auto ask_about = [](std::vector<std::string>& commands, const std::vector<Asked>& asked) {
@@ -371,6 +374,7 @@ asio::awaitable<Bgpd::Impl::Observed> Bgpd::Impl::read_through(Way& way,
     } else if (!key) {
       observed.in_table.erase(lookup);
       observed.advertised_to.erase(lookup);
+      observed.other_paths.erase(lookup);
     }
   }
   last_config = observed.config;
@@ -500,7 +504,7 @@ void Bgpd::reset() {
   }
 }
 
-asio::awaitable<ReadReport> Bgpd::read(std::vector<core::Lookup> lookups) {
+asio::awaitable<ReadReport> Bgpd::read(std::vector<core::Lookup> lookups, bool who) {
   std::vector<Impl::Attempt> failed;
   bool nothing_seen = false;
   for (auto* way : impl_->order()) {
@@ -508,6 +512,13 @@ asio::awaitable<ReadReport> Bgpd::read(std::vector<core::Lookup> lookups) {
     auto observed = co_await impl_->observe(*way, lookups, nothing_seen);
     if (observed) {
       way->passed_over_until.reset();
+      if (who) {
+        std::vector<std::string> command{"who"};
+        // vtysh has no such command; what it says to it is no session.
+        if (const auto reply = co_await transport.show(std::move(command)); reply) {
+          observed->on_vty = read_who(reply->empty() ? "" : reply->front().text);
+        }
+      }
       co_return ReadReport{std::move(observed), Impl::via(transport, failed),
                            Impl::attempts(failed, &transport)};
     }

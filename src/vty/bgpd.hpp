@@ -69,8 +69,9 @@ class Bgpd {
   /// answered earns more (TimeLimit).
   void finish_within(core::Duration all_ways);
 
-  /// The running configuration, and for each look-up whether it is in the table.
-  boost::asio::awaitable<ReadReport> read(std::vector<core::Lookup> lookups);
+  /// The running configuration, and for each look-up whether it is in the table; `who`: and who is
+  /// on bgpd's vty, as far as that is told.
+  boost::asio::awaitable<ReadReport> read(std::vector<core::Lookup> lookups, bool who = false);
 
   /// Runs show commands by the first transport that can; one reply each, in order.
   boost::asio::awaitable<std::expected<std::vector<Reply>, Failure>> show(

@@ -24,6 +24,8 @@ constexpr std::array<std::string_view, 15> noticed{"network",
                                                    "%",
                                                    "Building configuration...",
                                                    "Current configuration:"};
+constexpr std::array<std::string_view, 3> of_neighbors{" remote-as ", " peer-group ",
+                                                       " default-originate"};
 /// A text that is no configuration at all is shown in the error, so its beginning stays as it is.
 constexpr std::size_t beginning = 256;
 /// No line that matters is longer.
@@ -79,9 +81,13 @@ bool ConfigSqueeze::matters(std::string_view text, std::string_view word) {
   }
   if (word.starts_with("router ")) last_route_map_.clear();
   if (word.starts_with("bgp graceful-restart") ||
-      word.starts_with("bgp long-lived-graceful-restart") ||
-      (word.starts_with("neighbor ") && word.ends_with(" graceful-restart"))) {
+      word.starts_with("bgp long-lived-graceful-restart")) {
     return true;
+  }
+  if (word.starts_with("neighbor ")) {
+    // Its AS, whether it is sent a default route; of the rest each neighbor has many lines.
+    return word.ends_with(" graceful-restart") ||
+           std::ranges::any_of(of_neighbors, [word](auto known) { return word.contains(known); });
   }
   // FRR's, behind each of these entries: only the first of them can end something that matters.
   if (text == "exit" && last_kept_ == text) return false;

@@ -7,6 +7,7 @@
 #include <bit>
 #include <charconv>
 #include <chrono>
+#include <map>
 #include <optional>
 
 #include "core/outcome.hpp"
@@ -125,12 +126,18 @@ class Reader {
   core::Result<void> network(std::string_view rest);
   void graceful_restart(std::string_view rest);
   void count_graceful_restart();
+  void neighbor(std::string_view rest);
+  void resolve_peer_groups();
   core::Result<void> check_complete(std::string_view text) const;
 
   core::RunningConfig config_;
   Place place_ = Place::outside;
   std::size_t instance_ = 0;
   Table table_ = Table::unicast;
+  Family family_ = Family::ipv4;  ///< of a unicast table
+  std::string other_table_;       ///< "ipv4 multicast"
+  /// By instance and neighbor: its peer-group, which may come before it or after.
+  std::map<std::pair<std::size_t, std::string>, std::string> groups_;
   bool in_family_ = false;
   bool left_ = false;  ///< an `exit` was seen since the instance was entered
   /// In a block of an instance that has an `exit` of its own.
@@ -169,13 +176,13 @@ core::Result<void> Reader::line(std::string_view rest) {
     return unreadable(fmt::format("bgpd answered \"{}\"", core::printable(whole, 120)));
   }
   if (word == "network") return network(rest);
+  if (word == "neighbor") {
+    if (place_ == Place::inside) neighbor(rest);
+    return {};
+  }
   if (word == "router") return router(rest);
   if (word == "bgp") {
     graceful_restart(rest);
-  } else if (word == "neighbor") {
-    // Not `graceful-restart-helper`, which keeps theirs, nor `graceful-restart-disable`.
-    next_word(rest);
-    if (next_word(rest) == "graceful-restart") promise_.on = true;
   }
   if (word == "address-family") {
     address_family(rest);
@@ -207,6 +214,7 @@ core::Result<void> Reader::router(std::string_view rest) {
   }
   place_ = Place::outside;
   table_ = Table::unicast;
+  family_ = Family::ipv4;
   in_family_ = left_ = nested_ = false;
   count_graceful_restart();
   if (next_word(rest) != "bgp") return {};
@@ -265,6 +273,9 @@ void Reader::address_family(std::string_view rest) {
   table_ = (family == "ipv4" || family == "ipv6") && (table.empty() || table == "unicast")
                ? Table::unicast
                : Table::other;
+  family_ = family == "ipv6" ? Family::ipv6 : Family::ipv4;
+  other_table_ = core::printable(
+      table.empty() ? std::string(family) : fmt::format("{} {}", family, table), 40);
   in_family_ = true;
   nested_ = false;
 }
@@ -273,6 +284,7 @@ void Reader::leave(std::string_view how) {
   if (how == "exit-address-family") {
     in_family_ = false;
     table_ = Table::unicast;
+    family_ = Family::ipv4;
     nested_ = false;
   } else if (how == "exit" && nested_) {
     nested_ = false;
@@ -286,7 +298,13 @@ void Reader::leave(std::string_view how) {
 
 core::Result<void> Reader::network(std::string_view rest) {
   if (place_ == Place::outside && !in_family_) return {};  // OSPF and others have them, too
-  if (table_ == Table::other) return {};
+  if (table_ == Table::other) {
+    if (place_ != Place::inside) return {};
+    if (const auto prefix = take_network_prefix(rest)) {
+      config_.instances[instance_].other_tables[*prefix].insert(other_table_);
+    }
+    return {};
+  }
   if (place_ == Place::outside || (left_ && !in_family_)) {
     return unreadable("a network statement stands outside of every BGP instance",
                       "with several instances Quagga's vtysh mixes them up; use the socket or "
@@ -304,6 +322,39 @@ core::Result<void> Reader::network(std::string_view rest) {
   auto& networks = config_.instances[instance_].networks;
   networks.insert_or_assign(networks.end(), *prefix, parse_options(rest));
   return {};
+}
+
+// "10.53.0.2 remote-as 65002", "eth0 interface remote-as external", "10.53.0.2 peer-group
+// UPSTREAM", "10.53.0.2 default-originate route-map TAG".
+void Reader::neighbor(std::string_view rest) {
+  auto& instance = config_.instances[instance_];
+  const auto name = next_word(rest);
+  auto what = next_word(rest);
+  if (what == "default-originate" && table_ == Table::unicast) {
+    instance.default_originates[family_].insert(core::printable(name, 64));
+    return;
+  }
+  // Not `graceful-restart-helper`, which keeps theirs, nor `graceful-restart-disable`.
+  if (what == "graceful-restart") promise_.on = true;
+  while (what == "interface" || what == "v6only") what = next_word(rest);
+  if (what != "remote-as" && what != "peer-group") return;
+  const auto value = next_word(rest);
+  if (what == "peer-group" && !value.empty()) {
+    groups_.emplace(std::pair(instance_, core::printable(name, 64)), core::printable(value, 64));
+  } else if (value == "internal") {
+    instance.neighbors.emplace(core::printable(name, 64), instance.asn.number());
+  } else if (const auto asn = parse_asn(value)) {
+    instance.neighbors.emplace(core::printable(name, 64), asn->number());
+  }
+}
+
+void Reader::resolve_peer_groups() {
+  for (const auto& [member, group] : groups_) {
+    auto& neighbors = config_.instances[member.first].neighbors;
+    if (const auto it = neighbors.find(group); it != neighbors.end()) {
+      neighbors.emplace(member.second, it->second);
+    }
+  }
 }
 
 core::Result<void> Reader::check_complete(std::string_view text) const {
@@ -339,6 +390,7 @@ core::Result<core::RunningConfig> Reader::read(std::string_view text) {
     return std::unexpected(std::move(complete.error()));
   }
   count_graceful_restart();
+  resolve_peer_groups();
   return std::move(config_);
 }
 

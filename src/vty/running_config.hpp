@@ -10,7 +10,9 @@ namespace withdrawd::vty {
 
 /// Reads what `show running-config` printed: bgpd's own (over its socket or telnet) or vtysh's,
 /// Quagga's or FRR's, with LF or CR LF. Only the `network` statements of `ipv4 unicast` and `ipv6
-/// unicast` are taken, and the names of the route-maps; whatever else there is is passed over.
+/// unicast` are taken for statements of the instance, and of the rest what core::Instance names: in
+/// which other tables a prefix stands, neighbors' AS and `default-originate`, and the names of the
+/// route-maps; whatever else there is is passed over.
 /// An instance whose name withdrawd could not be told anyway (see core::VtyName) is left out; a
 /// route-map's name of that kind is dropped from its statement.
 ///

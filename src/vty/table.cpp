@@ -2,7 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cstdint>
 #include <set>
+#include <utility>
+
+#include "core/outcome.hpp"
 
 namespace withdrawd::vty {
 namespace {
@@ -36,48 +41,127 @@ std::size_t take_indent(std::string_view& line) {
   return indent;
 }
 
-struct Seen {
-  bool known = false;  ///< the text is an answer about a prefix
-  PathSources sources;
+/// Takes the next word off the front of `line`; empty at its end.
+std::string_view take_word(std::string_view& line) {
+  take_indent(line);
+  const auto word = line.substr(0, std::min(line.find(' '), line.size()));
+  line.remove_prefix(word.size());
+  return word;
+}
+
+/// "10.53.0.2" of "edge(10.53.0.2)", as FRR prints it with `bgp default show-hostname`.
+std::string_view neighbor_in(std::string_view word) {
+  const auto open = word.find('(');
+  const bool named = open != word.npos && word.ends_with(')');
+  return named ? word.substr(open + 1, word.size() - open - 2) : word;
+}
+
+std::optional<std::uint32_t> as_number(std::string_view word) {
+  std::uint32_t number = 0;
+  const auto [end, failed] = std::from_chars(word.data(), word.data() + word.size(), number);
+  return failed == std::errc() && end == word.data() + word.size() ? std::optional(number)
+                                                                   : std::nullopt;
+}
+
+class Reader {
+ public:
+  std::optional<TableEntry> read(std::string_view answer);
+
+ private:
+  void begin_path(std::string_view line);
+  void end_path(std::string_view origin);
+  void add_told(std::string_view names);
+
+  TableEntry entry_;
+  core::OtherPath path_;  ///< the present one
+  std::string imported_;  ///< of the next path
+  bool removed_ = false;
+  std::set<std::string_view> told_;
+  bool says_told_ = false, by_groups_ = false;
 };
 
-Seen look(std::string_view answer) {
-  Seen seen;
-  bool removed = false;
+// A path begins with its AS path: "Local, (removed)", "65002 65003", "(65011) 65002 {65004},
+// (stale)".
+void Reader::begin_path(std::string_view line) {
+  removed_ = has_phrase(line, "(removed)");
+  path_ = {};
+  path_.imported_from = std::exchange(imported_, {});
+  line = line.substr(0, line.find(','));
+  while (!line.empty()) {
+    if (const auto number = as_number(take_word(line))) path_.as_path.push_back(*number);
+  }
+}
+
+void Reader::end_path(std::string_view line) {
+  // Still "best" although invalid: bgpd has not got round to it yet, nor told its peers.
+  const bool best = has_phrase(line, "best");
+  if ((!best && !has_phrase(line, "valid")) || removed_) return;
+  // "sourced, local" for a statement, "sourced" for redistribution, "aggregated, local"; every path
+  // of a peer is "internal", "external" or of the confederation instead. (bgpd's
+  // route_vty_out_detail)
+  const bool local = has_phrase(line, "local");
+  const bool sourced = has_phrase(line, "sourced");
+  const bool aggregated = has_phrase(line, "aggregated") && local;
+  if (!path_.imported_from.empty() || (!sourced && !aggregated)) {
+    if (best) entry_.other = std::move(path_);
+    return;
+  }
+  if (sourced) (local ? entry_.sources.statement : entry_.sources.redistributed) = true;
+  if (aggregated) entry_.sources.aggregated = true;
+}
+
+void Reader::add_told(std::string_view names) {
+  says_told_ = true;
+  while (take_indent(names), !names.empty()) told_.insert(neighbor_in(take_word(names)));
+}
+
+std::optional<TableEntry> Reader::read(std::string_view answer) {
+  constexpr std::string_view by_path = "Advertised to:", imported = "Imported from ";
+  bool known = false;
   while (!answer.empty()) {
     auto line = take_line(answer);
     const auto indent = take_indent(line);
-
-    if (line.starts_with("% Network not in table")) return {.known = true, .sources = {}};
-    if (line.starts_with("BGP routing table entry for ")) seen.known = true;
-    if (indent == 2) {
-      // A path begins with its AS path: "Local, (removed)", "65002 65003".
-      removed = has_phrase(line, "(removed)");
-    } else if (line.starts_with("Origin ") && seen.known) {
-      // Still "best" although invalid: bgpd has not got round to it yet, nor told its peers.
-      const bool stands = has_phrase(line, "valid") || has_phrase(line, "best");
-      if (!stands || removed) continue;
-      // "sourced, local" for a statement, "sourced" for redistribution, "aggregated, local"; every
-      // path of a peer is "internal", "external" or of the confederation instead. (bgpd's
-      // route_vty_out_detail)
-      const bool local = has_phrase(line, "local");
-      if (has_phrase(line, "sourced")) {
-        (local ? seen.sources.statement : seen.sources.redistributed) = true;
-      }
-      if (has_phrase(line, "aggregated") && local) seen.sources.aggregated = true;
+    if (line.starts_with("% Network not in table")) {
+      return TableEntry{.sources = {}, .advertised_to = 0, .other = {}};
+    }
+    if (line.starts_with("BGP routing table entry for ")) known = true;
+    if (!known) continue;
+    if (line.starts_with("Not advertised to any peer")) {
+      says_told_ = true;
+    } else if (line.starts_with("AddPath ID:")) {
+      // With addpath-tx there is no heading: a path that nobody is told of names nobody.
+      says_told_ = true;
+    } else if (line.starts_with(by_path)) {
+      add_told(line.substr(by_path.size()));
+    } else if (line.starts_with("Advertised to ") && line.ends_with(':')) {
+      // "… non peer-group peers:", "… peers:"; all of them are in the next line.
+      if (line.ends_with("peer-groups:")) by_groups_ = true;
+      add_told(take_line(answer));
+    } else if (line.starts_with(imported)) {
+      // "10.53.0.9:2:192.0.2.0/24", and for EVPN " RD …, VNI …".
+      line = line.substr(imported.size());
+      const auto word = take_word(line);
+      imported_ = core::printable(word.substr(0, word.find(':', word.find(':') + 1)), 64);
+      if (imported_.empty()) imported_ = "another instance";
+    } else if (indent == 2) {
+      begin_path(line);
+    } else if (indent == 4 && path_.from.empty()) {
+      // "10.54.0.3 (metric 20) from 10.54.0.3 (10.54.0.3)"
+      const auto from = line.find(" from ");
+      if (from == line.npos) continue;
+      auto rest = line.substr(from + 6);
+      path_.from = core::printable(neighbor_in(take_word(rest)), 64);
+    } else if (line.starts_with("Origin ")) {
+      end_path(line);
     }
   }
-  return seen;
-}
-
-using Names = std::set<std::string_view>;
-
-void add_words(Names& names, std::string_view line) {
-  while (take_indent(line), !line.empty()) {
-    const auto end = std::min(line.find(' '), line.size());
-    names.insert(line.substr(0, end));
-    line.remove_prefix(end);
+  if (!known) return std::nullopt;
+  if (says_told_ && !by_groups_) entry_.advertised_to = static_cast<unsigned>(told_.size());
+  if (entry_.sourced_locally()) entry_.other.reset();
+  if (entry_.other) {
+    for (const auto name : told_) entry_.other->told.insert(core::printable(name, 64));
   }
+  return std::move(entry_);
 }
 
 }  // namespace
@@ -93,12 +177,6 @@ std::string show_command(const core::Prefix& prefix, const core::InstanceKey& in
   return start + instance.text() + " " + family + prefix.text();
 }
 
-std::optional<bool> sourced_locally(std::string_view answer) {
-  const auto seen = look(answer);
-  if (!seen.known) return std::nullopt;
-  return seen.sources != PathSources();
-}
-
 bool says_no_instance(std::string_view answer) {
   constexpr std::array<std::string_view, 4> ways{
       "No BGP process is configured",  // Quagga
@@ -110,35 +188,8 @@ bool says_no_instance(std::string_view answer) {
   return std::ranges::any_of(ways, [&](auto way) { return line.find(way) != line.npos; });
 }
 
-PathSources path_sources(std::string_view answer) {
-  return look(answer).sources;
-}
-
-std::optional<unsigned> advertised_to(std::string_view answer) {
-  bool known = false;
-  std::optional<Names> peers;
-  while (!answer.empty()) {
-    auto line = take_line(answer);
-    take_indent(line);
-    if (line.starts_with("% Network not in table")) return 0;
-    if (line.starts_with("BGP routing table entry for ")) known = true;
-    if (!known) continue;
-    if (line.starts_with("Not advertised to any peer")) return 0;
-    // With addpath-tx there is no heading: a path that nobody is told of names nobody.
-    if (line.starts_with("AddPath ID:") && !peers) peers.emplace();
-    constexpr std::string_view by_path = "Advertised to:";
-    if (line.starts_with(by_path)) {
-      if (!peers) peers.emplace();
-      add_words(*peers, line.substr(by_path.size()));
-    } else if (line.starts_with("Advertised to ") && line.ends_with(':')) {
-      // "… non peer-group peers:", "… peers:"; all of them are in the next line.
-      if (line.ends_with("peer-groups:")) return std::nullopt;
-      if (!peers) peers.emplace();
-      add_words(*peers, take_line(answer));
-    }
-  }
-  if (!peers) return std::nullopt;
-  return static_cast<unsigned>(peers->size());
+std::optional<TableEntry> read_table_entry(std::string_view answer) {
+  return Reader().read(answer);
 }
 
 }  // namespace withdrawd::vty

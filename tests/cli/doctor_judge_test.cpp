@@ -102,6 +102,27 @@ TEST_CASE("why a statement is not in the table is told by what bgpd has") {
   CHECK(denied.cure == "vtysh -d bgpd -c 'show route-map T'");
 }
 
+TEST_CASE("another path in the table is no absence, and whom it reaches is said") {
+  Host host(
+      "router bgp 65001\n neighbor 10.0.0.2 remote-as 65002\n neighbor 10.0.0.2 "
+      "default-originate\n!\n");
+  host.only().in_table = false;
+  host.only().sources = {};
+  host.only().other = core::OtherPath{
+      .from = "10.0.0.3", .as_path = {65003}, .imported_from = "", .told = {"10.0.0.2"}};
+  CHECK(says(host.only_wrong(), "handed on to 10.0.0.2"));
+  CHECK(
+      says(host.of(Verdict::note).front(), "a path of another site (from 10.0.0.3) in the table"));
+  CHECK(says(host.of(Verdict::note).at(1), "default route that bgpd originates to 10.0.0.2"));
+}
+
+TEST_CASE("a prefix that no peer is told of is wrong") {
+  Host host;
+  host.only().advertised_to = 0;
+  CHECK(says(host.only_wrong(), "advertised to no peer"));
+  CHECK(host.only_wrong().cure == "vtysh -d bgpd -c 'show bgp summary'");
+}
+
 TEST_CASE("a prefix without a statement is no fault, whether its rule is up or down") {
   Host host("router bgp 65001\n!\n");
   host.only().in_table = false;

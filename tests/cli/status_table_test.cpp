@@ -119,6 +119,27 @@ TEST_CASE("a statement and a table that do not fit together are called out in wo
   CHECK(text.find("has a network statement, but is not in the table") != std::string::npos);
 }
 
+TEST_CASE("how a prefix is reached stands under it, and a fault of that kind is one for scripts") {
+  using Kind = core::Reach::Kind;
+  core::Report seen = report();
+  seen.prefixes[0].reach = {{Kind::default_route, "is covered by the default route"}};
+  CHECK(cli::exit_status_of(daemon::to_json(seen)) == 0);
+  CHECK(table(seen).find("    it is covered by the default route\n") != std::string::npos);
+  seen.prefixes[2].reach = {{Kind::unheard, "is advertised to no peer"}};
+  CHECK(cli::exit_status_of(daemon::to_json(seen)) == 1);
+  CHECK(table(seen).find("    it is advertised to no peer\n") != std::string::npos);
+
+  seen.failing = true;
+  CHECK(table(seen).find("A sick prefix is still announced") != std::string::npos);
+  seen.prefixes[0].reach = {{Kind::contested, "was announced by somebody else"}};
+  CHECK(table(seen).find("Somebody else changes a prefix back again and again") !=
+        std::string::npos);
+  // An older daemon says nothing of it.
+  auto old = daemon::to_json(seen);
+  old.at("prefixes").at(0).as_object().erase("reach");
+  CHECK(cli::reach_of(old.at("prefixes").at(0)).empty());
+}
+
 TEST_CASE("what is not known is a question mark, not a no") {
   core::Report unread = report();
   unread.bgpd_reachable = false;

@@ -62,6 +62,9 @@ class SmallWorld {
   std::optional<RunningConfig> file;   ///< what it starts with; none: what it has
   std::map<Prefix, bool> table;        ///< where the table differs from the configuration
   std::vector<Prefix> without_answer;  ///< look-ups that it does not answer
+  std::map<Prefix, unsigned> peers;    ///< that it says it advertises a prefix to
+  std::map<Prefix, OtherPath> others;  ///< in the table, if there is none of its own
+  std::vector<std::string> on_vty;     ///< what it answers to `who`
   bool find_fails = false;
   bool stop_fails = false;
   bool stop_finds_nothing = false;
@@ -255,9 +258,11 @@ class SmallWorld {
   void carry_out(const ReadBgpd& effect) {
     read.push_back(now());
     if (manner == Manner::hangs) return;
-    later(waits() ? patience : latency, [lookups = effect.lookups](SmallWorld& world) -> Event {
+    later(waits() ? patience : latency, [effect](SmallWorld& world) -> Event {
       if (auto trouble = world.failure()) return BgpdRead{std::unexpected(*trouble), "socket"};
-      return BgpdRead{world.observe(lookups), "socket"};
+      Observed observed = world.observe(effect.lookups);
+      if (effect.who) observed.on_vty = world.on_vty;
+      return BgpdRead{std::move(observed), "socket"};
     });
   }
   void carry_out(const ApplyPlan& effect) {
@@ -326,7 +331,14 @@ class SmallWorld {
       if (!chosen || std::ranges::find(without_answer, lookup.prefix) != without_answer.end()) {
         continue;
       }
-      observed.in_table[lookup] = in_table(**chosen, lookup.prefix);
+      const bool there = in_table(**chosen, lookup.prefix);
+      observed.in_table[lookup] = there;
+      if (auto it = peers.find(lookup.prefix); it != peers.end()) {
+        observed.advertised_to[lookup] = it->second;
+      }
+      if (auto it = others.find(lookup.prefix); it != others.end() && !there) {
+        observed.other_paths[lookup] = it->second;
+      }
     }
     return observed;
   }

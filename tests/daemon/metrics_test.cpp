@@ -104,6 +104,7 @@ TEST_CASE("health, state and since when are told by rule, prefix and check") {
   view.report.prefixes[1].in_table = false;
   view.report.prefixes[1].desired_for = std::chrono::milliseconds(12'500);
   view.report.prefixes[1].agrees = false;
+  view.report.prefixes[1].reach = {{core::Reach::Kind::handed_on, "is handed on"}};
   const std::string text = daemon::metrics_text(view);
   const std::string v4 = "rule=\"anycast\",prefix=\"192.0.2.0/24\"";
   const std::string v6 = "rule=\"anycast\",prefix=\"2001:db8:53::/48\"";
@@ -117,6 +118,9 @@ TEST_CASE("health, state and since when are told by rule, prefix and check") {
   CHECK(has(text, "withdrawd_rule_prefixes{rule=\"anycast\",desired=\"withdrawn\"} 1"));
   CHECK(has(text, "withdrawd_rule_prefixes_in_table{rule=\"anycast\"} 1"));
   CHECK(has(text, "withdrawd_rule_prefixes_disagreeing{rule=\"anycast\"} 1"));
+  CHECK(has(text, "withdrawd_rule_prefixes_reach{rule=\"anycast\",kind=\"handed_on\"} 1"));
+  CHECK(has(text, "withdrawd_rule_prefixes_reach{rule=\"anycast\",kind=\"unheard\"} 0"));
+  CHECK(has(text, "withdrawd_prefixes_reach{kind=\"handed_on\"} 1"));
   CHECK(has(text, "withdrawd_prefixes{desired=\"announced\"} 1"));
   CHECK(has(text, "withdrawd_check_health{check=\"resolver\",health=\"up\"} 1"));
   CHECK(has(text, "withdrawd_check_health_since_timestamp_seconds{check=\"resolver\"} 1699999990"));

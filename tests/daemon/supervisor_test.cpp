@@ -213,7 +213,7 @@ TEST_CASE("the status line counts prefixes and names those that are withdrawn") 
   seen.bgpd_gone = true;
   seen.failing = true;
   CHECK(daemon::status_line(seen).ends_with(
-      "; a sick prefix stays announced: a human is needed; bgpd does not run"));
+      "; a human is needed: see withdrawd status; bgpd does not run"));
   seen.bgpd_killed = true;
   CHECK(daemon::status_line(seen).ends_with("; bgpd was killed"));
 }

@@ -70,6 +70,26 @@ TEST_CASE("a sick prefix that is still announced comes first") {
          "198.51.100.0/24.");
 }
 
+TEST_CASE("a prefix that is reached, or not, otherwise than its statement says is a fault") {
+  using Kind = core::Reach::Kind;
+  core::Report seen = three();
+  seen.prefixes[0].reach = {{Kind::unheard, "is heard by nobody"}};
+  expect(seen, Grade::bad, "1 is advertised to no peer.");
+  CHECK(daemon::obstacle_of(seen.prefixes[0]) == "it is heard by nobody");
+  seen = three();
+  seen.prefixes[1] = sick("a", "198.51.100.0/24");
+  seen.prefixes[1].reach = {{Kind::default_route, "has a default route"},
+                            {Kind::handed_on, "is handed on"}};
+  expect(seen, Grade::bad,
+         "1 of 3 prefixes is withdrawn: 1 down. 1 is withdrawn, and reached through this host all "
+         "the same.");
+  CHECK(daemon::obstacle_of(seen.prefixes[1]) == "it is handed on");
+  seen.failing = true;
+  seen.prefixes[1].reach = {{Kind::contested, "comes back"}};
+  expect(seen, Grade::bad,
+         "Somebody else changes 198.51.100.0/24 back again and again: see who, and end it.");
+}
+
 TEST_CASE("what bgpd as a whole lacks is said before anything else") {
   core::Report seen = three();
   seen.bgpd_reachable = false;

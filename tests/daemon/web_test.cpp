@@ -38,6 +38,15 @@ TEST_CASE("a prefix that is not as it should be fails, with what stands in betwe
         "rule \"anycast\": 2001:db8:53::/48 should be announced, but: there is no route-map TAG");
 }
 
+TEST_CASE("a prefix that is reached otherwise than it should be fails, and says how") {
+  auto report = some_report();
+  report.prefixes[1].reach = {{core::Reach::Kind::default_route, "has a default route"}};
+  CHECK(what_fails(report) == std::nullopt);
+  report.prefixes[1].reach.push_back({core::Reach::Kind::unheard, "is heard by nobody"});
+  CHECK(what_fails(report) ==
+        "rule \"anycast\": 2001:db8:53::/48 should be announced, but it is heard by nobody");
+}
+
 TEST_CASE("a sick prefix that stays announced comes before anything else that fails") {
   auto report = some_report();
   report.failing = true;

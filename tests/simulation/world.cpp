@@ -905,8 +905,8 @@ std::expected<Observed, Failure> World::read_back(Operation& operation) {
     const auto chosen = choose_instance(observed.config, lookup.instance);
     if (!chosen) continue;
     const auto place = static_cast<BgpdModel::Place>(*chosen - observed.config.instances.data());
-    if (const auto there = vty::sourced_locally(bgpd_.show(place, lookup.prefix, now_))) {
-      observed.in_table.emplace(lookup, *there);
+    if (const auto entry = vty::read_table_entry(bgpd_.show(place, lookup.prefix, now_))) {
+      observed.in_table.emplace(lookup, entry->sourced_locally());
     }
   }
   return observed;

@@ -38,7 +38,7 @@ void check_reads_the_same(std::string_view text) {
       for (std::size_t i = 0; i < whole->instances.size(); ++i) {
         CHECK(kept->instances[i].asn.number() == whole->instances[i].asn.number());
         CHECK((kept->instances[i].key == whole->instances[i].key));
-        CHECK((kept->instances[i].networks == whole->instances[i].networks));
+        CHECK((kept->instances[i] == whole->instances[i]));
       }
     } else {
       // What was said instead is quoted in it, and may have lost its blanks.
@@ -52,7 +52,7 @@ void check_reads_the_same(std::string_view text) {
 std::string large_config(int entries) {
   std::string text = "Current configuration:\n!\nfrr version 8.4.4\n!\nrouter bgp 65001\n";
   for (int i = 0; i < entries / 10; ++i) {
-    text += fmt::format(" neighbor 10.{}.{}.{} remote-as 65002\n", i >> 16, i >> 8 & 255, i & 255);
+    text += fmt::format(" neighbor 10.{}.{}.{} activate\n", i >> 16, i >> 8 & 255, i & 255);
   }
   text +=
       " !\n address-family ipv4 unicast\n  network 192.0.2.0/24 route-map TAG\n"

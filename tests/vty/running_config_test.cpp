@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <set>
 
 #include "transcript.hpp"
@@ -324,4 +325,41 @@ TEST_CASE("graceful restart: for how long peers keep what they have heard") {
         Promise{120s, 0s});
   CHECK(promised("bgp graceful-restart restart-time 30\nbgp graceful-restart\n!\n"
                  "router bgp 65001\nexit\n") == Promise{30s, 0s});
+TEST_CASE("other tables, neighbors' AS and default routes are taken from both bgpds") {
+  const auto frr = read_running_config(
+      Transcript::load("frr-8.4.4-socket-reach").answer("show running-config", 1));
+  REQUIRE(frr);
+  const auto& ours = frr->instances.front();
+  const auto p = prefix("192.0.2.0/24");
+  CHECK_FALSE(ours.networks.contains(p));
+  CHECK(ours.other_tables.at(p) ==
+        std::set<std::string>{"ipv4 labeled-unicast", "ipv4 multicast", "ipv4 vpn"});
+  CHECK(ours.neighbors == std::map<std::string, std::uint32_t>{
+                              {"10.53.0.2", 65002}, {"10.54.0.3", 65003}, {"fd53::2", 65002}});
+  CHECK(ours.default_originates.at(core::Family::ipv4) ==
+        std::set<std::string>{"10.53.0.2", "10.54.0.3"});
+  CHECK(ours.default_originates.at(core::Family::ipv6) == std::set<std::string>{"fd53::2"});
+  CHECK(frr->instances.at(1).networks.contains(p));
+
+  const auto quagga = read_running_config(
+      Transcript::load("quagga-1.2.4-socket-reach").answer("show running-config", 1));
+  REQUIRE(quagga);
+  const auto& other = quagga->instances.front();
+  CHECK_FALSE(other.networks.contains(p));
+  CHECK(other.other_tables.at(p) == std::set<std::string>{"ipv4 multicast"});
+  CHECK(other.neighbors ==
+        std::map<std::string, std::uint32_t>{{"10.53.0.2", 65002}, {"10.54.0.3", 65003}});
+  CHECK(other.default_originates.at(core::Family::ipv4) == std::set<std::string>{"10.53.0.2"});
+}
+
+TEST_CASE("a neighbor has its peer-group's AS, wherever that stands") {
+  const auto config = read_running_config(
+      "router bgp 65001\n neighbor UP peer-group\n neighbor UP remote-as 65002\n"
+      " neighbor 10.0.0.2 peer-group UP\n neighbor eth0 interface peer-group UP\n"
+      " neighbor eth1 interface v6only remote-as internal\n"
+      " neighbor 10.0.0.3 remote-as external\n!\n");
+  REQUIRE(config);
+  CHECK(config->instances.front().neighbors ==
+        std::map<std::string, std::uint32_t>{
+            {"10.0.0.2", 65002}, {"UP", 65002}, {"eth0", 65002}, {"eth1", 65001}});
 }

@@ -8,13 +8,25 @@
 
 using namespace withdrawd;
 using test::Transcript;
-using vty::advertised_to;
-using vty::path_sources;
 using vty::PathSources;
+using vty::read_table_entry;
 using vty::show_command;
-using vty::sourced_locally;
 
 namespace {
+
+std::optional<bool> sourced_locally(std::string_view answer) {
+  const auto entry = read_table_entry(answer);
+  return entry ? std::optional(entry->sourced_locally()) : std::nullopt;
+}
+
+PathSources path_sources(std::string_view answer) {
+  return read_table_entry(answer).value().sources;
+}
+
+std::optional<unsigned> advertised_to(std::string_view answer) {
+  const auto entry = read_table_entry(answer);
+  return entry ? entry->advertised_to : std::nullopt;
+}
 
 core::Prefix prefix(std::string_view text) {
   return core::Prefix::parse(text).value();
@@ -192,4 +204,47 @@ TEST_CASE("text that says nothing about peers gives no number") {
     CAPTURE(text);
     CHECK(advertised_to(text) == std::nullopt);
   }
+}
+
+TEST_CASE("another site's path is told apart from ours, with who told of it and who is told") {
+  const auto frr = Transcript::load("frr-8.4.4-socket-reach");
+  const std::string question = "show ip bgp 192.0.2.0/24";
+  CHECK(read_table_entry(frr.answer(question, 0)).value().other == std::nullopt);  // ours is best
+  const auto withdrawn = read_table_entry(frr.answer(question, 1)).value();
+  CHECK_FALSE(withdrawn.sourced_locally());
+  CHECK(withdrawn.other == core::OtherPath{.from = "10.54.0.3",
+                                           .as_path = {65003},
+                                           .imported_from = "",
+                                           .told = {"10.53.0.2", "10.54.0.3"}});
+  CHECK(read_table_entry(frr.answer(question, 2)).value().other == std::nullopt);
+
+  const auto quagga = Transcript::load("quagga-1.2.4-socket-reach");
+  CHECK(read_table_entry(quagga.answer(question, 1)).value().other ==
+        core::OtherPath{
+            .from = "10.54.0.3", .as_path = {65003}, .imported_from = "", .told = {"10.53.0.2"}});
+}
+
+TEST_CASE("a path imported from another instance is none of ours, although it prints as such") {
+  const auto frr = Transcript::load("frr-8.4.4-socket-reach");
+  const auto imported = read_table_entry(frr.answer("show ip bgp 192.0.2.0/24", 3)).value();
+  CHECK_FALSE(imported.sourced_locally());
+  CHECK(imported.other.value().imported_from == "10.53.0.9:2");
+  CHECK(imported.other->told.contains("10.53.0.2"));
+  CHECK(sourced_locally(frr.answer("show ip bgp vrf RED 192.0.2.0/24")) == true);
+  // Beside a path of our own it changes nothing.
+  const auto both =
+      path("Local", "valid, sourced, local, best") +
+      "  Imported from 10.0.0.9:2:192.0.2.0/24\n  Local\n    0.0.0.0 from 0.0.0.0 (10.0.0.1)\n"
+      "      Origin IGP, valid, sourced, local\n";
+  CHECK(path_sources(both) == PathSources{.statement = true});
+  CHECK(read_table_entry(both).value().other == std::nullopt);
+}
+
+TEST_CASE("an AS path is read without confederations, sets and what is said behind it") {
+  const auto read = [](std::string_view line) {
+    return read_table_entry(path(line, "valid, external, best")).value().other.value().as_path;
+  };
+  CHECK(read("65002 65003") == std::vector<std::uint32_t>{65002, 65003});
+  CHECK(read("(65011 65012) 65002 {65004,65005}, (stale)") == std::vector<std::uint32_t>{65002});
+  CHECK(read("Local").empty());
 }
