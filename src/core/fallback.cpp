@@ -129,8 +129,8 @@ void LastResort::on(const BgpdStopped& event, bool answers, Time now, Effects& e
     if (++vain_stops_ < 2) return;
     told_unkillable_ = true;
     tell(cause_,
-         "; and there is no bgpd process to be killed, although bgpd answers: correct the process "
-         "name or pid file",
+         "; and there is no bgpd process to be killed, although bgpd answers or accepts "
+         "connections: correct the process name or pid file",
          now, effects);
     return;
   }

@@ -28,7 +28,8 @@ class LastResort {
   void advance(const SoftPath& soft, Time now, Effects& effects);
   std::optional<Time> next_wake(const SoftPath& soft) const;
 
-  /// `answers`: bgpd had answered on its vty a moment ago.
+  /// `answers`: bgpd had answered on its vty a moment ago, or accepted a connection and been
+  /// silent.
   void on(const BgpdStopped& event, bool answers, Time now, Effects& effects);
   void on(const BgpdRestarted& event, Time now, Effects& effects);
   /// Could the processes be looked at? If not, a killed bgpd is started on suspicion.

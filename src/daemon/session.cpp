@@ -165,14 +165,11 @@ class Session {
     });
   }
 
-  /// Fills in what the configuration leaves to the host.
-  bool complete(config::Config& config) {
+  /// Says what is missing, where the configuration leaves it to the host.
+  bool complete(const config::Config& config) {
     if (!config.process.restart.empty()) return true;
-    auto found = process::default_restart();
-    if (found) {
-      config.process.restart = std::move(*found);
-      return true;
-    }
+    const auto found = process::default_restart();
+    if (found) return true;
     if (config.settings.mode == core::Mode::hard) {
       tell(Severity::critical, found.error().text());
       return false;

@@ -64,6 +64,8 @@ class SmallWorld {
   std::vector<Prefix> without_answer;  ///< look-ups that it does not answer
   bool find_fails = false;
   bool stop_fails = false;
+  bool hides = false;  ///< runs, and is nowhere among the processes
+  std::optional<RestartCommand> restart_command;
   bool stop_finds_nothing = false;
   bool restart_fails = false;
   bool restart_does_nothing = false;
@@ -226,7 +228,7 @@ class SmallWorld {
       if (world.find_fails) {
         return BgpdFound{std::unexpected(Error{"look for bgpd", "no /proc", ""})};
       }
-      return BgpdFound{world.pids()};
+      return BgpdFound{world.pids(), world.restart_command};
     });
   }
   void carry_out(const StopBgpd&) {
@@ -235,10 +237,10 @@ class SmallWorld {
       if (world.stop_fails) {
         return BgpdStopped{std::unexpected(Error{"kill bgpd", "not permitted", ""})};
       }
-      if (world.stop_finds_nothing) return BgpdStopped{std::vector<pid_t>{}};
+      if (world.stop_finds_nothing || world.hides) return BgpdStopped{std::vector<pid_t>{}};
       auto killed = world.pids();
       world.running = false;
-      return BgpdStopped{std::move(killed)};
+      return BgpdStopped{std::move(killed), world.restart_command};
     });
   }
   void carry_out(const RestartBgpd&) {
@@ -287,7 +289,7 @@ class SmallWorld {
     return std::nullopt;
   }
   Result<std::vector<pid_t>> pids() const {
-    return running ? std::vector<pid_t>{4711} : std::vector<pid_t>{};
+    return running && !hides ? std::vector<pid_t>{4711} : std::vector<pid_t>{};
   }
 
  public:

@@ -41,6 +41,7 @@ core::Memory full_memory() {
   memory.stand_ins.emplace(core::PrefixKey{"b", core::Prefix::parse("2001:db8::/32").value()},
                            core::RouteMapName::parse("SICK").value());
   memory.fallback = {true, 3};
+  memory.restart = {"systemctl", "restart", "frr@edge.service"};
   using std::chrono::minutes;
   memory.health_since["resolver"] = noon.steady - minutes(7);
   const core::PrefixKey plain{"anycast", core::Prefix::parse("192.0.2.0/24").value()};
@@ -70,6 +71,7 @@ TEST_CASE("counts that are too old are forgotten, route-maps and a killed bgpd a
   CHECK(back->checks.empty());
   CHECK(back->options == full_memory().options);
   CHECK(back->fallback == full_memory().fallback);
+  CHECK(back->restart == full_memory().restart);
 }
 
 TEST_CASE("counts from a clock that went back are forgotten") {
@@ -222,4 +224,32 @@ TEST_CASE(
   const auto twice = daemon::parse_state(daemon::state_text(*once, noon), noon);
   REQUIRE(twice);
   CHECK(twice->policy == once->policy);
+}
+
+TEST_CASE("no command of another's choice is kept for root to run: it is unknown then") {
+  auto memory = full_memory();
+  using Words = core::RestartCommand;
+  const auto kept = [&memory](Words words) {
+    memory.restart = std::move(words);
+    auto text = daemon::state_text(memory, noon);
+    const auto back = daemon::parse_state(text, noon);
+    REQUIRE(back);
+    return back->restart;
+  };
+  for (const auto& words :
+       {Words{"systemctl", "restart", "frr.service"}, Words{"/etc/init.d/frr", "restart"},
+        Words{"/usr/lib/frr/frrinit.sh", "restart", "edge"}, Words{}}) {
+    CHECK(kept(words) == words);
+  }
+  for (const auto& words :
+       {Words{"/bin/sh", "-c", "id"}, Words{"systemctl", "restart", "--force"},
+        Words{"systemctl", "start", "x.service"}, Words{"systemctl", "restart", "a b.service"},
+        Words{"/usr/lib/frr/frrinit.sh", "restart", "../../tmp"},
+        Words{"/usr/lib/frr/bgpd", "-d"}}) {
+    CHECK(kept(words) == Words{});
+  }
+  const auto planted =
+      daemon::parse_state(R"({"version":1,"restart":["/bin/sh","-c","id"]})", noon);
+  REQUIRE(planted);
+  CHECK(planted->restart == Words{});
 }
