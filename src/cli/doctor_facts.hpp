@@ -73,12 +73,16 @@ struct BgpdFacts {
 };
 
 struct ProcessFacts {
-  std::vector<pid_t> pids;
+  std::optional<pid_t> pid;           ///< none: bgpd is not running
+  std::string known_by;               ///< then: "its vty socket", "its name", ...
+  std::string text;                   ///< then: "pid 12, frr.service, /usr/lib/frr/bgpd -d"
+  std::string denied;                 ///< what contradicts that: a stale pid file; empty: nothing
   std::optional<core::Error> hidden;  ///< nobody can tell which process it is
-  bool may_signal = false;            ///< all of `pids`
-  std::vector<std::string> restart;   ///< configured, or the host's own
-  std::string restart_problem;        ///< why it cannot be run; empty: it can
-  SessionFacts sessions = {};         ///< of all of `pids`
+  bool may_signal = false;
+  std::string unit;                  ///< the systemd service it is in; empty: none
+  std::vector<std::string> restart;  ///< configured, or what starts this process, or any here
+  std::string restart_problem;       ///< why it cannot be run; empty: it can
+  SessionFacts sessions = {};         ///< of `pid`
 };
 
 struct WatcherFacts {

@@ -384,29 +384,6 @@ std::vector<LocalAddress> local_addresses() {
   return found;
 }
 
-std::vector<std::string> command_line(pid_t pid) {
-  std::vector<std::string> words;
-  const auto text = process::read_small_file(fmt::format("/proc/{}/cmdline", pid));
-  if (!text) return words;
-  std::istringstream stream(*text);
-  for (std::string word; std::getline(stream, word, '\0');) words.push_back(word);
-  return words;
-}
-
-/// The value of "-c FILE", "-cFILE", "--config FILE", "--config=FILE".
-std::optional<std::string> option_of(const std::vector<std::string>& words,
-                                     const std::string& brief, const std::string& full) {
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    const auto& word = words[i];
-    if (word == brief || word == full) {
-      return i + 1 < words.size() ? std::optional(words[i + 1]) : std::nullopt;
-    }
-    if (word.starts_with(full + "=")) return word.substr(full.size() + 1);
-    if (word.starts_with(brief) && !word.starts_with("--")) return word.substr(brief.size());
-  }
-  return std::nullopt;
-}
-
 bool in_path(const std::string& program) {
   if (program.find('/') != program.npos) return access_problem(program, X_OK) == 0;
   const char* path = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): one thread
@@ -419,14 +396,36 @@ bool in_path(const std::string& program) {
 
 ProcessFacts process_facts(const config::Config& config) {
   ProcessFacts facts;
-  const auto found = process::find(config.process);
-  if (found) {
-    facts.pids = *found;
-  } else {
-    facts.hidden = found.error();
-  }
-  facts.may_signal = std::ranges::all_of(facts.pids, [](pid_t pid) { return ::kill(pid, 0) == 0; });
   facts.restart = config.process.restart;
+  process::Evidence known;
+  for (const auto& place : vty::socket_places(config.access)) known.sockets.emplace_back(place);
+  const auto without_peer = process::find(config.process, known);
+  if (config.settings.mode == core::Mode::soft) {
+    if (auto peer = process::look_for_peer(vty::talking_sockets(config.access))) {
+      known.peer = std::make_shared<const process::VtyPeer>(std::move(*peer));
+    }
+  }
+  const auto found = process::find(config.process, known);
+  if (!found) {
+    facts.hidden = found.error();
+  } else if (*found) {
+    const pid_t pid = (*found)->pid;
+    facts.pid = pid;
+    facts.known_by = process::name((*found)->known_by);
+    facts.text = process::describe(pid);
+    facts.may_signal = ::kill(pid, 0) == 0;
+    if (!config.process.pid_file.empty() &&
+        (!without_peer || !*without_peer || (*without_peer)->pid != pid)) {
+      facts.denied = fmt::format("{} does not name it", config.process.pid_file.string());
+    }
+    auto origin = process::origin_of(pid);
+    facts.unit = std::move(origin.unit);
+    if (facts.restart.empty()) facts.restart = std::move(origin.restart);
+    if (facts.restart.empty()) {
+      facts.restart_problem = "nobody knows what starts this one: " + origin.unknown;
+      return facts;
+    }
+  }
   if (facts.restart.empty()) {
     auto usual = process::default_restart();
     if (!usual) {
@@ -463,17 +462,30 @@ std::vector<WatcherFacts> watcher_facts(const std::vector<Process>& all, const s
   std::vector<WatcherFacts> found;
   for (const auto& [pid, name] : all) {
     if (name != "watchfrr" && name != "watchquagga") continue;
-    const auto words = command_line(pid);
+    const auto words = process::command_line(pid);
     found.push_back({name, pid, std::ranges::find(words, bgpd) != words.end()});
   }
   return found;
 }
 
-std::vector<StartFileFacts> start_files(const std::vector<pid_t>& pids) {
+/// What bgpd reads when it starts: named by its command line, in its pathspace and its namespace.
+std::vector<StartFileFacts> start_files(std::optional<pid_t> pid) {
   std::vector<fs::path> candidates;
-  for (const auto pid : pids) {
-    if (const auto file = option_of(command_line(pid), "-f", "--config_file")) {
-      candidates.emplace_back(*file);
+  if (pid) {
+    const auto bgpd = process::running(*pid);
+    const auto space = process::option_of(bgpd.words, 'N', "pathspace");
+    if (const auto file = process::option_of(bgpd.words, 'f', "config_file"); !file.empty()) {
+      candidates.emplace_back(file);
+    } else if (!space.empty()) {
+      for (const auto* name : {"frr.conf", "bgpd.conf"}) {
+        const auto path = fs::path("/etc/frr") / space / name;
+        if (access_problem(path, F_OK) == 0) candidates.push_back(path);
+      }
+    }
+    if (bgpd.foreign) {
+      for (auto& path : candidates) {
+        path = fs::path(fmt::format("/proc/{}/root", *pid)) / path.relative_path();
+      }
     }
   }
   const bool named = !candidates.empty();
@@ -555,9 +567,10 @@ std::vector<std::string> rivals(const config::Config& config, const std::vector<
   std::vector<std::string> found;
   for (const auto& [pid, name] : all) {
     if (name != "withdrawd" || pid == holder) continue;
-    const auto words = command_line(pid);
+    const auto words = process::command_line(pid);
     if (words.size() < 2 || (words[1] != "run" && words[1] != "cron")) continue;
-    fs::path file = option_of(words, "-c", "--config").value_or("/etc/withdrawd/withdrawd.toml");
+    fs::path file = process::option_of(words, 'c', "config");
+    if (file.empty()) file = "/etc/withdrawd/withdrawd.toml";
     if (file.is_relative()) file = fmt::format("/proc/{}/cwd", pid) / file;
     const auto theirs = config::load(file);
     if (!theirs || theirs->config.lock_file == config.lock_file) continue;
@@ -674,7 +687,7 @@ Facts gather_facts(const config::Config& config, core::Duration limit) {
   facts.process = process_facts(config);
   if (service) facts.process.may_signal = facts.process.may_signal && service->may_kill;
   facts.watchers = watcher_facts(all, config.process.name);
-  facts.start_files = start_files(facts.process.pids);
+  facts.start_files = start_files(facts.process.pid);
   facts.runner = runner_facts(config, all);
   if (!soft || std::ranges::any_of(config.settings.rules, &core::Rule::may_fall_back)) {
     facts.process.sessions = gather_sessions(facts.process.pids);

@@ -230,7 +230,7 @@ class Judge {
                           process.hidden->tried + ": " + process.hidden->happened);
       cure(finding, process.hidden->advice);
       if (!facts_.user.acts) finding.verdict = Verdict::unseen;
-    } else if (process.pids.empty()) {
+    } else if (!process.pid) {
       const bool by_file = !config_.process.pid_file.empty();
       auto& finding =
           add(Verdict::wrong, "process", "bgpd's process",
@@ -255,12 +255,16 @@ class Judge {
 
   void found_process() {
     const auto& process = facts_.process;
-    const auto pids = fmt::format("pid {}", fmt::join(process.pids, ", "));
-    if (process.pids.size() > 1 && config_.process.pid_file.empty()) {
-      auto& finding = add(Verdict::wrong, "process", "bgpd's process",
-                          fmt::format("{} are called \"{}\" ({}): a fallback would kill them all",
-                                      process.pids.size(), config_.process.name, pids));
-      cure(finding, "name the pid file of the right one with pid_file under [bgpd]");
+    const auto pids = fmt::format("{}, known by {}", process.text, process.known_by);
+    if (!process.denied.empty()) {
+      auto& finding =
+          add(Verdict::wrong, "process", "bgpd's process",
+              fmt::format("{}, but {}: without an answer of its socket nobody would know which "
+                          "one to kill",
+                          pids, process.denied));
+      cure(finding,
+           "name the pid file that bgpd writes (its option -i) with pid_file under [bgpd], "
+           "or none");
     } else if (!may_fall_back()) {
       add(Verdict::ok, "process", "bgpd's process", pids + "; no rule's fallback kills it");
     } else if (process.may_signal) {
@@ -278,9 +282,25 @@ class Judge {
     }
   }
 
+  /// Does it restart another systemd service than the one that bgpd is in?
+  bool restarts_another() const {
+    const auto& process = facts_.process;
+    const auto& words = process.restart;
+    return !process.unit.empty() && words.size() == 3 && words[0].ends_with("systemctl") &&
+           words[2] != process.unit && words[2] + ".service" != process.unit;
+  }
+
   void restart_command() {
     const auto& process = facts_.process;
     if (!may_fall_back()) return;
+    if (restarts_another()) {
+      auto& finding = add(Verdict::wrong, "process", "restart of bgpd",
+                          fmt::format("{} would be restarted, but bgpd (pid {}) belongs to {}",
+                                      core::printable(process.restart[2], 80), *process.pid,
+                                      core::printable(process.unit, 80)));
+      cure(finding, "leave out restart under [bgpd], or name that service there");
+      return;
+    }
     if (process.restart_problem.empty()) {
       add(Verdict::ok, "process", "restart of bgpd",
           core::printable(fmt::format("{}", fmt::join(process.restart, " ")), 120));
@@ -299,9 +319,10 @@ class Judge {
       return;
     }
     add(Verdict::note, "watcher", subject,
-        "it watches bgpd: one that the fallback has killed is started again within seconds, with "
-        "all that its start-up file announces, until withdrawd has withdrawn it or killed bgpd "
-        "again");
+        "it watches bgpd: one that the fallback has killed is started again within seconds the "
+        "first "
+        "time (55 and 90 s after the next kills), with all that its start-up file announces, until "
+        "withdrawd has withdrawn it or killed bgpd again");
   }
 
   // What bgpd says.

@@ -142,7 +142,7 @@ void add_cron(CLI::App& app, int& status) {
   command
       ->add_option("--restart", hard->restart,
                    "With --hard: the command that restarts bgpd, split at blanks, no shell "
-                   "(default: the service this host has)")
+                   "(default: the service that bgpd belongs to)")
       ->needs(flag);
   command->footer(
       "One run at a time: a second one waits for its turn, or leaves if a daemon is at work.\n"

@@ -638,11 +638,11 @@ const std::vector<Section<ConfigDraft>>& single_sections() {
             [](const V& v, D& d) {
               put(d.config.settings.reconcile_interval, v.duration(intervals));
             }},
-           {"pid_file", "file", "found by process name", "holds the process id of bgpd",
+           {"pid_file", "file", "found by its socket or name", "holds the process id of bgpd",
             [](const V& v, D& d) { put(d.config.process.pid_file, v.file_or_none()); }},
            {"process_name", "string, at most 15 bytes", "\"bgpd\"", "the process name of bgpd",
             store_process_name},
-           {"restart", "array of strings", "the service this host has",
+           {"restart", "array of strings", "the service that bgpd belongs to",
             "the program that restarts bgpd, and its arguments; no shell", store_restart},
            {"restart_timeout", "duration", "\"30s\"", "for one run of the restart program",
             [](const V& v, D& d) { put(d.config.process.restart_timeout, v.duration(timeouts)); }},

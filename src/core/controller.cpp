@@ -21,7 +21,8 @@ Controller::Controller(Settings settings, const Memory& memory, Time now)
                                        memory.policy)),
       last_resort_(std::make_unique<LastResort>(settings_->fallback, memory.fallback, now)),
       hard_(std::make_unique<HardPath>(*settings_, *checks_)),
-      last_now_(now) {
+      last_now_(now),
+      restart_(memory.restart) {
   for (std::size_t i = 0; i < checks_->size(); ++i) {
     if (auto it = memory.checks.find(checks_->check(i).name); it != memory.checks.end()) {
       const auto since = memory.health_since.find(it->first);
@@ -77,12 +78,14 @@ Effects Controller::on(Event event, Time now) {
     soft_->connection_lost(now);
   } else if (const auto* found = std::get_if<BgpdFound>(&event)) {
     finding_ = false;
+    restart_seen(found->restart);
     if (hard) {
       hard_->on(*found, now, effects);
     } else {
       process_found(*found, now, effects);
     }
   } else if (const auto* stopped = std::get_if<BgpdStopped>(&event)) {
+    restart_seen(stopped->restart);
     if (hard) {
       hard_->on(*stopped, now, effects);
     } else {
@@ -144,9 +147,21 @@ void Controller::unable(const CheckAnswered& answer, Time now, Effects& effects)
   }
 }
 
+void Controller::restart_seen(const std::optional<RestartCommand>& restart) {
+  if (!restart || restart == restart_) return;
+  restart_ = restart;
+  ++restarts_seen_;
+}
+
 void Controller::process_found(const BgpdFound& found, Time now, Effects& effects) {
   if (std::exchange(find_is_void_, false)) return;
-  last_resort_->process_known(found.pids.has_value());
+  // A connection that is accepted and not answered is a living bgpd, whatever a pid file says.
+  const bool denied = found.pids && found.pids->empty() && soft_->silent();
+  last_resort_->process_known(found.pids.has_value() && !denied);
+  if (denied) {
+    soft_->process_found(true, now);
+    return;
+  }
   if (found.pids) {
     soft_->process_found(!found.pids->empty(), now);
     if (!found.pids->empty()) last_resort_->bgpd_is_back(effects);
@@ -160,7 +175,7 @@ void Controller::process_found(const BgpdFound& found, Time now, Effects& effect
 }
 
 void Controller::process_stopped(const BgpdStopped& stopped, Time now, Effects& effects) {
-  const bool answers = soft_->reachable();
+  const bool answers = soft_->reachable() || soft_->silent();
   last_resort_->on(stopped, *soft_, now, effects);
   if (!stopped.pids) return;
   if (stopped.pids->empty() && answers) {
@@ -233,6 +248,7 @@ Memory Controller::memory() const {
   memory.stand_ins = soft_->stand_ins();
   memory.policy = soft_->policy().memory();
   memory.fallback = last_resort_->memory();
+  memory.restart = restart_;
   return memory;
 }
 
@@ -251,7 +267,7 @@ Report Controller::report(Time now) const {
       .bgpd_reachable = settings_->mode == Mode::soft ? soft_->reachable() : hard_->reachable(),
       .bgpd_gone = settings_->mode == Mode::soft ? soft_->process_gone() : hard_->process_gone(),
       .bgpd_killed = last_resort_->memory().killed,
-      .failing = last_resort_->failing() || soft_->contested(),
+      .failing = last_resort_->failing() || hard_->failing() || soft_->contested(),
       .failing_why = std::string(last_resort_->failing_why()),
       .via = soft_->via(),
       .groups = soft_->policy().groups(),

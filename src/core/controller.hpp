@@ -24,6 +24,7 @@ struct Memory {
   SoftPath::Options options;                  ///< of the statements, as they were last seen
   SoftPath::StandIns stand_ins;               ///< of those that are degraded
   LastResort::Memory fallback;                ///< a bgpd that we killed is ours to start
+  std::optional<RestartCommand> restart;      ///< of the bgpd that was seen last; none: none was
   Policy::Memory policy;                      ///< drains, damping, since when
   bool operator==(const Memory&) const = default;
 };
@@ -97,19 +98,23 @@ class Controller {
   struct Revision {
     std::uint64_t checks = 0;
     std::uint64_t prefixes = 0;
+    std::uint64_t restart = 0;
     LastResort::Memory fallback;
     bool operator==(const Revision&) const = default;
   };
   Revision revision() const {
-    return {checks_->revision(), soft_->revision(), last_resort_->memory()};
+    return {checks_->revision(), soft_->revision(), restarts_seen_, last_resort_->memory()};
   }
   Report report(Time now) const;
+  /// What starts the bgpd that was seen last; none: none has been seen yet.
+  const std::optional<RestartCommand>& restart() const { return restart_; }
   const Settings& settings() const { return *settings_; }
 
  private:
   void notice_standstill(Time now, Effects& effects);
   void advance(Time now, Effects& effects);
   void unable(const CheckAnswered& answer, Time now, Effects& effects);
+  void restart_seen(const std::optional<RestartCommand>& restart);
   void process_found(const BgpdFound& found, Time now, Effects& effects);
   void process_stopped(const BgpdStopped& stopped, Time now, Effects& effects);
 
@@ -120,6 +125,8 @@ class Controller {
   std::unique_ptr<LastResort> last_resort_;
   std::unique_ptr<HardPath> hard_;
   Time last_now_;  ///< of the last event or wake
+  std::optional<RestartCommand> restart_;
+  std::uint64_t restarts_seen_ = 0;  ///< how often it has changed
   bool finding_ = false;
   bool find_is_void_ = false;  ///< the look under way began before bgpd was killed or started
   RepeatedFailure told_;

@@ -65,9 +65,13 @@ struct PlanApplied {
 /// bgpd closed a connection that was kept open: it has died, or is being restarted.
 struct ConnectionLost {};
 
+/// What starts a bgpd again: program and arguments. Empty: it was looked for, and nobody knows.
+using RestartCommand = std::vector<std::string>;
+
 /// The answer to FindBgpd: the pids; empty: not running.
 struct BgpdFound {
   Result<std::vector<pid_t>> pids;
+  std::optional<RestartCommand> restart{};  ///< of what was found; none: nothing was
 };
 
 /// What became of the BGP sessions of a bgpd that was killed. A peer with graceful restart keeps
@@ -82,6 +86,7 @@ struct SessionsEnded {
 /// The answer to StopBgpd: the pids that were killed; empty: bgpd was not running.
 struct BgpdStopped {
   Result<std::vector<pid_t>> pids;
+  std::optional<RestartCommand> restart{};  ///< of what was killed; none: nothing was
   SessionsEnded sessions{};
 };
 

@@ -164,7 +164,7 @@ void LastResort::on(const BgpdStopped& event, const SoftPath& soft, Time now, Ef
     return;
   }
   if (event.pids->empty()) {
-    if (!soft.reachable()) {
+    if (!soft.reachable() && !soft.silent()) {
       effects.push_back(
           Tell{Severity::warning,
                fmt::format("bgpd is not running, so nothing is announced ({})", cause_)});
@@ -176,8 +176,8 @@ void LastResort::on(const BgpdStopped& event, const SoftPath& soft, Time now, Ef
     if (++vain_stops_ < 2) return;
     told_unkillable_ = true;
     tell(cause_,
-         "; and there is no bgpd process to be killed, although bgpd answers: correct the process "
-         "name or pid file",
+         "; and there is no bgpd process to be killed, although bgpd answers or accepts "
+         "connections: correct the process name or pid file",
          now, effects);
     return;
   }

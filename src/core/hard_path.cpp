@@ -55,15 +55,19 @@ void HardPath::on(const BgpdFound& event, Time now, Effects& effects) {
   known_ = event.pids.has_value();
   gone_ = event.pids && event.pids->empty();
   if (event.pids && !gone_) stale_.reset();
-  if (!event.pids) {
-    effects.push_back(Tell{Severity::error, event.pids.error().text()});
-    ended(false, now, effects);
-    return;
-  }
   // Of what was heard since the look began, the latest counts. (Once known, health stays known.)
   const Health all = health();
   round_healthy_ = all == Health::up;
   round_story_ = story(all);
+  unstopped_ = !event.pids && !round_healthy_;
+  if (!event.pids) {
+    effects.push_back(round_healthy_ ? Tell{Severity::error, event.pids.error().text()}
+                                     : Tell{Severity::critical,
+                                            fmt::format("DNS failing, and bgpd not stopped: {}: {}",
+                                                        event.pids.error().text(), round_story_)});
+    ended(false, now, effects);
+    return;
+  }
   const std::string_view dns = round_healthy_ ? "DNS ok" : "DNS failing";
   switch (four_cases(round_healthy_, !event.pids->empty())) {
     case Action::take_down:
@@ -84,7 +88,8 @@ void HardPath::on(const BgpdFound& event, Time now, Effects& effects) {
 }
 
 void HardPath::on(const BgpdStopped& event, Time now, Effects& effects) {
-  if (event.pids) gone_ = true;
+  gone_ = gone_ || event.pids.has_value();
+  unstopped_ = !event.pids;
   if (!event.pids) {
     effects.push_back(
         Tell{Severity::critical, fmt::format("DNS failing, bgpd running, and not stopped: {}: {}",

@@ -31,6 +31,8 @@ class HardPath {
   bool agrees() const { return agrees_; }
   /// The last round could not do what it had to.
   bool failed() const { return failed_; }
+  /// DNS fails, and bgpd could not be stopped, or nobody can tell which process it is.
+  bool failing() const { return unstopped_; }
   bool reachable() const { return known_; }
   /// Is there no bgpd process, as far as was seen or done last?
   bool process_gone() const { return gone_; }
@@ -52,6 +54,7 @@ class HardPath {
   bool known_ = false;              ///< the last look for the process gave an answer
   bool gone_ = false;
   std::optional<StaleRoutes> stale_;
+  bool unstopped_ = false;
   bool round_healthy_ = false;
   std::string round_story_;
 };

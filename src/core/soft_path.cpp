@@ -397,6 +397,7 @@ void SoftPath::observe(Observed observed, Time now, Effects& effects) {
     next_try_ = now;
   }
   reached_ = true;
+  silent_ = false;
   gone_ = false;
   ++sights_;
   policy_.bgpd_gone(false);
@@ -468,6 +469,7 @@ void SoftPath::failed(const Failure& failure, Time now, Effects& effects) {
   // Whether it had an effect is not known. Somebody else may put things right as well: the one who
   // sits in configuration mode, for instance. So bgpd is read before anything is sent again.
   stale_ = true;
+  silent_ = failure.trouble == Trouble::silent;
   Duration longest = longest_retry_pause;
   switch (failure.trouble) {
     case Trouble::unreachable:
@@ -640,6 +642,7 @@ void SoftPath::connection_lost(Time now) {
 
 void SoftPath::bgpd_replaced(bool running, Time now) {
   void_ = busy_;
+  silent_ = false;
   process_found(running, now);
   if (running) looked_for_process_.reset();  // it should run; nobody has seen it yet
   reached_ = true;                           // so that it is read soon

@@ -123,6 +123,8 @@ class SoftPath {
   const KnownGracefulRestart& graceful_restart() const { return graceful_restart_; }
   bool reachable() const { return reached_; }
   bool process_gone() const { return gone_; }
+  /// The last operation was accepted and not answered: a process is there, whoever denies it.
+  bool silent() const { return silent_; }
   bool agrees() const;  ///< observed is desired everywhere, and it was read after the last verdict
   /// So much time has passed in which nothing could be done: it does not count against bgpd.
   void stood_still(Duration lost);
@@ -238,6 +240,7 @@ class SoftPath {
   bool dirty_ = true;          ///< desired or observed changed since the plan was made
   bool gone_ = false;          ///< there is no bgpd process
   bool reached_ = false;       ///< the last operation got through
+  bool silent_ = false;        ///< it was accepted, and not answered
   Time last_verdict_{};
   std::size_t exposed_ = 0;  ///< slots
   /// The slots that have been exposed for longest, as long as neither the policy nor what is known

@@ -10,8 +10,8 @@
 #include <map>
 
 #include "checks/ask.hpp"
-#include "process/bgpd_process.hpp"
 #include "vty/password_file.hpp"
+#include "vty/socket_transport.hpp"
 
 namespace withdrawd::daemon {
 namespace asio = boost::asio;
@@ -51,12 +51,36 @@ std::shared_ptr<vty::Bgpd> Engine::make_bgpd() {
   auto bgpd = std::make_shared<vty::Bgpd>(io_.get_executor(), config_.access, [this, alive] {
     // Not from inside the operation that noticed it.
     if (!alive.lock()) return;
+    peer_is_new_ = true;
     asio::post(io_, [this, alive] {
       if (alive.lock()) feed(core::ConnectionLost{});
     });
   });
   bgpd->finish_within(config_.settings.fallback.after);
   return bgpd;
+}
+
+// A bgpd that is frozen later takes no connection once its queue is full, and a restarted one is
+// another process.
+void Engine::talked(bool answered) {
+  if (answered && peer_is_new_) {
+    auto peer = process::look_for_peer(vty::talking_sockets(config_.access));
+    peer_ = peer ? std::make_shared<const process::VtyPeer>(std::move(*peer)) : nullptr;
+  }
+  peer_is_new_ = !answered;
+}
+
+process::Evidence Engine::evidence() {
+  process::Evidence known;
+  for (const auto& place : vty::socket_places(config_.access)) known.sockets.emplace_back(place);
+  // The hard path has no vty: it goes by the pid file and the name.
+  if (config_.settings.mode == core::Mode::hard) return known;
+  if (!peer_ || !peer_->alive()) {
+    auto peer = process::look_for_peer(vty::talking_sockets(config_.access));
+    peer_ = peer ? std::make_shared<const process::VtyPeer>(std::move(*peer)) : nullptr;
+  }
+  known.peer = peer_;
+  return known;
 }
 
 // Checks that watch the same share one watch: looking for processes is what costs.
@@ -109,6 +133,8 @@ void Engine::replace(config::Config config) {
   say(everything);
   generation_ = std::make_shared<const int>(0);
   armed_for_.reset();
+  if (vty::talking_sockets(config.access) != vty::talking_sockets(config_.access)) peer_.reset();
+  peer_is_new_ = true;
   config_ = std::move(config);
   controller_ = std::make_unique<core::Controller>(
       config_.settings, controller_->memory_for_reload(), std::chrono::steady_clock::now());
@@ -212,7 +238,10 @@ void Engine::carry_out(const core::ReadBgpd& effect) {
   spawn([this, bgpd = bgpd_, alive = std::weak_ptr(generation_),
          lookups = effect.lookups, who = effect.who]() -> asio::awaitable<core::Event> {
     vty::ReadReport report = co_await bgpd->read(lookups, who);
-    if (alive.lock()) talking_ = false;
+    if (alive.lock()) {
+      talking_ = false;
+      talked(report.observed.has_value());
+    }
     co_await turn();
     co_return core::BgpdRead{std::move(report.observed), std::move(report.via),
                              std::move(report.attempts)};
@@ -228,7 +257,10 @@ void Engine::carry_out(const core::ApplyPlan& effect) {
   spawn([this, bgpd = bgpd_, alive = std::weak_ptr(generation_), plan = effect.plan,
          lookups = effect.lookups]() -> asio::awaitable<core::Event> {
     vty::ApplyReport report = co_await bgpd->apply(plan, lookups);
-    if (alive.lock()) talking_ = false;
+    if (alive.lock()) {
+      talking_ = false;
+      talked(report.observed.has_value());
+    }
     co_await turn();
     co_return core::PlanApplied{std::move(report.observed), std::move(report.via),
                                 std::move(report.answered), std::move(report.attempts)};
@@ -236,8 +268,12 @@ void Engine::carry_out(const core::ApplyPlan& effect) {
 }
 
 void Engine::carry_out(const core::FindBgpd&) {
-  spawn([bgpd = config_.process]() -> asio::awaitable<core::Event> {
-    co_return core::BgpdFound{process::find(bgpd)};
+  spawn([bgpd = config_.process, known = evidence()]() -> asio::awaitable<core::Event> {
+    const auto found = process::find(bgpd, known);
+    if (!found) co_return core::BgpdFound{std::unexpected(found.error())};
+    if (!*found) co_return core::BgpdFound{std::vector<pid_t>{}};
+    co_return core::BgpdFound{std::vector<pid_t>{(*found)->pid},
+                              process::origin_of((*found)->pid).restart};
   });
 }
 
@@ -246,12 +282,11 @@ void Engine::carry_out(const core::StopBgpd&) {
     withheld_.emplace_back("kill bgpd");
     return;
   }
-  spawn([this, alive = std::weak_ptr(generation_),
-         bgpd = config_.process]() -> asio::awaitable<core::Event> {
-    core::SessionsEnded sessions;
-    auto stopped = co_await process::stop(bgpd, &sessions);
-    if (stopped && alive.lock() && !talking_) bgpd_->reset();
-    co_return core::BgpdStopped{std::move(stopped), std::move(sessions)};
+  spawn([this, alive = std::weak_ptr(generation_), bgpd = config_.process,
+         known = evidence()]() -> asio::awaitable<core::Event> {
+    auto stopped = co_await process::stop(bgpd, known);
+    if (stopped.pids && alive.lock() && !talking_) bgpd_->reset();
+    co_return std::move(stopped);
   });
 }
 
@@ -260,9 +295,9 @@ void Engine::carry_out(const core::RestartBgpd&) {
     withheld_.emplace_back("restart bgpd");
     return;
   }
-  spawn([this, alive = std::weak_ptr(generation_),
-         bgpd = config_.process]() -> asio::awaitable<core::Event> {
-    auto restarted = co_await process::restart(bgpd);
+  spawn([this, alive = std::weak_ptr(generation_), bgpd = config_.process,
+         seen = controller_->restart()]() -> asio::awaitable<core::Event> {
+    auto restarted = co_await process::restart(bgpd, seen);
     if (restarted && alive.lock() && !talking_) bgpd_->reset();
     co_return core::BgpdRestarted{std::move(restarted)};
   });

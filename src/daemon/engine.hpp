@@ -11,6 +11,7 @@
 #include "config/config.hpp"
 #include "core/controller.hpp"
 #include "fleet/link.hpp"
+#include "process/bgpd_process.hpp"
 #include "process/death_watch.hpp"
 #include "vty/bgpd.hpp"
 
@@ -86,6 +87,8 @@ class Engine {
   void say(std::size_t most);
 
   std::shared_ptr<vty::Bgpd> make_bgpd();
+  void talked(bool answered);
+  process::Evidence evidence();
   void watch_processes();
   std::shared_ptr<fleet::Link> make_link();
 
@@ -104,6 +107,9 @@ class Engine {
   std::shared_ptr<vty::Bgpd> bgpd_;
   std::shared_ptr<fleet::Link> link_;  ///< none: this site is in no fleet
   bool talking_ = false;               ///< an operation of bgpd_ is under way
+  /// Whose process answers: taken while it does, and kept for when it no longer does.
+  std::shared_ptr<const process::VtyPeer> peer_;
+  bool peer_is_new_ = true;  ///< what answers next may be another process
   std::vector<std::string> withheld_;
   /// What there is to say and to note. Ten thousand prefixes that go together have twice as many
   /// lines, which must not keep other checks from being asked: a few are written at a time.

@@ -138,19 +138,18 @@ struct Loaded {
 
   static core::Result<Loaded> from(core::Result<config::Config> read) {
     if (!read) return std::unexpected(read.error());
-    auto no_restart = complete(*read);
+    auto no_restart = without_restart(*read);
     auto group = group_to_share_with(*read);
     auto log = Log::prepare(LogPlan::of(*read));
     return Loaded{*std::move(read), std::move(no_restart), std::move(group), std::move(log)};
   }
 
-  /// Fills in what the configuration leaves to the host.
-  static std::optional<core::Error> complete(config::Config& config) {
+  /// Where the configuration leaves it to the host: whether that has a command. Which one it is, the
+  /// process that is killed tells.
+  static std::optional<core::Error> without_restart(const config::Config& config) {
     if (!config.process.restart.empty()) return {};
-    auto found = process::default_restart();
-    if (!found) return found.error();
-    config.process.restart = std::move(*found);
-    return {};
+    const auto found = process::default_restart();
+    return found ? std::nullopt : std::optional(found.error());
   }
 };
 
@@ -189,7 +188,7 @@ class Session {
   }
 
   int run() {
-    if (!can_restart(config_, Loaded::complete(config_))) return exit_usage;
+    if (!can_restart(config_, Loaded::without_restart(config_))) return exit_usage;
     raise_descriptor_limit();
     wait_for_signal();
     take_lock();

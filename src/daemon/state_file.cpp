@@ -32,6 +32,24 @@ bool flag_in(const json::object& parent, std::string_view key) {
   return value && value->is_bool() && value->get_bool();
 }
 
+/// Whoever may write the state file must not choose what root runs: of the commands that start bgpd
+/// only those of the host's own services are kept.
+bool is_plain(const core::RestartCommand& restart) {
+  if (restart.empty()) return true;
+  constexpr std::string_view scripts[] = {"/etc/init.d/bgpd", "/etc/init.d/frr",
+                                          "/etc/init.d/quagga", "/usr/lib/frr/frrinit.sh"};
+  const bool systemd = restart.front() == "systemctl";
+  if (!systemd && std::ranges::find(scripts, restart.front()) == std::ranges::end(scripts)) {
+    return false;
+  }
+  if (restart.size() < 2 || restart.size() > 3 || restart[1] != "restart") return false;
+  if (restart.size() == 2) return !systemd;
+  const auto& name = restart[2];
+  constexpr auto letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@:_.\\-";
+  return !name.empty() && name.front() != '-' && name.find_first_not_of(letters) == name.npos &&
+         name.ends_with(".service") == systemd;
+}
+
 core::NetworkOptions options_of(const json::object& entry) {
   core::NetworkOptions options;
   if (const auto* map = entry.if_contains("route_map"); map && map->is_string()) {
@@ -237,6 +255,13 @@ std::string state_text(const core::Memory& memory, const StateFile::Moment& now,
       {"withdrawn", std::move(withdrawn)},
       {"fallback", fallback_json(memory.fallback, now)},
   };
+  if (memory.restart) {
+    json::array words;
+    if (is_plain(*memory.restart)) {
+      words = json::array(memory.restart->begin(), memory.restart->end());
+    }
+    state["restart"] = std::move(words);
+  }
   json::array degraded;
   for (const auto& [key, route_map] : memory.stand_ins) {
     json::object entry = entry_of(key);
@@ -306,6 +331,13 @@ core::Result<core::Memory> parse_state(std::string_view text, const StateFile::M
     memory.fallback.same = count("same");
     memory.fallback.reason = written_text(text_in(*fallback, "reason"), 1000);
     memory.fallback.last_kill = past_in(*fallback, "last_kill", now);
+  }
+  if (const json::value* restart = state->if_contains("restart"); restart && restart->is_array()) {
+    memory.restart.emplace();
+    for (const json::value& word : restart->get_array()) {
+      if (word.is_string()) memory.restart->emplace_back(word.get_string());
+    }
+    if (!is_plain(*memory.restart)) memory.restart->clear();
   }
   return memory;
 }

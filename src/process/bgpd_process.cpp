@@ -1,10 +1,11 @@
 #include "process/bgpd_process.hpp"
 
+#include <fmt/format.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -13,12 +14,10 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
-#include <iterator>
-#include <list>
 #include <memory>
-#include <optional>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "core/outcome.hpp"
 #include "process/bgp_sessions.hpp"
@@ -45,11 +44,74 @@ bool bears_name(const ProcEntry& entry, const core::BgpdProcess& bgpd) {
   return entry.name == std::string_view(bgpd.name).substr(0, 15);
 }
 
-core::Result<bool> is_bgpd(pid_t pid, const core::BgpdProcess& bgpd) {
+/// Whoever is called bgpd because somebody has linked or renamed something is none. True also where
+/// we may not know.
+bool runs_bgpd(pid_t pid, const core::BgpdProcess& bgpd) {
+  const auto program = program_of(pid).filename().string();
+  return program.empty() || program.find(bgpd.name) != program.npos ||
+         program.find("bgpd") != program.npos;
+}
+
+/// Whose processes may be bgpd: root's, our own, those of the accounts that packages make for it,
+/// and of whoever has its socket or pid file. Where nothing tells which account that is: of any
+/// account of the system's, but of no ordinary user, who could keep a bgpd that is down from being
+/// started by a program of that name.
+class Accounts {
+ public:
+  Accounts(const core::BgpdProcess& bgpd, const std::vector<fs::path>& sockets) {
+    const auto passwd = read_small_file("/etc/passwd").value_or("");
+    for (std::string_view left = passwd; !left.empty();) {
+      const auto line = left.substr(0, left.find('\n'));
+      left.remove_prefix(std::min(line.size() + 1, left.size()));
+      if (line.starts_with("frr:") || line.starts_with("quagga:")) {
+        const auto number = line.substr(std::min(line.find(':', line.find(':') + 1), line.size()));
+        uid_t user = 0;
+        if (!number.empty() &&
+            std::from_chars(number.data() + 1, number.data() + number.size(), user).ec ==
+                std::errc()) {
+          known_.push_back(user);
+        }
+      }
+    }
+    owner_of(bgpd.pid_file);
+    for (const auto& socket : sockets) owner_of(socket);
+  }
+
+  bool may_run_bgpd(const ProcEntry& process) const {
+    return may_run_bgpd(process.user) && may_run_bgpd(process.acts_as);
+  }
+
+ private:
+  void owner_of(const fs::path& file) {
+    struct stat status{};
+    if (!file.empty() && ::stat(file.c_str(), &status) == 0 && status.st_uid != 0) {
+      known_.push_back(status.st_uid);
+    }
+  }
+  bool may_run_bgpd(uid_t user) const {
+    constexpr uid_t first_ordinary = 1000;
+    if (user == 0 || user == ::geteuid()) return true;
+    if (known_.empty()) return user < first_ordinary;
+    return std::ranges::find(known_, user) != known_.end();
+  }
+
+  std::vector<uid_t> known_;
+};
+
+core::Result<bool> is_bgpd(pid_t pid, const core::BgpdProcess& bgpd, const Accounts& accounts) {
   if (pid == ::getpid()) return false;
   const auto entry = read_proc_entry(pid);
   if (!entry) return std::unexpected(entry.error());
-  return entry->has_value() && (*entry)->alive && (*entry)->ours && bears_name(**entry, bgpd);
+  return entry->has_value() && (*entry)->alive && (*entry)->ours && bears_name(**entry, bgpd) &&
+         accounts.may_run_bgpd(**entry) && runs_bgpd(pid, bgpd);
+}
+
+/// Whoever listens on bgpd's socket is bgpd, unless it hands on what it is told, as a proxy.
+bool is_bgpd(const VtyPeer& peer, const core::BgpdProcess& bgpd) {
+  const auto entry = read_proc_entry(peer.pid);
+  if (!entry || !*entry || peer.pid == ::getpid()) return false;
+  return bears_name(**entry, bgpd) ? runs_bgpd(peer.pid, bgpd)
+                                   : peer.identity.program.filename() == "bgpd";
 }
 
 /// None: there is no such file, so no bgpd has written it.
@@ -78,58 +140,87 @@ core::Result<std::optional<pid_t>> read_pid_file(const fs::path& file) {
   return pid;
 }
 
-/// The processes that stop() waits for.
-struct Dying {
-  struct One {
-    pid_t pid;
-    stream_descriptor pidfd;
-    BgpSessions sessions;
-  };
-  explicit Dying(const asio::any_io_executor& executor) : deadline(executor) {}
-
-  std::list<One> all;
-  asio::steady_timer deadline;
-  bool too_late = false;
-};
-
 std::string join(std::string one, std::string_view other) {
   if (!one.empty() && !other.empty()) one += "; ";
   return one += other;
 }
 
-struct Killed {
+std::string listed(const std::vector<pid_t>& pids) {
+  std::string text;
+  for (const pid_t pid : pids) text = join(std::move(text), describe(pid));
+  return text;
+}
+
+/// By name, in our own network namespace: another's bgpd announces for somebody else.
+core::Result<std::optional<Sighting>> find_by_name(const core::BgpdProcess& bgpd,
+                                                   const Accounts& accounts) {
+  const auto all = all_processes();
+  if (!all) {
+    // Where others are hidden nothing contradicts the pid file.
+    if (!bgpd.pid_file.empty()) return std::nullopt;
+    return std::unexpected(all.error());
+  }
+  const auto here = network_of(::getpid());
+  std::vector<pid_t> found;
+  for (const auto pid : *all) {
+    const auto fits = is_bgpd(pid, bgpd, accounts);
+    if (!fits) return std::unexpected(fits.error());
+    if (*fits && network_of(pid) == here) found.push_back(pid);
+  }
+  const auto tried = "find bgpd's process";
+  if (!bgpd.pid_file.empty()) {
+    // Those that write another one are not meant. One that writes this one is, whatever it says.
+    const auto its = [&](pid_t pid) { return writes_pid_file(command_line(pid), bgpd.pid_file); };
+    const auto others = [&](pid_t pid) {
+      return !its(pid) && !option_of(command_line(pid), 'i', "pid_file").empty();
+    };
+    std::erase_if(found, others);
+    if (found.size() == 1 && its(found.front())) {
+      return Sighting{.pid = found.front(), .known_by = KnownBy::command_line};
+    }
+    if (found.empty()) return std::nullopt;
+    return std::unexpected(core::Error{tried,
+                                       fmt::format("{} names none, but there is \"{}\" ({})",
+                                                   core::printable(bgpd.pid_file.string()),
+                                                   core::printable(bgpd.name), listed(found)),
+                                       "correct pid_file under [bgpd], or leave it out"});
+  }
+  if (found.size() > 1) {
+    return std::unexpected(core::Error{
+        tried,
+        fmt::format("{} are called \"{}\", and none is killed, because nobody can tell which: {}",
+                    found.size(), core::printable(bgpd.name), listed(found)),
+        "name its socket or pid_file under [bgpd]"});
+  }
+  if (found.empty()) return std::nullopt;
+  return Sighting{.pid = found.front(), .known_by = KnownBy::name};
+}
+
+struct Held {
+  Sighting sighting;
   FileDescriptor pidfd;
-  BgpSessions sessions;
 };
 
-/// Kills the process if it is still bgpd. None: it was not, or had already gone.
-core::Result<std::optional<Killed>> kill_if_bgpd(const asio::any_io_executor& executor, pid_t pid,
-                                                 const core::BgpdProcess& bgpd) {
-  const auto failed = [&](int error) {
+/// Its pidfd, if it still is bgpd with that in hand: so no other gets its signal. None: it has
+/// gone.
+core::Result<std::optional<Held>> hold(const core::BgpdProcess& bgpd, const Evidence& evidence) {
+  const auto found = find(bgpd, evidence);
+  if (!found) return std::unexpected(found.error());
+  if (!*found) return std::nullopt;
+  const auto identity = identity_of((*found)->pid);
+  auto pidfd = open_pidfd((*found)->pid);
+  if (!pidfd && errno != ESRCH) {
     return std::unexpected(
-        core::Error{"kill " + core::printable(bgpd.name) + ", pid " + std::to_string(pid),
-                    reason(error), error == EPERM ? "run as root, or with CAP_KILL" : ""});
-  };
-  auto pidfd = open_pidfd(pid);
-  if (!pidfd) {
-    if (errno == ESRCH) return std::nullopt;
-    return failed(errno);
+        core::Error{"kill " + core::printable(bgpd.name) + ", pid " + std::to_string((*found)->pid),
+                    reason(errno), ""});
   }
-  // Only now, with the pidfd in hand, is it sure that who bears the name is who gets the signal.
-  const auto still = is_bgpd(pid, bgpd);
+  if (!pidfd || !identity) return std::nullopt;
+  const auto still = find(bgpd, evidence);
   if (!still) return std::unexpected(still.error());
-  if (!*still) return std::nullopt;
-  // Who may not kill it must not end its sessions either.
-  int error = send_signal(pidfd, 0);
-  std::optional<BgpSessions> sessions;
-  if (error == 0) {
-    sessions.emplace(executor, pid, pidfd);
-    sessions->notify();
-    error = send_signal(pidfd, SIGKILL);
+  if (!*still || (*still)->pid != (*found)->pid || identity_of((*found)->pid) != identity) {
+    return std::nullopt;
   }
-  if (error == ESRCH) return std::nullopt;
-  if (error != 0) return failed(error);
-  return Killed{std::move(pidfd), *std::move(sessions)};
+  return Held{**still, std::move(pidfd)};
 }
 
 /// The last lines in one; the end says more than the beginning.
@@ -145,126 +236,119 @@ std::string last_words(std::string_view printed) {
   return core::printable(words);
 }
 
-bool is_masked(const fs::path& unit) {
-  std::error_code failed;
-  return fs::read_symlink(unit, failed) == "/dev/null";
-}
-
-bool has_unit(const fs::path& root, const std::string& unit) {
-  for (const auto* directory :
-       {"etc/systemd/system", "lib/systemd/system", "usr/lib/systemd/system"}) {
-    const auto file = root / directory / unit;
-    if (is_masked(file)) return false;
-    std::error_code failed;
-    if (fs::is_regular_file(file, failed)) return true;
-  }
-  return false;
-}
-
-bool is_program(const fs::path& file) {
-  std::error_code failed;
-  return fs::is_regular_file(file, failed) && ::access(file.c_str(), X_OK) == 0;
-}
-
 }  // namespace
 
-core::Result<std::vector<pid_t>> find(const core::BgpdProcess& bgpd) {
-  std::vector<pid_t> candidates;
+std::string_view name(KnownBy known_by) {
+  switch (known_by) {
+    case KnownBy::socket:
+      return "its vty socket";
+    case KnownBy::pid_file:
+      return "its pid file";
+    case KnownBy::command_line:
+      return "its command line";
+    case KnownBy::name:
+      break;
+  }
+  return "its name";
+}
+
+core::Result<std::optional<Sighting>> find(const core::BgpdProcess& bgpd,
+                                           const Evidence& evidence) {
+  if (const auto& peer = evidence.peer) {
+    if (peer->hidden()) {
+      return std::unexpected(core::Error{
+          "find bgpd's process",
+          core::printable(peer->socket.string()) +
+              " accepts connections, so bgpd runs, but in a PID namespace that cannot be seen from "
+              "here",
+          "run withdrawd in that PID namespace, or in the host's"});
+    }
+    if (peer->alive() && is_bgpd(*peer, bgpd)) {
+      return Sighting{.pid = peer->pid, .known_by = KnownBy::socket};
+    }
+  }
+  const Accounts accounts(bgpd, evidence.sockets);
   if (!bgpd.pid_file.empty()) {
     const auto pid = read_pid_file(bgpd.pid_file);
     if (!pid) return std::unexpected(pid.error());
-    if (*pid) candidates.push_back(**pid);
-  } else {
-    auto all = all_processes();
-    if (!all) return std::unexpected(all.error());
-    candidates = std::move(*all);
+    if (*pid) {
+      const auto fits = is_bgpd(**pid, bgpd, accounts);
+      if (!fits) return std::unexpected(fits.error());
+      if (*fits) return Sighting{.pid = **pid, .known_by = KnownBy::pid_file};
+    }
   }
-
-  std::vector<pid_t> found;
-  for (const auto pid : candidates) {
-    const auto bgpd_here = is_bgpd(pid, bgpd);
-    if (!bgpd_here) return std::unexpected(bgpd_here.error());
-    if (*bgpd_here) found.push_back(pid);
-  }
-  return found;
+  return find_by_name(bgpd, accounts);
 }
 
-asio::awaitable<core::Result<std::vector<pid_t>>> stop(core::BgpdProcess bgpd,
-                                                       core::SessionsEnded* sessions) {
-  const auto pids = find(bgpd);
-  if (!pids) co_return std::unexpected(pids.error());
-
+asio::awaitable<core::BgpdStopped> stop(core::BgpdProcess bgpd, Evidence evidence) {
+  auto held = hold(bgpd, evidence);
+  if (!held) co_return core::BgpdStopped{std::unexpected(std::move(held.error()))};
+  if (!*held) co_return core::BgpdStopped{std::vector<pid_t>{}};
+  const pid_t pid = (*held)->sighting.pid;
+  const auto failed = [&bgpd, pid](std::string happened, std::string advice) {
+    return core::BgpdStopped{std::unexpected(
+        core::Error{"kill " + core::printable(bgpd.name) + ", pid " + std::to_string(pid),
+                    std::move(happened), std::move(advice)})};
+  };
+  // As long as it is there it tells where it comes from.
+  auto restart = origin_of(pid).restart;
   const auto executor = co_await asio::this_coro::executor;
-  const auto dying = std::make_shared<Dying>(executor);
-  std::optional<core::Error> trouble;
-  for (const auto pid : *pids) {
-    auto killed = kill_if_bgpd(executor, pid, bgpd);
-    if (!killed) {
-      if (!trouble) trouble = killed.error();
-      continue;
-    }
-    if (!*killed) continue;
-    dying->all.push_back({pid, stream_descriptor(executor), std::move((*killed)->sessions)});
-    error_code failed;
-    dying->all.back().pidfd.assign((*killed)->pidfd.number(), failed);
-    if (failed) {
-      co_return std::unexpected(
-          core::Error{"wait for the end of pid " + std::to_string(pid), failed.message(), ""});
-    }
-    (*killed)->pidfd.release();
+  // Who may not kill it must not end its sessions either.
+  int error = send_signal((*held)->pidfd, 0);
+  std::optional<BgpSessions> sessions;
+  if (error == 0) {
+    sessions.emplace(executor, pid, (*held)->pidfd);
+    sessions->notify();
+    error = send_signal((*held)->pidfd, SIGKILL);
+  }
+  if (error == ESRCH) co_return core::BgpdStopped{std::vector<pid_t>{}};
+  if (error != 0) {
+    co_return failed(reason(error), error == EPERM ? "run as root, or with CAP_KILL" : "");
   }
 
-  dying->deadline.expires_after(patience_after_kill);
+  struct Dying {
+    stream_descriptor pidfd;
+    asio::steady_timer deadline;
+    bool too_late = false;
+  };
+  const auto dying = std::make_shared<Dying>(
+      Dying{stream_descriptor(executor), asio::steady_timer(executor, patience_after_kill)});
+  error_code unusable;
+  dying->pidfd.assign((*held)->pidfd.number(), unusable);
+  if (unusable) co_return failed("its end cannot be waited for: " + unusable.message(), "");
+  (*held)->pidfd.release();
   dying->deadline.async_wait([dying](error_code cancelled) {
     if (cancelled) return;
     dying->too_late = true;
-    for (auto& one : dying->all) {
-      error_code ignored;
-      one.pidfd.cancel(ignored);
-    }
+    error_code ignored;
+    dying->pidfd.cancel(ignored);
   });
-  std::vector<pid_t> gone;
-  std::string remaining;
-  for (auto& [pid, pidfd, ignored] : dying->all) {
-    if (!dying->too_late) {
-      const auto [failed] = co_await pidfd.async_wait(stream_descriptor::wait_read,
-                                                      asio::as_tuple(asio::use_awaitable));
-      if (!failed) {
-        gone.push_back(pid);
-        continue;
-      }
-      if (!dying->too_late) {
-        dying->deadline.cancel();
-        co_return std::unexpected(core::Error{"kill " + core::printable(bgpd.name),
-                                              "cancelled before it was seen to be gone", ""});
-      }
-    }
-    remaining = join(std::move(remaining), "pid " + std::to_string(pid));
-  }
+  const auto [alive] = co_await dying->pidfd.async_wait(stream_descriptor::wait_read,
+                                                        asio::as_tuple(asio::use_awaitable));
   dying->deadline.cancel();
-  for (auto& one : dying->all) {
-    auto ended = co_await one.sessions.ended();
-    if (!sessions) continue;
-    sessions->ended += ended.ended;
-    std::ranges::move(ended.left, std::back_inserter(sessions->left));
-    if (sessions->problem.empty()) sessions->problem = std::move(ended.problem);
+  core::SessionsEnded ended = co_await sessions->ended();
+  if (!alive) {
+    co_return core::BgpdStopped{std::vector<pid_t>{pid}, std::move(restart), std::move(ended)};
   }
-
-  if (trouble) co_return std::unexpected(std::move(*trouble));
-  if (!remaining.empty()) {
-    co_return std::unexpected(core::Error{
-        "kill " + core::printable(bgpd.name),
-        "still there " + core::describe(patience_after_kill) + " after SIGKILL: " + remaining,
-        "the kernel holds it, most likely for a disk or a network file system"});
-  }
-  co_return gone;
+  if (!dying->too_late) co_return failed("cancelled before it was seen to be gone", "");
+  co_return failed("still there " + core::describe(patience_after_kill) + " after SIGKILL",
+                   "the kernel holds it, most likely for a disk or a network file system");
 }
 
-asio::awaitable<core::Result<std::string>> restart(core::BgpdProcess bgpd) {
+asio::awaitable<core::Result<std::string>> restart(core::BgpdProcess bgpd,
+                                                   std::optional<core::RestartCommand> seen) {
   Command command;
   command.argv = bgpd.restart;
   command.limit = bgpd.restart_timeout;
   command.longest_output = std::size_t{64} * 1024;
+  if (command.argv.empty() && seen) {
+    if (seen->empty()) {
+      co_return std::unexpected(
+          core::Error{"restart bgpd", "what starts the one that ran here is not known",
+                      "start it, and set `restart` under [bgpd] in the configuration"});
+    }
+    command.argv = std::move(*seen);
+  }
   if (command.argv.empty()) {
     auto usual = default_restart();
     if (!usual) co_return std::unexpected(usual.error());
@@ -283,25 +367,6 @@ asio::awaitable<core::Result<std::string>> restart(core::BgpdProcess bgpd) {
     co_return std::unexpected(core::Error{tried, std::move(happened), ""});
   }
   co_return last_words(printed);
-}
-
-core::Result<std::vector<std::string>> default_restart(const fs::path& root) {
-  constexpr std::array names{"bgpd", "frr", "quagga"};
-  std::error_code failed;
-  if (fs::is_directory(root / "run/systemd/system", failed)) {
-    for (const std::string name : names) {
-      const auto unit = name + ".service";
-      if (has_unit(root, unit)) return std::vector<std::string>{"systemctl", "restart", unit};
-    }
-  }
-  for (const auto* name : names) {
-    const auto script = root / "etc/init.d" / name;
-    if (is_program(script)) return std::vector<std::string>{script.string(), "restart"};
-  }
-  return std::unexpected(core::Error{
-      "find out how bgpd is restarted",
-      "this host has neither a systemd unit nor an init script named bgpd, frr or quagga",
-      "set `restart` under [bgpd] in the configuration"});
 }
 
 }  // namespace withdrawd::process

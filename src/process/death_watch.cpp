@@ -1,5 +1,7 @@
 #include "process/death_watch.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <charconv>
@@ -8,7 +10,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include "process/pidfd.hpp"
@@ -32,15 +33,6 @@ bool bears_name(pid_t pid, std::string_view name) {
   const auto its = std::string_view(*comm).substr(0, comm->find('\n'));
   name = name.substr(0, 15);
   return its.starts_with(name) && (its.size() == name.size() || its[name.size()] == ':');
-}
-
-/// In a network namespace of its own it serves somebody else. Who may not see that believes it:
-/// at worst a check is asked once too often.
-bool in_our_network(pid_t pid) {
-  std::error_code hidden;
-  const auto ours = fs::read_symlink("/proc/self/ns/net", hidden);
-  const auto its = fs::read_symlink(fs::path("/proc") / std::to_string(pid) / "ns/net", hidden);
-  return hidden || ours == its;
 }
 
 std::optional<pid_t> pid_in(const fs::path& file) {
@@ -106,7 +98,8 @@ void DeathWatch::watch(pid_t pid) {
   const auto entry = read_proc_entry(pid);
   if (!entry || !*entry || !(*entry)->alive || !(*entry)->ours) return;
   if (!what_.name.empty() && !bears_name(pid, what_.name)) return;
-  if (!in_our_network(pid)) return;
+  // In a network namespace of its own it serves somebody else.
+  if (network_of(pid) != network_of(::getpid())) return;
 
   stream_descriptor descriptor(executor_);
   boost::system::error_code failed;

@@ -24,6 +24,20 @@ bool gone(int error) {
   return error == ENOENT || error == ESRCH;
 }
 
+/// The number at the beginning of a text.
+template <class Number>
+Number number_in(std::string_view text) {
+  Number number{};
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+/// The word after so many blanks.
+std::string_view word_after(std::string_view text, std::size_t blanks, char blank) {
+  for (; blanks > 0; --blanks) text.remove_prefix(std::min(text.find(blank), text.size() - 1) + 1);
+  return text;
+}
+
 core::Error hidden(pid_t pid, int error) {
   return {"read /proc/" + std::to_string(pid), std::generic_category().message(error),
           "run as root, or mount /proc without hidepid"};
@@ -75,6 +89,12 @@ core::Result<std::optional<ProcEntry>> read_proc_entry(pid_t pid) {
   ProcEntry entry;
   entry.name = stat->substr(name_begin + 1, name_end - name_begin - 1);
   const char state = (*stat)[name_end + 2];
+  // STATE is the third field, the start the 22nd.
+  entry.started =
+      number_in<std::uint64_t>(word_after(std::string_view(*stat).substr(name_end + 2), 19, ' '));
+  const auto users = status_value(*status, "Uid");
+  entry.user = number_in<uid_t>(users);
+  entry.acts_as = number_in<uid_t>(word_after(users, 1, '\t'));
   entry.alive = state != 'Z' && state != 'X' && state != 'x';
 
   // NSpid lists the pid in every namespace from the one that /proc shows down to the process's own:
@@ -83,6 +103,34 @@ core::Result<std::optional<ProcEntry>> read_proc_entry(pid_t pid) {
   entry.ours =
       status_value(*status, "NSpid") == own_pid && status_value(*status, "Tgid") == own_pid;
   return entry;
+}
+
+std::vector<std::string> command_line(pid_t pid) {
+  std::vector<std::string> words;
+  const auto text = read_small_file(proc(pid, "cmdline")).value_or("");
+  for (std::string_view left = text; !left.empty();) {
+    const auto word = left.substr(0, left.find('\0'));
+    words.emplace_back(word);
+    left.remove_prefix(std::min(word.size() + 1, left.size()));
+  }
+  return words;
+}
+
+std::filesystem::path program_of(pid_t pid) {
+  std::error_code failed;
+  std::string file = std::filesystem::read_symlink(proc(pid, "exe"), failed).string();
+  // As after an upgrade.
+  constexpr std::string_view deleted = " (deleted)";
+  if (file.ends_with(deleted)) file.resize(file.size() - deleted.size());
+  return file;
+}
+
+// The link ns/net may be read by those only who may trace the process. What the kernel shows of its
+// network everybody may look at, and a folder in there has a number of its own in each namespace.
+std::string network_of(pid_t pid) {
+  struct stat folder{};
+  if (::stat(proc(pid, "net/stat").c_str(), &folder) != 0) return "";
+  return std::to_string(folder.st_ino);
 }
 
 core::Result<std::vector<pid_t>> all_processes() {

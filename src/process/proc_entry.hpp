@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -20,10 +21,23 @@ struct ProcEntry {
   bool alive = false;  ///< neither a zombie nor dead
   bool ours = false;   ///< a process (no thread) of the PID namespace that /proc shows, which must
                        ///< be our own; in a container's it would be somebody else's daemon
+  std::uint64_t started = 0;  ///< in clock ticks since this host was booted
+  uid_t user = 0;             ///< the real one
+  uid_t acts_as = 0;          ///< the effective one
 };
 
 /// None: there is no such process any more. An error: it hides.
 core::Result<std::optional<ProcEntry>> read_proc_entry(pid_t pid);
+
+/// Its words; empty: it has none, or is gone. It may have changed them.
+std::vector<std::string> command_line(pid_t pid);
+
+/// The file that it runs, as the kernel says. Empty: we may not know, or it runs none.
+std::filesystem::path program_of(pid_t pid);
+
+/// Names its network namespace: two processes with the same text are in the same one. Also of
+/// processes of other users. Empty: it is gone.
+std::string network_of(pid_t pid);
 
 /// Every process that /proc shows, without ourselves. An error: /proc is missing, shows another PID
 /// namespace, or hides other users' processes (hidepid), so that "there is none" cannot be told.

@@ -404,7 +404,8 @@ asio::awaitable<std::expected<bool, Failure>> Bgpd::Impl::table_confirms_nothing
   core::Observed seen;
   for (std::size_t i = 0; i < std::min(replies->size(), lookups.size()); ++i) {
     const std::string_view answer = (*replies)[i].text;
-    const auto ours = sourced_locally(answer);
+    const auto entry = read_table_entry(answer);
+    const auto ours = entry ? std::optional(entry->sourced_locally()) : std::nullopt;
     if (ours) seen.in_table[lookups[i]] = *ours;
     if (!ours && !says_no_instance(answer)) all_say_so = false;
   }

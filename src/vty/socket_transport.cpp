@@ -131,6 +131,20 @@ std::vector<std::string> socket_places(const core::BgpdAccess& access) {
   return places;
 }
 
+std::vector<std::filesystem::path> talking_sockets(const core::BgpdAccess& access) {
+  const auto uses = [&access](core::TransportKind kind) {
+    return std::ranges::find(access.transports, kind) != access.transports.end();
+  };
+  const bool socket = uses(core::TransportKind::socket);
+  const bool vtysh = uses(core::TransportKind::vtysh);
+  if (access.socket.empty() && !socket && vtysh && !access.vtysh_socket_dir.empty()) {
+    return {access.vtysh_socket_dir / "bgpd.vty"};
+  }
+  if (access.socket.empty() && !socket && !vtysh) return {};
+  const auto places = socket_places(access);
+  return {places.begin(), places.end()};
+}
+
 SocketTransport::SocketTransport(asio::any_io_executor executor, const core::BgpdAccess& access,
                                  std::function<void()> connection_lost)
     : executor_(std::move(executor)),

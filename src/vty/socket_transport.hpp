@@ -2,6 +2,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/system/error_code.hpp>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,6 +15,10 @@ namespace withdrawd::vty {
 
 /// Where bgpd's own socket may be: the configured place, or every one there is by default.
 std::vector<std::string> socket_places(const core::BgpdAccess& access);
+
+/// Those that lead to the bgpd that the transports talk to: none where only telnet is used, and no
+/// socket is named.
+std::vector<std::filesystem::path> talking_sockets(const core::BgpdAccess& access);
 
 /// vtysh's own socket, `bgpd.vty`, in one of socket_places(), else where the only one is that
 /// listens in this network namespace: kept open, with a watch on it while nothing is asked, so that

@@ -37,7 +37,12 @@ struct Host {
                                     .sources = {.statement = true},
                                     .advertised_to = 2});
     facts.user = {.name = "root", .root = true, .acts = true};
-    facts.process = {.pids = {12}, .hidden = {}, .may_signal = true, .restart = {"/x"}};
+    facts.process = {.pid = 12,
+                     .known_by = "its vty socket",
+                     .text = "pid 12, frr@edge.service, /usr/lib/frr/bgpd -d -N edge",
+                     .may_signal = true,
+                     .unit = "frr@edge.service",
+                     .restart = {"/x"}};
     facts.checks.push_back({core::Outcome{core::OutcomeKind::ok, {}, ""}, {}});
     facts.runner = {.lock_held = true, .mode = "run", .pid = 34, .control_answers = true};
   }
@@ -175,13 +180,40 @@ TEST_CASE("bgpd's process is judged by what the fallback needs") {
   // Another user can do what this one cannot.
   host.facts.user.acts = false;
   CHECK(host.of(Verdict::wrong).empty());
-  host.facts.process.pids = {12, 13};
-  CHECK(says(host.only_wrong(), "kill them all"));
 
   Host never({"router bgp 65001\n network 192.0.2.0/24\n!\n"}, "fallback = \"never\"\n");
   never.facts.process.may_signal = false;
   never.facts.process.restart_problem = "nothing";
   CHECK(never.of(Verdict::wrong).empty());
+}
+
+TEST_CASE("which process the fallback would kill is shown, and how it is known") {
+  Host host;
+  const auto shown = [&host] {
+    std::string text;
+    for (const auto& one : host.of(Verdict::ok)) {
+      if (one.subject == "bgpd's process") text += one.text;
+    }
+    return text;
+  };
+  CHECK(shown() ==
+        "pid 12, frr@edge.service, /usr/lib/frr/bgpd -d -N edge, known by its vty socket, and the "
+        "fallback can kill it");
+  host.facts.process.denied = "/run/frr/bgpd.pid does not name it";
+  CHECK(says(host.only_wrong(), "but /run/frr/bgpd.pid does not name it"));
+}
+
+TEST_CASE("a restart of another service than the one that bgpd belongs to is wrong") {
+  Host host;
+  for (const auto* same : {"frr@edge", "frr@edge.service"}) {
+    host.facts.process.restart = {"systemctl", "restart", same};
+    CHECK(host.of(Verdict::wrong).empty());
+  }
+  host.facts.process.restart = {"systemctl", "restart", "frr.service"};
+  CHECK(says(host.only_wrong(), "frr.service would be restarted, but bgpd (pid 12) belongs to"));
+  host.facts.process.restart.clear();
+  host.facts.process.restart_problem = "nobody knows what starts this one";
+  CHECK(says(host.only_wrong(), "it would stay down"));
 }
 
 TEST_CASE("cron is fine alone, and wrong beside the daemon") {

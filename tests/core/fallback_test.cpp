@@ -278,6 +278,39 @@ TEST_CASE("a bgpd that answers but is nowhere among the processes: a human is ne
   CHECK(world.stopped.size() > 10);
 }
 
+TEST_CASE("a bgpd that accepts and does not answer lives, although no process is found") {
+  auto world = two_rules();
+  verdict(world);
+  world.run_for(1s);
+  world.start_bgpd();  // with the sick prefix in its file
+  world.manner = Manner::silent;
+  world.lose_connection();
+  world.hides = true;
+  world.run_for(30s);
+  CHECK(world.count_told(Severity::warning, "bgpd is not running") == 0);
+  CHECK(world.count_told(Severity::critical, "although bgpd answers or accepts connections") == 1);
+  CHECK(world.report().failing);
+  CHECK_FALSE(world.report().bgpd_gone);
+  world.hides = false;
+  world.run_for(2s);
+  CHECK_FALSE(world.running);
+  CHECK_FALSE(world.report().failing);
+}
+
+TEST_CASE("what starts the bgpd that was seen last is remembered, also by the next run") {
+  auto world = two_rules();
+  world.restart_command = RestartCommand{"systemctl", "restart", "frr@edge.service"};
+  world.manner = Manner::locked;
+  const auto before = world.controller().revision();
+  CHECK_FALSE(world.controller().restart());
+  verdict(world);
+  world.run_until([&] { return !world.stopped.empty() && !world.running; });
+  world.run_for(1ms);
+  CHECK(world.controller().restart() == world.restart_command);
+  CHECK(world.controller().memory().restart == world.restart_command);
+  CHECK_FALSE(world.controller().revision() == before);
+}
+
 TEST_CASE("a bgpd that cannot be killed is tried again every second and told once a minute") {
   auto world = two_rules();
   world.manner = Manner::locked;

@@ -141,6 +141,23 @@ TEST_CASE("hard: bgpd that has gone between the look and the kill is not said to
       "DNS failing, bgpd running: it had gone before it was killed: "));
 }
 
+TEST_CASE("hard: DNS failing, and nobody can tell which process bgpd is: critical, and a human") {
+  SmallWorld world(hard());
+  world.find_fails = true;
+  world.run_for(100ms);
+  CHECK_FALSE(world.report().failing);
+  CHECK(world.count_told(Severity::critical) == 0);
+  world.dns[0] = SmallWorld::bad();
+  world.run_for(2s);
+  CHECK(world.count_told(Severity::critical, "DNS failing, and bgpd not stopped: look for bgpd: ") >
+        0);
+  CHECK(world.report().failing);
+  world.find_fails = false;
+  world.run_for(2s);
+  CHECK_FALSE(world.running);
+  CHECK_FALSE(world.report().failing);
+}
+
 TEST_CASE("hard: the report says whether bgpd runs, as it was left") {
   SmallWorld world(hard());
   world.run_for(100ms);
@@ -162,12 +179,12 @@ TEST_CASE("hard: the report says whether bgpd runs, as it was left") {
   CHECK_FALSE(world.report().bgpd_reachable);
 }
 
-TEST_CASE("hard: a process table that cannot be read: an error, nothing done, tried again") {
+TEST_CASE("hard: a process table that cannot be read: critical, nothing done, tried again") {
   SmallWorld world(hard());
   world.dns[0] = SmallWorld::bad();
   world.find_fails = true;
   world.run_for(100ms);
-  CHECK(world.count_told(Severity::error, "no /proc") == 1);
+  CHECK(world.count_told(Severity::critical, "no /proc") == 1);
   CHECK(world.controller().stuck());
   CHECK_FALSE(world.report().bgpd_reachable);
   CHECK(world.stopped.empty());

@@ -67,6 +67,8 @@ class SmallWorld {
   std::vector<std::string> on_vty;     ///< what it answers to `who`
   bool find_fails = false;
   bool stop_fails = false;
+  bool hides = false;  ///< runs, and is nowhere among the processes
+  std::optional<RestartCommand> restart_command;
   bool stop_finds_nothing = false;
   SessionsEnded sessions{};  ///< of a bgpd that is killed
   bool restart_fails = false;
@@ -230,7 +232,7 @@ class SmallWorld {
       if (world.find_fails) {
         return BgpdFound{std::unexpected(Error{"look for bgpd", "no /proc", ""})};
       }
-      return BgpdFound{world.pids()};
+      return BgpdFound{world.pids(), world.restart_command};
     });
   }
   void carry_out(const StopBgpd&) {
@@ -239,10 +241,10 @@ class SmallWorld {
       if (world.stop_fails) {
         return BgpdStopped{std::unexpected(Error{"kill bgpd", "not permitted", ""})};
       }
-      if (world.stop_finds_nothing) return BgpdStopped{std::vector<pid_t>{}};
+      if (world.stop_finds_nothing || world.hides) return BgpdStopped{std::vector<pid_t>{}};
       auto killed = world.pids();
       world.running = false;
-      return BgpdStopped{std::move(killed), world.sessions};
+      return BgpdStopped{std::move(killed), world.restart_command, world.sessions};
     });
   }
   void carry_out(const RestartBgpd&) {
@@ -293,7 +295,7 @@ class SmallWorld {
     return std::nullopt;
   }
   Result<std::vector<pid_t>> pids() const {
-    return running ? std::vector<pid_t>{4711} : std::vector<pid_t>{};
+    return running && !hides ? std::vector<pid_t>{4711} : std::vector<pid_t>{};
   }
 
  public:

@@ -40,6 +40,7 @@ core::Memory full_memory() {
                          backdoor);
   memory.stand_ins.emplace(core::PrefixKey{"b", core::Prefix::parse("2001:db8::/32").value()},
                            core::RouteMapName::parse("SICK").value());
+  memory.restart = {"systemctl", "restart", "frr@edge.service"};
   using std::chrono::minutes;
   memory.fallback = {true, 3, "rule \"b\", 2001:db8::/32, bgpd answers", 2,
                      noon.steady - minutes(4)};
@@ -71,6 +72,7 @@ TEST_CASE("counts that are too old are forgotten, route-maps and a killed bgpd a
   CHECK(back->checks.empty());
   CHECK(back->options == full_memory().options);
   CHECK(back->fallback == full_memory().fallback);
+  CHECK(back->restart == full_memory().restart);
 }
 
 TEST_CASE("counts from a clock that went back are forgotten") {
@@ -223,4 +225,32 @@ TEST_CASE(
   const auto twice = daemon::parse_state(daemon::state_text(*once, noon), noon);
   REQUIRE(twice);
   CHECK(twice->policy == once->policy);
+}
+
+TEST_CASE("no command of another's choice is kept for root to run: it is unknown then") {
+  auto memory = full_memory();
+  using Words = core::RestartCommand;
+  const auto kept = [&memory](Words words) {
+    memory.restart = std::move(words);
+    auto text = daemon::state_text(memory, noon);
+    const auto back = daemon::parse_state(text, noon);
+    REQUIRE(back);
+    return back->restart;
+  };
+  for (const auto& words :
+       {Words{"systemctl", "restart", "frr.service"}, Words{"/etc/init.d/frr", "restart"},
+        Words{"/usr/lib/frr/frrinit.sh", "restart", "edge"}, Words{}}) {
+    CHECK(kept(words) == words);
+  }
+  for (const auto& words :
+       {Words{"/bin/sh", "-c", "id"}, Words{"systemctl", "restart", "--force"},
+        Words{"systemctl", "start", "x.service"}, Words{"systemctl", "restart", "a b.service"},
+        Words{"/usr/lib/frr/frrinit.sh", "restart", "../../tmp"},
+        Words{"/usr/lib/frr/bgpd", "-d"}}) {
+    CHECK(kept(words) == Words{});
+  }
+  const auto planted =
+      daemon::parse_state(R"({"version":1,"restart":["/bin/sh","-c","id"]})", noon);
+  REQUIRE(planted);
+  CHECK(planted->restart == Words{});
 }

@@ -30,20 +30,39 @@ core::BgpdProcess by_name(std::string name) {
   return bgpd;
 }
 
-core::BgpdProcess by_file(const std::filesystem::path& file) {
-  core::BgpdProcess bgpd;
-  bgpd.pid_file = file;
-  return bgpd;
-}
-
 std::string unique_name() {
   return "wdt" + std::to_string(::getpid());
 }
 
-Pids found(const core::BgpdProcess& bgpd) {
-  const auto pids = process::find(bgpd);
-  REQUIRE_MESSAGE(pids, pids.error().text());
-  return *pids;
+core::BgpdProcess by_file(const std::filesystem::path& file) {
+  auto bgpd = by_name(unique_name());
+  bgpd.pid_file = file;
+  return bgpd;
+}
+
+Pids found(const core::BgpdProcess& bgpd, const process::Evidence& known = {}) {
+  const auto sighting = process::find(bgpd, known);
+  REQUIRE_MESSAGE(sighting, sighting.error().text());
+  return *sighting ? Pids{(*sighting)->pid} : Pids{};
+}
+
+core::Result<Pids> stopped(const core::BgpdProcess& bgpd, process::Evidence known = {}) {
+  return run_to_end(process::stop(bgpd, std::move(known))).pids;
+}
+
+/// What a Python does that listens and never answers.
+std::vector<std::string> listener_on(const std::filesystem::path& socket) {
+  return {"-c", "import socket, signal; s = socket.socket(socket.AF_UNIX); s.bind('" +
+                    socket.string() + "'); s.listen(5); signal.pause()"};
+}
+
+std::shared_ptr<const process::VtyPeer> peer_at(const std::filesystem::path& socket) {
+  while (true) {
+    if (auto peer = process::look_for_peer({socket})) {
+      return std::make_shared<const process::VtyPeer>(std::move(*peer));
+    }
+    ::usleep(10000);
+  }
 }
 
 core::BgpdProcess restarted_by(std::string script, core::Duration limit = 60s) {
@@ -66,12 +85,19 @@ TEST_CASE("a process that bears the name is found, and no longer when it is gone
   CHECK(found(bgpd).empty());
 }
 
-TEST_CASE("every process that bears the name is found") {
+TEST_CASE("of two that bear the name none is killed, and it is said which there are") {
   const ScratchDirectory scratch;
   const auto bgpd = by_name(unique_name());
   const ChildProcess one(scratch.path(), bgpd.name);
   const ChildProcess two(scratch.path(), bgpd.name);
-  CHECK(found(bgpd) == Pids{std::min(one.pid(), two.pid()), std::max(one.pid(), two.pid())});
+  const auto pids = stopped(bgpd);
+  REQUIRE_FALSE(pids);
+  for (const auto* child : {&one, &two}) {
+    CHECK_FALSE(child->has_ended());
+    CHECK(pids.error().text().find("pid " + std::to_string(child->pid()) + ", ") !=
+          std::string::npos);
+  }
+  CHECK(pids.error().happened.starts_with("2 are called"));
 }
 
 TEST_CASE("a name is compared whole: neither a part nor another case of it counts") {
@@ -103,8 +129,7 @@ TEST_CASE("a zombie is not running, neither by name nor by pid file") {
   const ScratchDirectory scratch;
   const auto name = unique_name();
   const ChildProcess child(scratch.path(), name);
-  auto bgpd = by_file(scratch.write("pid", std::to_string(child.pid())));
-  bgpd.name = name;
+  const auto bgpd = by_file(scratch.write("pid", std::to_string(child.pid())));
   CHECK(found(bgpd) == Pids{child.pid()});
   child.become_zombie();
   CHECK(found(by_name(name)).empty());
@@ -128,7 +153,7 @@ TEST_CASE("we ourselves are never bgpd, whatever our name") {
 
 TEST_CASE("the process that the pid file names is found, however the number is written") {
   const ScratchDirectory scratch;
-  const ChildProcess child(scratch.path(), "bgpd");
+  const ChildProcess child(scratch.path(), unique_name());
   const auto pid = std::to_string(child.pid());
   for (const auto& text : {pid, pid + "\n", " " + pid + " \r\n\n"}) {
     CHECK(found(by_file(scratch.write("pid", text))) == Pids{child.pid()});
@@ -148,7 +173,7 @@ TEST_CASE("the pid file hides every other process of that name") {
 TEST_CASE("a missing pid file, or one whose process is gone, says that bgpd is not running") {
   const ScratchDirectory scratch;
   CHECK(found(by_file(scratch.path() / "missing")).empty());
-  ChildProcess child(scratch.path(), "bgpd");
+  ChildProcess child(scratch.path(), unique_name());
   const auto pid = child.pid();
   ::kill(pid, SIGKILL);
   child.reap();
@@ -161,9 +186,9 @@ TEST_CASE("a pid file whose number now belongs to another program says that bgpd
   const ChildProcess child(scratch.path(), "recycled");
   const auto bgpd = by_file(scratch.write("pid", std::to_string(child.pid())));
   CHECK(found(bgpd).empty());
-  const auto stopped = run_to_end(process::stop(bgpd));
-  REQUIRE(stopped);
-  CHECK(stopped->empty());
+  const auto pids = stopped(bgpd);
+  REQUIRE(pids);
+  CHECK(pids->empty());
   CHECK_FALSE(child.has_ended());
 }
 
@@ -187,43 +212,38 @@ TEST_CASE("a pid file from which nobody can tell is an error that names it") {
   CHECK(error(scratch.path() / "fifo") == "it is empty");
 }
 
-TEST_CASE("stopping kills every bgpd, and ends when all are gone") {
+TEST_CASE("stopping kills bgpd and nothing else, and ends when it is gone") {
   const ScratchDirectory scratch;
   const auto bgpd = by_name(unique_name());
-  ChildProcess one(scratch.path(), bgpd.name);
-  ChildProcess two(scratch.path(), bgpd.name);
+  ChildProcess child(scratch.path(), bgpd.name);
   const ChildProcess other(scratch.path(), "other");
-  const auto expected = found(bgpd);
-  const auto stopped = run_to_end(process::stop(bgpd));
-  REQUIRE(stopped);
-  CHECK(*stopped == expected);
-  CHECK(one.has_ended());
-  CHECK(two.has_ended());
+  const auto pids = stopped(bgpd);
+  REQUIRE(pids);
+  CHECK(*pids == Pids{child.pid()});
+  CHECK(child.has_ended());
   CHECK_FALSE(other.has_ended());
-  CHECK(WTERMSIG(one.reap()) == SIGKILL);
-  CHECK(WTERMSIG(two.reap()) == SIGKILL);
+  CHECK(WTERMSIG(child.reap()) == SIGKILL);
 }
 
 TEST_CASE("stopping kills a frozen bgpd as well") {
   const ScratchDirectory scratch;
-  const ChildProcess child(scratch.path(), "bgpd");
+  const ChildProcess child(scratch.path(), unique_name());
   child.freeze();
-  const auto stopped =
-      run_to_end(process::stop(by_file(scratch.write("pid", std::to_string(child.pid())))));
-  REQUIRE(stopped);
-  CHECK(*stopped == Pids{child.pid()});
+  const auto pids = stopped(by_file(scratch.write("pid", std::to_string(child.pid()))));
+  REQUIRE(pids);
+  CHECK(*pids == Pids{child.pid()});
   CHECK(child.has_ended());
 }
 
 TEST_CASE("stopping a bgpd that is not running kills nobody and is no error") {
-  const auto stopped = run_to_end(process::stop(by_name(unique_name())));
-  REQUIRE(stopped);
-  CHECK(stopped->empty());
+  const auto pids = stopped(by_name(unique_name()));
+  REQUIRE(pids);
+  CHECK(pids->empty());
 }
 
 TEST_CASE("stopping is an error when nobody can tell whether bgpd runs") {
   const ScratchDirectory scratch;
-  CHECK_FALSE(run_to_end(process::stop(by_file(scratch.write("pid", "none")))));
+  CHECK_FALSE(stopped(by_file(scratch.write("pid", "none"))));
 }
 
 TEST_CASE("a restart gives what its command printed, in one line") {
@@ -263,55 +283,93 @@ TEST_CASE("a restart command that does not exist is an error") {
 
 TEST_CASE("a restarted daemon lives on after its restart") {
   const ScratchDirectory scratch;
-  std::filesystem::copy_file("/bin/sleep", scratch.path() / "bgpd");
+  std::filesystem::copy_file("/bin/sleep", scratch.path() / unique_name());
   const auto pid_file = scratch.path() / "pid";
-  const auto printed = run_to_end(process::restart(restarted_by(
-      "setsid " + (scratch.path() / "bgpd").string() + " 600 & echo $! > " + pid_file.string())));
+  const auto printed = run_to_end(
+      process::restart(restarted_by("setsid " + (scratch.path() / unique_name()).string() +
+                                    " 600 & echo $! > " + pid_file.string())));
   REQUIRE(printed);
   // setsid execs its program a moment after the shell has gone.
   while (found(by_file(pid_file)).empty()) ::usleep(1000);
-  const auto stopped = run_to_end(process::stop(by_file(pid_file)));
-  REQUIRE(stopped);
-  CHECK(stopped->size() == 1);
+  const auto pids = stopped(by_file(pid_file));
+  REQUIRE(pids);
+  CHECK(pids->size() == 1);
 }
 
-TEST_CASE("with systemd, the restart command is the first unit there is of bgpd, frr and quagga") {
-  const ScratchDirectory root;
-  std::filesystem::create_directories(root.path() / "run/systemd/system");
-  const auto usual = [&] { return process::default_restart(root.path()).value(); };
-  using Words = std::vector<std::string>;
-  root.write("usr/lib/systemd/system/quagga.service", "");
-  CHECK(usual() == Words{"systemctl", "restart", "quagga.service"});
-  root.write("lib/systemd/system/frr.service", "");
-  CHECK(usual() == Words{"systemctl", "restart", "frr.service"});
-  root.write("etc/systemd/system/bgpd.service", "");
-  CHECK(usual() == Words{"systemctl", "restart", "bgpd.service"});
-
-  std::filesystem::remove(root.path() / "etc/systemd/system/bgpd.service");
-  std::filesystem::create_symlink("/dev/null", root.path() / "etc/systemd/system/frr.service");
-  CHECK(usual() == Words{"systemctl", "restart", "quagga.service"});
+TEST_CASE("nothing is restarted where nobody knows what starts the one that ran") {
+  const auto printed = run_to_end(process::restart({}, core::RestartCommand{}));
+  REQUIRE_FALSE(printed);
+  CHECK(printed.error().happened == "what starts the one that ran here is not known");
 }
 
-TEST_CASE("without systemd, the restart command is the first init script there is") {
-  const ScratchDirectory root;
-  root.write("lib/systemd/system/frr.service", "");
-  const auto script = [&](const std::string& name) {
-    const auto file = root.write("etc/init.d/" + name, "#!/bin/sh\n");
-    std::filesystem::permissions(file, std::filesystem::perms(0755));
-    return file.string();
-  };
-  using Words = std::vector<std::string>;
-  const auto quagga = script("quagga");
-  root.write("etc/init.d/bgpd", "cannot be executed");
-  CHECK(process::default_restart(root.path()).value() == Words{quagga, "restart"});
-  const auto bgpd = script("bgpd");
-  CHECK(process::default_restart(root.path()).value() == Words{bgpd, "restart"});
+TEST_CASE("what starts the one that was seen is run, unless a command is configured") {
+  const core::RestartCommand seen{"/bin/echo", "seen"};
+  CHECK(run_to_end(process::restart({}, seen)) == "seen");
+  CHECK(run_to_end(process::restart(restarted_by("echo configured"), seen)) == "configured");
 }
 
-TEST_CASE("a host without a unit or an init script is told what to configure") {
-  const ScratchDirectory root;
-  std::filesystem::create_directories(root.path() / "run/systemd/system");
-  const auto usual = process::default_restart(root.path());
-  REQUIRE_FALSE(usual);
-  CHECK(usual.error().advice == "set `restart` under [bgpd] in the configuration");
+TEST_CASE("a process of that name that runs another program is not bgpd") {
+  const ScratchDirectory scratch;
+  std::filesystem::create_symlink("/bin/sleep", scratch.path() / unique_name());
+  const ChildProcess child(scratch.path(), unique_name());
+  CHECK(found(by_name(unique_name())).empty());
+  CHECK(found(by_file(scratch.write("pid", std::to_string(child.pid())))).empty());
+}
+
+TEST_CASE("with a pid file that names nobody, whoever would have written it is bgpd") {
+  const ScratchDirectory scratch;
+  const auto file = scratch.path() / "bgpd.pid";
+  const ChildProcess child(scratch.path(), unique_name(), "/usr/bin/python3",
+                           {"-c", "import signal; signal.pause()", "-i", file.string()});
+  auto bgpd = by_file(file);
+  const auto sighting = process::find(bgpd);
+  REQUIRE(sighting);
+  REQUIRE(*sighting);
+  CHECK((*sighting)->pid == child.pid());
+  CHECK((*sighting)->known_by == process::KnownBy::command_line);
+  bgpd.pid_file = scratch.path() / "another.pid";
+  CHECK(found(bgpd).empty());
+}
+
+TEST_CASE("a process contradicts a pid file that names nobody: nobody knows, and none is killed") {
+  const ScratchDirectory scratch;
+  const ChildProcess child(scratch.path(), unique_name());
+  const auto pids = stopped(by_file(scratch.path() / "missing"));
+  REQUIRE_FALSE(pids);
+  CHECK(pids.error().happened.find("names none, but there is") != std::string::npos);
+  CHECK_FALSE(child.has_ended());
+}
+
+TEST_CASE("whoever listens on the vty socket is bgpd, whatever the pid file says, also if silent") {
+  const ScratchDirectory scratch;
+  const auto socket = scratch.path() / "bgpd.vty";
+  ChildProcess listening(scratch.path(), unique_name(), "/usr/bin/python3", listener_on(socket));
+  const ScratchDirectory elsewhere;
+  const ChildProcess other(elsewhere.path(), unique_name());
+  process::Evidence known;
+  known.peer = peer_at(socket);
+  for (const auto& file : {scratch.path() / "missing", scratch.write("stale", "2147483647"),
+                           scratch.write("other", std::to_string(other.pid()))}) {
+    CHECK(found(by_file(file), known) == Pids{listening.pid()});
+  }
+  listening.freeze();
+  const auto pids = stopped(by_file(scratch.path() / "missing"), known);
+  REQUIRE(pids);
+  CHECK(*pids == Pids{listening.pid()});
+  CHECK(listening.has_ended());
+  CHECK_FALSE(other.has_ended());
+  // Its pid may be another's now.
+  CHECK_FALSE(known.peer->alive());
+  CHECK_FALSE(process::look_for_peer({socket}));
+}
+
+TEST_CASE("a proxy on the vty socket is not killed for bgpd") {
+  const ScratchDirectory scratch;
+  const auto socket = scratch.path() / "bgpd.vty";
+  const ChildProcess proxy(scratch.path(), "proxy", "/usr/bin/python3", listener_on(socket));
+  process::Evidence known;
+  known.peer = peer_at(socket);
+  CHECK(found(by_name(unique_name()), known).empty());
+  const ChildProcess bgpd(scratch.path(), unique_name());
+  CHECK(found(by_name(unique_name()), known) == Pids{bgpd.pid()});
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace withdrawd::test {
 
@@ -17,15 +18,18 @@ namespace withdrawd::test {
 /// ends. When the constructor returns, it already bears that name.
 class ChildProcess {
  public:
-  /// `name` is the program's file name in `directory`.
-  ChildProcess(const std::filesystem::path& directory, const std::string& name) {
+  /// `name` is the program's file name in `directory`; a copy of `original`, unless it is there.
+  ChildProcess(const std::filesystem::path& directory, const std::string& name,
+               const std::filesystem::path& original = "/bin/sleep",
+               std::vector<std::string> arguments = {"600"}) {
     const auto program = directory / name;
-    if (!std::filesystem::exists(program)) std::filesystem::copy_file("/bin/sleep", program);
+    if (!std::filesystem::exists(program)) std::filesystem::copy_file(original, program);
     std::string word = name;
-    std::string seconds = "600";
-    char* argv[] = {word.data(), seconds.data(), nullptr};
+    std::vector<char*> argv{word.data()};
+    for (auto& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
     char* environment[] = {nullptr};
-    if (::posix_spawn(&pid_, program.c_str(), nullptr, nullptr, argv, environment) != 0) {
+    if (::posix_spawn(&pid_, program.c_str(), nullptr, nullptr, argv.data(), environment) != 0) {
       throw std::runtime_error("posix_spawn failed");
     }
     // exec gives the caller its turn a moment before it changes the name.

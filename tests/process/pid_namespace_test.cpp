@@ -30,8 +30,14 @@ namespace {
 constexpr uid_t nobody = 65534;
 constexpr auto inside = "WITHDRAWD_TEST_IN_PID_NAMESPACE";
 
+core::Result<Pids> found_or_not(const core::BgpdProcess& bgpd = {}) {
+  const auto sighting = process::find(bgpd);
+  if (!sighting) return std::unexpected(sighting.error());
+  return *sighting ? Pids{(*sighting)->pid} : Pids{};
+}
+
 Pids found(const core::BgpdProcess& bgpd = {}) {
-  const auto pids = process::find(bgpd);
+  const auto pids = found_or_not(bgpd);
   REQUIRE_MESSAGE(pids, pids.error().text());
   return *pids;
 }
@@ -122,18 +128,51 @@ TEST_CASE("bgpd is found by its name, and by default that is \"bgpd\"") {
   CHECK(found() == Pids{child.pid()});
 }
 
-TEST_CASE("every bgpd of the namespace is stopped, running or frozen, and nothing else") {
+TEST_CASE("a frozen bgpd is stopped, and nothing else") {
   const ScratchDirectory scratch;
-  const ChildProcess one(scratch.path(), "bgpd");
-  const ChildProcess two(scratch.path(), "bgpd");
+  const ChildProcess bgpd(scratch.path(), "bgpd");
   const ChildProcess other(scratch.path(), "zebra");
-  two.freeze();
-  const auto stopped = run_to_end(process::stop({}));
+  bgpd.freeze();
+  const auto stopped = run_to_end(process::stop({})).pids;
   REQUIRE(stopped);
-  CHECK(*stopped == Pids{one.pid(), two.pid()});
-  CHECK(one.has_ended());
-  CHECK(two.has_ended());
+  CHECK(*stopped == Pids{bgpd.pid()});
+  CHECK(bgpd.has_ended());
   CHECK_FALSE(other.has_ended());
+}
+
+TEST_CASE("a bgpd in another network namespace is nobody's, by its name") {
+  const ScratchDirectory scratch;
+  const auto said = in_a_fork([&] {
+    if (::unshare(CLONE_NEWNET) != 0) return std::string("cannot unshare");
+    const ChildProcess theirs(scratch.path(), "bgpd");
+    return in_a_fork([&] {
+      // Back in ours, that of process 1.
+      const int ours = ::open("/proc/1/ns/net", O_RDONLY | O_CLOEXEC);
+      if (::setns(ours, CLONE_NEWNET) != 0) return std::string("cannot go back");
+      return as_text(found_or_not()) + ", " + as_text(run_to_end(process::stop({})).pids) +
+             (theirs.has_ended() ? ", and killed" : "");
+    });
+  });
+  CHECK(said == "0 found, 0 found");
+}
+
+TEST_CASE("an ordinary user's process of that name is not bgpd, whatever program it runs") {
+  const ScratchDirectory scratch;
+  std::filesystem::permissions(scratch.path(), std::filesystem::perms(0755));
+  std::filesystem::copy_file("/bin/sleep", scratch.path() / "bgpd");
+  for (const uid_t user : {uid_t{1234}, nobody}) {
+    const auto said = in_a_fork([&] {
+      const pid_t self = ::getpid();
+      if (::setresuid(user, user, 0) != 0) return std::string("cannot become a user");
+      const ChildProcess impostor(scratch.path(), "bgpd");
+      if (::setresuid(0, 0, 0) != 0) return std::string("cannot become root");
+      core::BgpdProcess by_file;
+      by_file.pid_file = scratch.write("pid", std::to_string(impostor.pid()));
+      return as_text(found_or_not()) + ", " + as_text(found_or_not(by_file)) +
+             (self == ::getpid() ? "" : "?");
+    });
+    CHECK(said == "0 found, 0 found");
+  }
 }
 
 TEST_CASE("a bgpd of a container below, which has a PID namespace of its own, is not ours") {
@@ -141,7 +180,7 @@ TEST_CASE("a bgpd of a container below, which has a PID namespace of its own, is
   const ChildProcess ours(scratch.path(), "bgpd");
   const ProgramInNamespaceBelow theirs(scratch.path() / "bgpd");
   CHECK(found() == Pids{ours.pid()});
-  const auto stopped = run_to_end(process::stop({}));
+  const auto stopped = run_to_end(process::stop({})).pids;
   REQUIRE(stopped);
   CHECK(*stopped == Pids{ours.pid()});
   CHECK_FALSE(theirs.has_ended());
@@ -157,7 +196,7 @@ TEST_CASE("an unprivileged user sees root's bgpd, and is told what it takes to k
   const ChildProcess child(scratch.path(), "bgpd");
   const auto said = in_a_fork([] {
     if (::setgid(nobody) != 0 || ::setuid(nobody) != 0) return std::string("cannot become nobody");
-    return as_text(process::find({})) + "; " + as_text(run_to_end(process::stop({})));
+    return as_text(found_or_not()) + "; " + as_text(run_to_end(process::stop({})).pids);
   });
   CHECK(said == "1 found; kill bgpd, pid " + std::to_string(child.pid()) +
                     ": Operation not permitted (run as root, or with CAP_KILL)");
@@ -172,7 +211,7 @@ TEST_CASE("a pid file that we may not read is an error with advice") {
   std::filesystem::permissions(by_file.pid_file, std::filesystem::perms(0600));
   const auto said = in_a_fork([&] {
     if (::setuid(nobody) != 0) return std::string("cannot become nobody");
-    return as_text(process::find(by_file));
+    return as_text(found_or_not(by_file));
   });
   CHECK(said == "read the pid file " + by_file.pid_file.string() +
                     ": Permission denied (let withdrawd's user read it, or name no pid_file)");
@@ -187,7 +226,7 @@ TEST_CASE("where /proc hides other users' processes, nobody claims that bgpd is 
           ::setgid(nobody) != 0 || ::setuid(nobody) != 0) {
         return std::string("cannot hide");
       }
-      return as_text(process::find({}));
+      return as_text(found_or_not());
     });
     CHECK(said ==
           "look for processes: /proc hides those of other users "
@@ -198,14 +237,14 @@ TEST_CASE("where /proc hides other users' processes, nobody claims that bgpd is 
 TEST_CASE("a /proc that shows another PID namespace is an error, and so is none") {
   const auto elsewhere = in_a_fork([] {
     if (::unshare(CLONE_NEWPID) != 0) return std::string("cannot unshare");
-    return in_a_fork([] { return as_text(process::find({})); });
+    return in_a_fork([] { return as_text(found_or_not()); });
   });
   CHECK(elsewhere.starts_with("look for processes: /proc is missing, or shows another PID"));
   const auto missing = in_a_fork([] {
     if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/proc", "tmpfs", 0, nullptr) != 0) {
       return std::string("cannot cover /proc");
     }
-    return as_text(process::find({}));
+    return as_text(found_or_not());
   });
   CHECK(missing.starts_with("look for processes: /proc is missing, or shows another PID"));
 }

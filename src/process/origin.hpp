@@ -1,0 +1,58 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/events.hpp"
+
+namespace withdrawd::process {
+
+/// What is known of a running bgpd, as /proc says.
+struct Running {
+  pid_t pid = 0;
+  std::vector<std::string> words;  ///< its command line
+  std::filesystem::path program;   ///< empty: we may not know
+  std::string cgroup;              ///< as in /proc/PID/cgroup
+  bool foreign = false;            ///< in another PID or network namespace: what starts it is there
+};
+
+Running running(pid_t pid);
+
+/// The value of the last "-f FILE", "-fFILE", "--long FILE" or "--long=FILE" (`brief` 0: there is
+/// no short form); empty: it is not given.
+std::string option_of(const std::vector<std::string>& words, char brief, std::string_view full);
+
+/// Is that the pid file that a bgpd with this command line writes, as far as the usual builds say?
+bool writes_pid_file(const std::vector<std::string>& words, const std::filesystem::path& file);
+
+/// The systemd service that a process is in: "frr@edge.service". Empty: none that the system's
+/// manager could restart, or our own.
+std::string unit_of(std::string_view cgroup, std::string_view our_cgroup);
+
+/// Where a bgpd comes from.
+struct Origin {
+  std::string unit;              ///< empty: none
+  std::string pathspace;         ///< FRR's -N; empty: none
+  core::RestartCommand restart;  ///< starts it again; empty: nobody knows
+  std::string unknown;           ///< then: why
+};
+
+/// What it belongs to is restarted, never what merely bears the same name: its systemd service;
+/// else, for the instance that the host's own scripts start (by pathspace), these; else its own
+/// command line, if that goes to the background (-d). `root`: for tests.
+Origin origin_of(const Running& bgpd, std::string_view our_cgroup,
+                 const std::filesystem::path& root = "/");
+Origin origin_of(pid_t pid);
+
+/// For people: "pid 12, frr@edge.service, /usr/lib/frr/bgpd -d -N edge"; printable.
+std::string describe(pid_t pid);
+
+/// The restart command for a host on which bgpd has not been seen: systemctl or the init script of
+/// whichever of bgpd, frr, quagga is installed under `root`, the only enabled frr@ service where
+/// frr.service is not enabled, else FRR's own script. An error if there is none.
+core::Result<core::RestartCommand> default_restart(const std::filesystem::path& root = "/");
+
+}  // namespace withdrawd::process
