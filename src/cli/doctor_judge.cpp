@@ -53,7 +53,7 @@ class Judge {
       same_bgpd();
     }
     process();
-    if ((facts_.bgpd || !soft) && may_fall_back() && !facts_.process.pids.empty()) {
+    if ((facts_.bgpd || !soft) && may_fall_back() && facts_.process.pid) {
       core::KnownGracefulRestart known;
       std::vector<vty::Neighbor> neighbors;
       if (facts_.bgpd) {
