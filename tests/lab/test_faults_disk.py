@@ -227,7 +227,12 @@ def test_a_file_check_on_a_disk_that_hangs_stops_no_other(lab, hanging):
         f'\n[check.switch]\ntype = "file"\npath = "{hanging.place}/down"\npresent = "drain"\n'
         'interval = "200ms"\n'
     )
-    with started(lab, more, rule={"checks": ["resolver", "switch"]}):
+    configuration = lab.write(lab.configuration(rule={"checks": ["resolver", "switch"]}) + more)
+    # Not asked for its status before it answers: a second process that looks for the same file
+    # would sleep behind the first, and not even SIGKILL would end it.
+    with lab.withdrawd("run", "-c", configuration) as withdrawd:
+        withdrawd.wait_for_line("begins")
+        withdrawd.wait_for_health("resolver", "up")
         stays("what is announced", lambda: lab.peer.prefixes() == Prefixes.ALL, seconds=2)
         withdraws_and_announces(lab)
 

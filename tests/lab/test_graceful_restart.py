@@ -80,7 +80,12 @@ def status(lab):
 
 
 def lost_after_the_kill(lab, gone=Prefixes.ANYCAST, within=KEPT + 10):
-    wait_until("bgpd to be killed", lambda: not lab.bgpd.running(), within=10)
+    # It may run again before anybody has seen that it does not.
+    before = lab.bgpd.pids()
+    wait_until(
+        "bgpd to be killed",
+        lambda: not lab.bgpd.running() or lab.bgpd.pids() != before, within=10,
+    )
     killed_at = time.time()
     wait_until("the peer to lose them", lambda: not gone & lab.peer.prefixes(), within)
     return time.time() - killed_at
