@@ -130,8 +130,9 @@ TEST_CASE("a directory that cannot be an included file is named") {
   const Folder folder;
   folder.file(std::string(include_all) + std::string(sound));
   folder.file("", "conf.d/a.toml/b");
-  CHECK(said(folder) == Lines{"F/conf.d/a.toml: error: cannot be read: Is a directory (it is "
-                              "included in F/withdrawd.toml:1)"});
+  CHECK(said(folder) ==
+        Lines{"F/conf.d/a.toml: error: cannot be read: it is a directory (expected a regular "
+              "file) (it is included in F/withdrawd.toml:1)"});
 }
 
 TEST_CASE("text alone includes nothing") {

@@ -40,7 +40,8 @@ TEST_CASE("a file that is not there is named, with an example to start from") {
 
 TEST_CASE("a directory is no configuration file") {
   const Folder folder;
-  CHECK(complaint(folder.path()) == ": error: cannot be read: Is a directory");
+  CHECK(complaint(folder.path()) ==
+        ": error: cannot be read: it is a directory (expected a regular file)");
 }
 
 TEST_CASE("a file that may not be read says so") {
@@ -67,5 +68,6 @@ TEST_CASE("an empty file is told from one without mistakes") {
 }
 
 TEST_CASE("a file without end is not read to its end") {
-  CHECK(complaint("/dev/zero") == ": error: cannot be read: it is a device (expected a regular file)");
+  CHECK(complaint("/dev/zero") ==
+        ": error: cannot be read: it is a device (expected a regular file)");
 }

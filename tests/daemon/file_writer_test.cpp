@@ -42,7 +42,7 @@ TEST_CASE("who gives a writer something never waits, and after the thaw all is w
   FileWriter writer("log");
   for (int i = 0; i < 10; ++i) CHECK(writer.add(disk.write(std::to_string(i), file), 1));
   CHECK_FALSE(writer.finish(in(milliseconds(20))));
-  CHECK(writer.busy_for().value() >= milliseconds(20));
+  CHECK(writer.busy_for());
   disk.frozen.set_value();
   CHECK(writer.finish(in(seconds(10))));
   CHECK_FALSE(writer.busy_for());
