@@ -136,4 +136,4 @@ def test_doctor_shows_whom_the_fallback_would_kill_and_how_it_is_known(alone):
         said = lab.start("doctor", "--json", "-c", configuration)[1]
         assert f"known by {known_by}" in said, said
     wrong = lab.write(lab.configuration(bgpd={"pid_file": lab.directory / "no.pid"}))
-    assert "does not name it" in lab.start("doctor", "-c", wrong)[1]
+    assert "does not name it" in lab.start("doctor", "--json", "-c", wrong)[1]
