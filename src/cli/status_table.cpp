@@ -18,11 +18,10 @@ std::string text(const json::value& value) {
   return std::string(value.as_string());
 }
 
-/// Of a daemon that may be older.
+/// Of a daemon that may be older, and has none.
 std::string text_or(const json::object& object, std::string_view key, std::string_view otherwise) {
   const json::value* value = object.if_contains(key);
-  return std::string(value && value->is_string() ? std::string_view(value->get_string())
-                                                 : otherwise);
+  return value && !value->is_null() ? text(*value) : std::string(otherwise);
 }
 
 std::string yes_no(const json::value& value) {
@@ -67,7 +66,7 @@ std::string span(const json::value& seconds) {
 std::string kept_by_peers(const json::object& root, const Palette& palette) {
   const json::object& bgpd = root.at("bgpd").as_object();
   const json::value* kept = bgpd.if_contains("kept_by_peers");
-  if (!kept || !kept->is_object()) return "";
+  if (!kept || kept->is_null()) return "";
   std::string peers;
   for (const json::value& peer : kept->at("peers").as_array()) {
     peers += (peers.empty() ? " (" : ", ") + text(peer);
@@ -224,6 +223,8 @@ std::string status_table(const json::value& report, const Palette& palette) {
   const json::object& root = report.as_object();
   const json::array& prefixes = root.at("prefixes").as_array();
   std::string out = bgpd_line(root, palette) + kept_by_peers(root, palette);
+  // Looked at in any case: what is no status is found out by showing it.
+  const auto why = text_or(root, "failing_why", "bgpd cannot be made to withdraw it");
   if (root.at("failing").as_bool()) {
     const bool contested = std::ranges::any_of(prefixes, [](const json::value& prefix) {
       return std::ranges::any_of(reach_of(prefix), [](const json::value& reach) {
