@@ -223,7 +223,7 @@ class SoftPath {
 
   const Settings& settings_;
   Policy policy_;
-  std::vector<Slot> slots_;  ///< as the policy counts them
+  std::vector<Slot> slots_;                       ///< as the policy counts them
   std::multimap<Prefix, std::size_t> by_prefix_;  ///< the same prefix may be in several instances
 
   KnownGracefulRestart graceful_restart_;
