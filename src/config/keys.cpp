@@ -605,7 +605,9 @@ const std::vector<Section<ConfigDraft>>& single_sections() {
            {"as", "integer, 1 to 4294967294, or \"1.10\"", "read from bgpd",
             "the AS number of the BGP instance, for rules that name none",
             [](const V& v, D& d) { put(d.asn, as_number(v)); }},
-           {"socket", "file", "found under /run/frr, /var/run/frr, /run/quagga, /var/run/quagga",
+           {"socket", "file",
+            "found under /run/frr, /var/run/frr, /run/quagga, /var/run/quagga, else the only "
+            "bgpd.vty that somebody listens at",
             "vtysh's own socket into bgpd",
             [](const V& v, D& d) { put(d.config.access.socket, v.socket_path_or_none()); }},
            {"vtysh", "program", "\"vtysh\"",

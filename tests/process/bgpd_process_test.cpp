@@ -289,8 +289,11 @@ TEST_CASE("a restarted daemon lives on after its restart") {
       process::restart(restarted_by("setsid " + (scratch.path() / unique_name()).string() +
                                     " 600 & echo $! > " + pid_file.string())));
   REQUIRE(printed);
-  // setsid execs its program a moment after the shell has gone.
-  while (found(by_file(pid_file)).empty()) ::usleep(1000);
+  // setsid execs its program a moment after the shell has gone; until then the file names nobody.
+  for (auto seen = process::find(by_file(pid_file)); !seen || !*seen;
+       seen = process::find(by_file(pid_file))) {
+    ::usleep(1000);
+  }
   const auto pids = stopped(by_file(pid_file));
   REQUIRE(pids);
   CHECK(pids->size() == 1);

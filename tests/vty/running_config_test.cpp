@@ -325,6 +325,8 @@ TEST_CASE("graceful restart: for how long peers keep what they have heard") {
         Promise{120s, 0s});
   CHECK(promised("bgp graceful-restart restart-time 30\nbgp graceful-restart\n!\n"
                  "router bgp 65001\nexit\n") == Promise{30s, 0s});
+}
+
 TEST_CASE("other tables, neighbors' AS and default routes are taken from both bgpds") {
   const auto frr = read_running_config(
       Transcript::load("frr-8.4.4-socket-reach").answer("show running-config", 1));
