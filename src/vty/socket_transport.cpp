@@ -158,7 +158,7 @@ SocketTransport::~SocketTransport() {
 }
 
 std::unexpected<Failure> SocketTransport::silent(const std::string& command) const {
-  if (limit.passed()) {
+  if (limit.passed() && limit.heard()) {
     return failure(Trouble::silent, quoted(command),
                    fmt::format("not finished in {} as a whole", core::describe(limit.whole())),
                    "is bgpd very busy?");

@@ -147,7 +147,7 @@ class TelnetTransport::Connection : public std::enable_shared_from_this<Connecti
                         session.state() == TelnetSession::State::busy)) {
       limit.answered(session.progress() - std::exchange(answers, session.progress()));
       limit.received(std::exchange(received_, 0));
-      if (limit.passed()) {
+      if (limit.passed() && limit.heard()) {
         co_return failure(Trouble::silent, connected_ ? session.doing() : "connect",
                           "not finished in " + core::describe(limit.whole()) + " as a whole",
                           "is bgpd very busy?");
@@ -156,7 +156,7 @@ class TelnetTransport::Connection : public std::enable_shared_from_this<Connecti
       const auto deadline = std::min(patient_until, limit.next(timeout));
       const auto quiet = last_bytes_ + quiet_after;
       const auto now = Clock::now();
-      if (now >= patient_until) {
+      if (now >= patient_until || limit.passed()) {
         co_return failure(Trouble::silent, connected_ ? session.doing() : "connect",
                           "no answer in " + core::describe(timeout), "is bgpd frozen?");
       }

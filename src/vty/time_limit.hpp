@@ -20,9 +20,11 @@ class TimeLimit {
   void start(core::Duration whole) {
     whole_ = whole;
     ends_ = Clock::now() + whole;
+    heard_ = false;
   }
   void answered(std::size_t answers) { earn(answers); }
   void received(std::size_t bytes) {
+    heard_ = heard_ || bytes > 0;
     bytes_ += bytes;
     earn(bytes_ / 1024);
     bytes_ %= 1024;
@@ -30,6 +32,8 @@ class TimeLimit {
 
   core::Duration whole() const { return whole_; }
   bool passed() const { return Clock::now() >= ends_; }
+  /// Has there been a byte since the start? Without one it is silence, not slowness.
+  bool heard() const { return heard_; }
   /// When to stop waiting for the next sign of life that may take `patience`.
   Clock::time_point next(core::Duration patience) const {
     return std::min(Clock::now() + patience, ends_);
@@ -49,6 +53,7 @@ class TimeLimit {
   core::Duration whole_{};
   Clock::time_point ends_ = Clock::time_point::max();  ///< none until it is started
   std::size_t bytes_ = 0;
+  bool heard_ = false;
 };
 
 }  // namespace withdrawd::vty

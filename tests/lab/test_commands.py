@@ -137,6 +137,7 @@ def test_the_daemon_is_found_by_its_socket_alone(lab):
     configuration = lab.write(lab.configuration(transports=["socket"]))
     with lab.withdrawd("run", "-c", configuration) as withdrawd:
         withdrawd.wait_for_health("resolver", "up")
+        withdrawd.wait_for_health("other", "up")
         socket = tomllib.loads(configuration.read_text())["control_socket"]
         for command in (["status"], ["now"], ["drain", "anycast"], ["undrain", "anycast"]):
             code, said = lab.start(*command, "-s", socket, "-c", "/nonexistent.toml")

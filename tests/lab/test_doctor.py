@@ -116,7 +116,7 @@ def test_peers_are_counted_as_the_prefix_is_really_advertised(lab, healthy):
     try:
         wait_until("the IPv4 session to be down", lambda: not lab.peer.established(), within=10)
         seen = doctor(lab, healthy)
-        assert "advertised to no peer" in one(seen.about(Prefixes.PLAIN, "note"))["text"]
+        assert "advertised to no peer" in one(seen.about(Prefixes.PLAIN, "wrong"))["text"]
         assert "advertised to 1 peer" in one(seen.about(Prefixes.IPV6))["text"]
     finally:
         lab.bgpd.command(

@@ -67,6 +67,7 @@ ns A 127.0.0.1
     zonelistfile: "{self.directory}/zone.list"
     xfrdir: "{self.directory}"
     server-count: 1
+    rrl-ratelimit: 0
     hide-version: yes
 remote-control:
     control-enable: no
