@@ -82,7 +82,7 @@ struct ProcessFacts {
   std::string unit;                  ///< the systemd service it is in; empty: none
   std::vector<std::string> restart;  ///< configured, or what starts this process, or any here
   std::string restart_problem;       ///< why it cannot be run; empty: it can
-  SessionFacts sessions = {};         ///< of `pid`
+  SessionFacts sessions = {};        ///< of `pid`
 };
 
 struct WatcherFacts {

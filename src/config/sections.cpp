@@ -101,7 +101,8 @@ bool is_good_name(std::string_view name) {
 template <class Draft>
 void read_named(std::string_view kind, std::string_view such_as, const toml::node& node,
                 Position at, const Section<Draft>& section, const ReadSection<Draft>& defaults,
-                std::vector<ReadSection<Draft>>& into, SectionPlaces& places, Complaints& complaints) {
+                std::vector<ReadSection<Draft>>& into, SectionPlaces& places,
+                Complaints& complaints) {
   const auto* table = node.as_table();
   if (!table) {
     complaints.error(at, fmt::format("\"{}\" is {}; expected named sections, such as [{}]", kind,

@@ -235,8 +235,8 @@ void Engine::carry_out(const core::AskCheck& effect) {
 
 void Engine::carry_out(const core::ReadBgpd& effect) {
   talking_ = true;
-  spawn([this, bgpd = bgpd_, alive = std::weak_ptr(generation_),
-         lookups = effect.lookups, who = effect.who]() -> asio::awaitable<core::Event> {
+  spawn([this, bgpd = bgpd_, alive = std::weak_ptr(generation_), lookups = effect.lookups,
+         who = effect.who]() -> asio::awaitable<core::Event> {
     vty::ReadReport report = co_await bgpd->read(lookups, who);
     if (alive.lock()) {
       talking_ = false;

@@ -144,8 +144,8 @@ struct Loaded {
     return Loaded{*std::move(read), std::move(no_restart), std::move(group), std::move(log)};
   }
 
-  /// Where the configuration leaves it to the host: whether that has a command. Which one it is, the
-  /// process that is killed tells.
+  /// Where the configuration leaves it to the host: whether that has a command. Which one it is,
+  /// the process that is killed tells.
   static std::optional<core::Error> without_restart(const config::Config& config) {
     if (!config.process.restart.empty()) return {};
     const auto found = process::default_restart();

@@ -341,7 +341,8 @@ TEST_CASE("answers are validated from a trust anchor, in the file or beside it")
   CHECK(complaint(in_check(given)).contains("\": line 2: \"A\" is not DS or DNSKEY"));
   std::filesystem::remove(file);
   CHECK(complaint(in_check(given)).contains(", which cannot be read: No such file"));
-  CHECK(complaint(in_check(validate + "trust_anchor = \"/\"")).ends_with(", which cannot be read: it is a directory"));
+  CHECK(complaint(in_check(validate + "trust_anchor = \"/\""))
+            .ends_with(", which cannot be read: it is a directory"));
 }
 
 TEST_CASE("validation needs a trust anchor, and an answer that is signed") {
