@@ -310,6 +310,7 @@ def run(options, tally, stack):
                 stack.callback(gentle.end)
         else:
             tally.fail("build: " + checked.title)
+    if options.debian_13:
         release = begin_other_release(main, options, tally, stack)
     if lab:
         if not options.k:
@@ -372,6 +373,7 @@ def main():
     parser.add_argument("--all", action="store_true")
     parser.add_argument("-k")
     parser.add_argument("--build-dir", default=ROOT / "build")
+    parser.add_argument("--debian-13", action="store_true")
     # Of tools/other_release.py: these files of the lab only; a build, and nothing more.
     parser.add_argument("--release", default="")
     parser.add_argument("--build-only", action="store_true")
