@@ -162,8 +162,8 @@ TEST_CASE("without systemd, the restart command is the first init script there i
   const auto quagga = script("quagga");
   root.write("etc/init.d/bgpd", "cannot be executed");
   CHECK(process::default_restart(root.path()).value() == Words{quagga, "restart"});
-  const auto bgpd = script("bgpd");
-  CHECK(process::default_restart(root.path()).value() == Words{bgpd, "restart"});
+  const auto bgpd_script = script("bgpd");
+  CHECK(process::default_restart(root.path()).value() == Words{bgpd_script, "restart"});
 }
 
 TEST_CASE("a host without a unit or an init script is told what to configure") {
