@@ -114,7 +114,7 @@ bool Denial::before(const std::string& one, const std::string& other) const {
 }
 
 /// What stands for the name in the spans; empty if it cannot be had.
-const std::string& Denial::key(const std::string& name) {
+std::string Denial::key(const std::string& name) {
   if (!hashed_) return name;
   const auto [found, added] = hashes_.try_emplace(name);
   if (!added || !parameters_ || !unusable_.empty()) return found->second;

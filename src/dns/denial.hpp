@@ -60,7 +60,7 @@ class Denial {
   void add_plain(const Record& record);
   void add_hashed(const Record& record);
   bool before(const std::string& one, const std::string& other) const;
-  const std::string& key(const std::string& name);
+  std::string key(const std::string& name);
   const Span* at(const std::string& name);
   const Span* around(const std::string& name);
   bool is_empty(const Span& around, const std::string& name) const;
