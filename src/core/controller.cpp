@@ -19,7 +19,7 @@ Controller::Controller(Settings settings, const Memory& memory, Time now)
                                               now)),
       soft_(std::make_unique<SoftPath>(*settings_, *checks_, memory.options, memory.stand_ins,
                                        memory.policy)),
-      last_resort_(std::make_unique<LastResort>(settings_->fallback, memory.fallback, now)),
+      fallback_(std::make_unique<Fallback>(settings_->fallback, memory.fallback, now)),
       hard_(std::make_unique<HardPath>(*settings_, *checks_)),
       last_now_(now),
       restart_(memory.restart) {
@@ -95,7 +95,7 @@ Effects Controller::on(Event event, Time now) {
     if (hard) {
       hard_->on(*restarted, now, effects);
     } else {
-      last_resort_->on(*restarted, now, effects);
+      fallback_->on(*restarted, now, effects);
       if (restarted->output) {
         find_is_void_ = finding_;
         soft_->bgpd_replaced(true, now);
@@ -157,14 +157,14 @@ void Controller::process_found(const BgpdFound& found, Time now, Effects& effect
   if (std::exchange(find_is_void_, false)) return;
   // A connection that is accepted and not answered is a living bgpd, whatever a pid file says.
   const bool denied = found.pids && found.pids->empty() && soft_->silent();
-  last_resort_->process_known(found.pids.has_value() && !denied);
+  fallback_->process_known(found.pids.has_value() && !denied);
   if (denied) {
     soft_->process_found(true, now);
     return;
   }
   if (found.pids) {
     soft_->process_found(!found.pids->empty(), now);
-    if (!found.pids->empty()) last_resort_->bgpd_is_back(effects);
+    if (!found.pids->empty()) fallback_->bgpd_is_back(effects);
     return;
   }
   // Who cannot look must assume that it runs: even one that was killed, for somebody else may have
@@ -176,7 +176,7 @@ void Controller::process_found(const BgpdFound& found, Time now, Effects& effect
 
 void Controller::process_stopped(const BgpdStopped& stopped, Time now, Effects& effects) {
   const bool answers = soft_->reachable() || soft_->silent();
-  last_resort_->on(stopped, *soft_, now, effects);
+  fallback_->on(stopped, *soft_, now, effects);
   if (!stopped.pids) return;
   if (stopped.pids->empty() && answers) {
     // Whom to believe, reading it again tells.
@@ -193,7 +193,7 @@ void Controller::advance(Time now, Effects& effects) {
     return;
   }
   checks_->ask_due(now, effects);
-  last_resort_->advance(*soft_, now, effects);
+  fallback_->advance(*soft_, now, effects);
   if (!finding_ && soft_->wants_process(now)) {
     finding_ = true;
     effects.push_back(FindBgpd{});
@@ -213,13 +213,13 @@ std::optional<Time> Controller::next_wake() const {
   sooner(checks_->next_due());
   sooner(soft_->next_wake());
   if (settings_->fleet) sooner(checks_->next_near_down(last_now_));
-  sooner(last_resort_->next_wake(*soft_));
+  sooner(fallback_->next_wake(*soft_));
   return wake;
 }
 
 bool Controller::busy() const {
   return settings_->mode == Mode::hard ? hard_->busy()
-                                       : soft_->busy() || last_resort_->busy() || finding_;
+                                       : soft_->busy() || fallback_->busy() || finding_;
 }
 
 bool Controller::at_rest() const {
@@ -231,8 +231,8 @@ bool Controller::stuck() const {
   if (!checks_->all_answered() || busy()) return false;
   if (settings_->mode == Mode::hard) return hard_->failed();
   const bool exposed = soft_->longest_exposed(true) || soft_->longest_exposed(false);
-  if (exposed && !last_resort_->failing()) return false;
-  if (last_resort_->memory().killed && !last_resort_->cannot_restart()) return false;
+  if (exposed && !fallback_->failing()) return false;
+  if (fallback_->memory().killed && !fallback_->cannot_restart()) return false;
   return soft_->obstructed();
 }
 
@@ -247,7 +247,7 @@ Memory Controller::memory() const {
   memory.options = soft_->options();
   memory.stand_ins = soft_->stand_ins();
   memory.policy = soft_->policy().memory();
-  memory.fallback = last_resort_->memory();
+  memory.fallback = fallback_->memory();
   memory.restart = restart_;
   return memory;
 }
@@ -266,14 +266,14 @@ Report Controller::report(Time now) const {
       .prefixes = settings_->mode == Mode::soft ? soft_->report(now) : std::vector<PrefixReport>{},
       .bgpd_reachable = settings_->mode == Mode::soft ? soft_->reachable() : hard_->reachable(),
       .bgpd_gone = settings_->mode == Mode::soft ? soft_->process_gone() : hard_->process_gone(),
-      .bgpd_killed = last_resort_->memory().killed,
-      .failing = last_resort_->failing() || hard_->failing() || soft_->contested(),
-      .failing_why = std::string(last_resort_->failing_why()),
+      .bgpd_killed = fallback_->memory().killed,
+      .failing = fallback_->failing() || hard_->failing() || soft_->contested(),
+      .failing_why = std::string(fallback_->failing_why()),
       .via = soft_->via(),
       .groups = soft_->policy().groups(),
       .fleet = {},
-      .stale = core::report(settings_->mode == Mode::soft ? last_resort_->stale() : hard_->stale(),
-                            now)};
+      .stale =
+          core::report(settings_->mode == Mode::soft ? fallback_->stale() : hard_->stale(), now)};
   if (const auto& fleet = settings_->fleet) {
     const FleetGuard& guard = soft_->policy().guard();
     FleetReport& said =

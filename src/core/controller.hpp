@@ -23,7 +23,7 @@ struct Memory {
   std::map<std::string, Time> health_since;   ///< likewise: health is what it is
   SoftPath::Options options;                  ///< of the statements, as they were last seen
   SoftPath::StandIns stand_ins;               ///< of those that are degraded
-  LastResort::Memory fallback;                ///< a bgpd that we killed is ours to start
+  Fallback::Memory fallback;                  ///< a bgpd that we killed is ours to start
   std::optional<RestartCommand> restart;      ///< of the bgpd that was seen last; none: none was
   Policy::Memory policy;                      ///< drains, damping, since when
   bool operator==(const Memory&) const = default;
@@ -60,7 +60,7 @@ struct Report {
   bool bgpd_gone;       ///< known not to run
   bool bgpd_killed;     ///< by the fallback, and not running since
   bool failing;         ///< a sick prefix stays announced, and a human is needed
-  std::string failing_why;  ///< as LastResort::failing_why
+  std::string failing_why;  ///< as Fallback::failing_why
   std::string via;          ///< the transport that the last operation used; empty: none yet
   std::vector<Policy::GroupCount> groups;
   std::optional<FleetReport> fleet{};
@@ -99,11 +99,11 @@ class Controller {
     std::uint64_t checks = 0;
     std::uint64_t prefixes = 0;
     std::uint64_t restart = 0;
-    LastResort::Memory fallback;
+    Fallback::Memory fallback;
     bool operator==(const Revision&) const = default;
   };
   Revision revision() const {
-    return {checks_->revision(), soft_->revision(), restarts_seen_, last_resort_->memory()};
+    return {checks_->revision(), soft_->revision(), restarts_seen_, fallback_->memory()};
   }
   Report report(Time now) const;
   /// What starts the bgpd that was seen last; none: none has been seen yet.
@@ -122,7 +122,7 @@ class Controller {
   std::unique_ptr<const Settings> settings_;
   std::unique_ptr<CheckSchedule> checks_;
   std::unique_ptr<SoftPath> soft_;
-  std::unique_ptr<LastResort> last_resort_;
+  std::unique_ptr<Fallback> fallback_;
   std::unique_ptr<HardPath> hard_;
   Time last_now_;  ///< of the last event or wake
   std::optional<RestartCommand> restart_;

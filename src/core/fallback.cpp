@@ -26,38 +26,38 @@ Duration doubled(Duration delay, unsigned times, Duration longest) {
 
 }  // namespace
 
-LastResort::LastResort(const Fallback& settings, const Memory& memory, Time now)
+Fallback::Fallback(const FallbackSettings& settings, const Memory& memory, Time now)
     : settings_(settings), memory_(memory), restart_at_(now) {
   // How long ago the kill was is not known; the delay begins anew.
   if (memory.killed && memory.kills > 1) restart_at_ = now + restart_delay();
   if ((memory.kills > 0 || memory.same > 0) && !memory.last_kill) memory_.last_kill = now;
 }
 
-bool LastResort::owes_restart(const SoftPath& soft) const {
+bool Fallback::owes_restart(const SoftPath& soft) const {
   return memory_.killed && (soft.any_wanted() || restart_owed_) &&
          (soft.process_gone() || !process_known_);
 }
 
-Duration LastResort::restart_delay() const {
+Duration Fallback::restart_delay() const {
   return doubled(settings_.restart_delay, memory_.kills > 0 ? memory_.kills - 1 : 0,
                  settings_.restart_delay_max);
 }
 
 // Also after one that succeeded: it may have started nothing.
-Duration LastResort::pause_after_restart() const {
+Duration Fallback::pause_after_restart() const {
   return std::max(restart_delay(),
                   doubled(stop_again_after, failed_restarts_, longest_restart_pause));
 }
 
 /// None: a kill may help. The hold becomes longer with each kill after it: somebody may have acted
 /// where withdrawd does not see it, and a host must not flap for that.
-std::optional<Time> LastResort::held_until(const SoftPath::Exposed& exposed) const {
+std::optional<Time> Fallback::held_until(const SoftPath::Exposed& exposed) const {
   if (memory_.same < kills_that_show || memory_.reason != exposed.reason) return std::nullopt;
   return *memory_.last_kill +
          doubled(settings_.restart_delay_max, memory_.same - kills_that_show, longest_hold);
 }
 
-void LastResort::hold(const SoftPath::Exposed& exposed, Time until, Time now, Effects& effects) {
+void Fallback::hold(const SoftPath::Exposed& exposed, Time until, Time now, Effects& effects) {
   if (std::exchange(holding_, true)) return;
   effects.push_back(Tell{
       Severity::critical,
@@ -68,14 +68,14 @@ void LastResort::hold(const SoftPath::Exposed& exposed, Time until, Time now, Ef
 }
 
 // `failure` is what tells two lines apart; the cause in front of it changes with every outcome.
-void LastResort::tell(const std::string& cause, const std::string& failure, Time now,
-                      Effects& effects) {
+void Fallback::tell(const std::string& cause, const std::string& failure, Time now,
+                    Effects& effects) {
   if (const auto news = told_.news(failure, now)) {
     effects.push_back(Tell{Severity::critical, cause + *news});
   }
 }
 
-void LastResort::advance(const SoftPath& soft, Time now, Effects& effects) {
+void Fallback::advance(const SoftPath& soft, Time now, Effects& effects) {
   if (busy()) return;
   if (soft.reachable()) bgpd_is_back(effects);
 
@@ -131,13 +131,13 @@ void LastResort::advance(const SoftPath& soft, Time now, Effects& effects) {
   }
 }
 
-std::string_view LastResort::failing_why() const {
+std::string_view Fallback::failing_why() const {
   if (told_forbidden_) return "bgpd may not be killed for it";
   if (told_unkillable_) return "bgpd cannot be killed";
   return holding_ ? "bgpd was killed for it and came back with it" : "";
 }
 
-std::optional<Time> LastResort::next_wake(const SoftPath& soft) const {
+std::optional<Time> Fallback::next_wake(const SoftPath& soft) const {
   if (busy()) return std::nullopt;
   std::optional<Time> wake;
   if (const auto forbidden = soft.longest_exposed(false); forbidden && !told_forbidden_) {
@@ -154,7 +154,7 @@ std::optional<Time> LastResort::next_wake(const SoftPath& soft) const {
   return wake;
 }
 
-void LastResort::on(const BgpdStopped& event, const SoftPath& soft, Time now, Effects& effects) {
+void Fallback::on(const BgpdStopped& event, const SoftPath& soft, Time now, Effects& effects) {
   stopping_ = false;
   next_stop_.reset();
   if (!event.pids) {
@@ -211,7 +211,7 @@ void LastResort::on(const BgpdStopped& event, const SoftPath& soft, Time now, Ef
                                     describe(restart_delay())))});
 }
 
-void LastResort::on(const BgpdRestarted& event, Time now, Effects& effects) {
+void Fallback::on(const BgpdRestarted& event, Time now, Effects& effects) {
   restarting_ = false;
   started_ = event.output.has_value();
   ++failed_restarts_;  // until it is seen running
@@ -230,7 +230,7 @@ void LastResort::on(const BgpdRestarted& event, Time now, Effects& effects) {
           event.output->empty() ? "" : fmt::format("; it said \"{}\"", printable(*event.output)))});
 }
 
-void LastResort::bgpd_is_back(Effects& effects) {
+void Fallback::bgpd_is_back(Effects& effects) {
   if (!memory_.killed || busy()) return;
   memory_.killed = false;
   restart_owed_ = false;

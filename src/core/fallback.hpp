@@ -13,11 +13,11 @@
 namespace withdrawd::core {
 
 /// The hard path as a last resort of the soft one: kills bgpd when a prefix that must not be
-/// announced could not be withdrawn for `Fallback::after`, and starts it again once a prefix is
-/// wanted, or once peers have to be told what it no longer announces. After two kills for the same
-/// reason it holds: bgpd came back with the prefix each time, so a third would help nobody.
-/// Passive: the Controller drives it.
-class LastResort {
+/// announced could not be withdrawn for `FallbackSettings::after`, and starts it again once a
+/// prefix is wanted, or once peers have to be told what it no longer announces. After two kills for
+/// the same reason it holds: bgpd came back with the prefix each time, so a third would help
+/// nobody. Passive: the Controller drives it.
+class Fallback {
  public:
   /// What a later run has to know: without it, nobody would start the bgpd that we killed.
   struct Memory {
@@ -29,7 +29,7 @@ class LastResort {
     auto operator<=>(const Memory&) const = default;
   };
 
-  LastResort(const Fallback& settings, const Memory& memory, Time now);
+  Fallback(const FallbackSettings& settings, const Memory& memory, Time now);
 
   /// Starts a kill or a restart if it is time for one.
   void advance(const SoftPath& soft, Time now, Effects& effects);
@@ -66,7 +66,7 @@ class LastResort {
   void hold(const SoftPath::Exposed& exposed, Time until, Time now, Effects& effects);
   void tell(const std::string& cause, const std::string& failure, Time now, Effects& effects);
 
-  const Fallback& settings_;
+  const FallbackSettings& settings_;
   Memory memory_;
   Time restart_at_;
   std::optional<Time> next_stop_;  ///< after a kill that failed

@@ -12,7 +12,7 @@ enum class OutcomeKind : std::uint8_t {
   ok,        ///< the answer that users want
   nxdomain,  ///< the server says that the name does not exist
   timeout,   ///< no answer in time
-  error,     ///< everything else: SERVFAIL, REFUSED, no data, malformed, refused port, no route
+  error,     ///< everything else: SERVFAIL, REFUSED, no data, malformed, port unreachable, no route
   unable,  ///< this host lacked what asking takes: descriptors, memory. Says nothing of the server
 };
 
@@ -21,7 +21,8 @@ struct Outcome {
   OutcomeKind kind = OutcomeKind::error;
   Duration latency{};  ///< from the first packet sent to the verdict
   /// For people. `ok`: the last address resolved; else what was wrong: "SERVFAIL", "no data",
-  /// "refused port". Holds no control characters: whoever makes it escapes what came from outside.
+  /// "port unreachable". Holds no control characters: whoever makes it escapes what came from
+  /// outside.
   std::string detail;
 
   bool healthy() const { return kind == OutcomeKind::ok; }

@@ -59,7 +59,7 @@ struct Rule {
   bool withdraw_on_exit = false;   ///< withdrawn when a daemon ends
 };
 
-struct Fallback {
+struct FallbackSettings {
   /// A prefix that must not be announced and still is (or of which nobody knows): this long.
   Duration after = std::chrono::seconds(5);
   /// From the kill to the restart; doubled by each further kill, up to the maximum.
@@ -74,7 +74,7 @@ struct Settings {
   std::vector<Rule> rules;  ///< hard mode needs none: there every check counts
   std::vector<Group> groups;
   std::optional<Fleet> fleet;
-  Fallback fallback;
+  FallbackSettings fallback;
   Duration reconcile_interval = std::chrono::seconds(10);
   Duration settle =
       std::chrono::seconds(2);  ///< hard mode: nothing is asked so soon after a restart

@@ -210,7 +210,7 @@ core::Policy::Memory read_policy(const json::object& state, const StateFile::Mom
   return policy;
 }
 
-json::object fallback_json(const core::LastResort::Memory& fallback, const StateFile::Moment& now) {
+json::object fallback_json(const core::Fallback::Memory& fallback, const StateFile::Moment& now) {
   json::object object{{"killed", fallback.killed},
                       {"kills", static_cast<std::int64_t>(fallback.kills)}};
   if (fallback.last_kill) object["last_kill"] = wall_of(*fallback.last_kill, now);

@@ -237,7 +237,8 @@ class Asking {
     const bool no_port = number == EADDRNOTAVAIL && used == DnsTransport::tcp;
     if (core::is_local_error(number) || no_port) return failed_here(failure_text(error));
     if (!refused && !core::is_no_route(number)) return fail(failure_text(error));
-    refusal_ = refused ? "refused port" : failure_text(error);
+    const auto* term = used == DnsTransport::tcp ? "connection refused" : "port unreachable";
+    refusal_ = refused ? term : failure_text(error);
     if (schedule_.refused(Clock::now())) return fail(refusal_);
     wake_.cancel();
   }
@@ -436,7 +437,7 @@ asio::awaitable<void> try_udp(std::shared_ptr<Asking> asking) {
   bool filtered = asking->under_fire();
   if (!failed && filtered) pass_only_id(socket.native_handle(), query->id);
   if (!failed && !asking->bind(socket)) co_return;
-  // Connected, so that the kernel drops what comes from elsewhere and tells of a refused port.
+  // Connected, so that the kernel drops what comes from elsewhere and tells of an unreachable port.
   if (!failed) socket.connect(server, failed);
   if (failed) co_return asking->fail(failed, udp_used);
 

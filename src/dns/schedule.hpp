@@ -8,11 +8,11 @@ namespace withdrawd::dns {
 
 /// When one asking tries. Knows no clock: the caller hands the time in.
 ///
-/// Tries are spread evenly over the timeout. A refused port needs no patience, but may be a server
-/// that is just restarting: `pause` after the first refusal there is a try more, and a refusal by
-/// then counts. What failed on this host was no try: for that there is one more as well, once. And
-/// where `again_after` is given, there is one try more then, if there are several
-/// and the second is not due before. One try is one try.
+/// Tries are spread evenly over the timeout. An unreachable port needs no patience, but may be a
+/// server that is just restarting: `pause` after the first refusal there is a try more, and a
+/// refusal by then counts. What failed on this host was no try: for that there is one more as well,
+/// once. And where `again_after` is given, there is one try more then, if there are several and the
+/// second is not due before. One try is one try.
 class Schedule {
  public:
   static constexpr core::Duration pause = std::chrono::milliseconds(10);

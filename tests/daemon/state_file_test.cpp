@@ -174,7 +174,7 @@ TEST_CASE("members of the wrong type or with invalid values are passed over") {
   CHECK(back->checks.at("b") == core::HealthCount{});
   REQUIRE(back->options.size() == 1);
   CHECK(back->options.begin()->second == core::NetworkOptions{});
-  CHECK(back->fallback == core::LastResort::Memory{});
+  CHECK(back->fallback == core::Fallback::Memory{});
 }
 
 TEST_CASE("saving makes missing directories and leaves no other file behind") {

@@ -237,7 +237,7 @@ TEST_CASE("a question that a dying server took along is asked again, after as lo
     boost::asio::post(context, [&] { server.reset(); });
   };
   const auto outcome = ask_now(context, asked);
-  CHECK_OUTCOME(outcome, OutcomeKind::error, "refused port");
+  CHECK_OUTCOME(outcome, OutcomeKind::error, "port unreachable");
   CHECK(outcome.latency >= 60ms);
   CHECK(outcome.latency < asked.timeout / asked.tries);  // when the next try would be
 }
@@ -311,7 +311,7 @@ TEST_CASE("questions that share a socket have an ID and a port of their own each
   CHECK(open_files() == before);
 }
 
-TEST_CASE("a refused port that was heard of late is not the next question's") {
+TEST_CASE("an unreachable port that was heard of late is not the next question's") {
   boost::asio::io_context context;
   auto refused = question(free_port<udp>(context));
   refused.tries = 1;
@@ -588,26 +588,29 @@ TEST_CASE("no answer counts only where the time was really given") {
   CHECK(outcome->detail.starts_with("cannot ask (this host stood still for "));
 }
 
-TEST_CASE("a refused port is known within moments, after a second try") {
+TEST_CASE("an unreachable port is known within moments, after a second try") {
   boost::asio::io_context context;
   auto asked = question(free_port<udp>(context));
+  std::string_view term = "port unreachable";
   SUBCASE("UDP") {}
   SUBCASE("TCP") {
     asked.server = free_port<tcp>(context);
     asked.transport = DnsTransport::tcp;
+    term = "connection refused";
   }
   const auto outcome = ask_now(context, asked);
-  CHECK_OUTCOME(outcome, OutcomeKind::error, "refused port");
+  CHECK_OUTCOME(outcome, OutcomeKind::error, term);
   CHECK(outcome.latency >= 10ms);
   CHECK(outcome.latency < patient / 4);
 }
 
-TEST_CASE("a port refused when there is no time to ask again is a refused port, not a timeout") {
+TEST_CASE(
+    "a port refused when there is no time to ask again is an unreachable port, not a timeout") {
   boost::asio::io_context context;
   auto asked = question(free_port<udp>(context));
   asked.timeout = 10ms;
   asked.tries = 1;
-  CHECK_OUTCOME(ask_now(context, asked), OutcomeKind::error, "refused port");
+  CHECK_OUTCOME(ask_now(context, asked), OutcomeKind::error, "port unreachable");
 }
 
 TEST_CASE("a server that is back when it is asked once more was never away") {
@@ -627,7 +630,7 @@ TEST_CASE("a server that is back when it is asked once more was never away") {
   CHECK(server.queries().size() == 1);
 }
 
-TEST_CASE("a server killed between two tries is a refused port") {
+TEST_CASE("a server killed between two tries is an unreachable port") {
   boost::asio::io_context context;
   auto server = std::make_unique<FakeServer>(context);
   server->on_query = [&](const FakeServer::Query&) {
@@ -636,7 +639,7 @@ TEST_CASE("a server killed between two tries is a refused port") {
   auto asked = question(server->address());
   asked.tries = 100;
   const auto outcome = ask_now(context, asked);
-  CHECK_OUTCOME(outcome, OutcomeKind::error, "refused port");
+  CHECK_OUTCOME(outcome, OutcomeKind::error, "port unreachable");
   CHECK(outcome.latency < patient / 4);
 }
 
@@ -664,7 +667,7 @@ TEST_CASE("what goes wrong over TCP after a truncated answer says so") {
   SUBCASE("refused") {
     const auto server = truncating_beside(context, free_port<tcp>(context));
     CHECK_OUTCOME(ask_now(context, question(server->address())), OutcomeKind::error,
-                  "refused port (over TCP, after a truncated answer)");
+                  "connection refused (over TCP, after a truncated answer)");
   }
   SUBCASE("silent") {
     tcp::acceptor listening(context, {boost::asio::ip::make_address("127.0.0.1"), 0});

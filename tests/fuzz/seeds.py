@@ -106,7 +106,7 @@ ETCD = {
 HISTORY = [
     {"time": "2026-11-23T03:31:21.123Z", "kind": "changed", "rule": "anycast",
      "prefix": "192.0.2.0/24", "was": "announced", "is": "withdrawn",
-     "cause": "check \"resolver\" refused port", "by": ""},
+     "cause": "check \"resolver\" port unreachable", "by": ""},
     {"time": "2026-11-23T03:31:22.123Z", "kind": "killed", "rule": None, "prefix": None,
      "cause": "192.0.2.0/24 was announced for 5.0 s", "by": ""},
 ]

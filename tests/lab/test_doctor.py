@@ -286,7 +286,7 @@ def test_a_sick_dns_server_is_told_with_what_it_did_to_the_prefixes(lab, healthy
     assert lab.start("once", "-c", healthy)[0] == 1
     seen = doctor(lab, healthy)
     finding = one(seen.wrong())
-    assert finding["subject"] == "check resolver" and "refused port" in finding["text"]
+    assert finding["subject"] == "check resolver" and "port unreachable" in finding["text"]
     assert "looks down now" in one(seen.about(Prefixes.PLAIN))["text"]
 
 

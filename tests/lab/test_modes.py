@@ -80,7 +80,7 @@ def test_status_shows_what_is_withdrawn_and_why(lab):
         rows = {prefix: row for row in said.splitlines() for prefix in Prefixes.ALL if prefix in row}
         assert "withdrawn" in rows[Prefixes.PLAIN]
         assert "withdrawn" not in rows[Prefixes.OTHER]
-        assert "refused port" in said
+        assert "port unreachable" in said
 
 
 def test_cron_ends_in_time_and_takes_its_counts_along(lab):

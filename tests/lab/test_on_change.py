@@ -39,7 +39,7 @@ def test_each_change_is_handed_to_the_command_and_kept(lab):
         ("changed", "anycast", "announced", "withdrawn")
     }
     assert {tuple(line[3:5]) for line in back} == {("withdrawn", "announced")}
-    assert all("refused port" in line[5] for line in down)
+    assert all("port unreachable" in line[5] for line in down)
 
     code, text = lab.start("log", Prefixes.PLAIN, "--json", "-c", configuration)
     assert code == 0

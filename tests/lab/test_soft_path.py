@@ -7,7 +7,7 @@ from lab import Nsd, Prefixes, wait_until
 TRANSPORTS = ("socket", "vtysh", "telnet")
 # What the log calls it.
 CAUSES = {
-    "killed": "refused port",
+    "killed": "port unreachable",
     "frozen": "timed out",
     "NXDOMAIN": "NXDOMAIN",
     "SERVFAIL": "SERVFAIL",

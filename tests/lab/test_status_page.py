@@ -95,7 +95,7 @@ def test_a_change_shows_without_loading_the_page_again(page, lab):
     page.wait_for('Check "resolver" is down.', "#verdict")
     page.wait_for(f"announced → withdrawn", "#changes")
     row = page.row(Prefixes.PLAIN)
-    assert "withdrawn" in row and 'check "resolver" refused port' in page.browser.text("#rules")
+    assert "withdrawn" in row and 'check "resolver" port unreachable' in page.browser.text("#rules")
     assert "announced" in page.row(Prefixes.OTHER)
     # What is sick comes first.
     rules = page.browser.run(

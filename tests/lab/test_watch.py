@@ -20,7 +20,7 @@ def test_a_watched_server_that_is_killed_is_withdrawn_at_once_and_the_next_one_t
             before = len(program.lines())
             lab.dns.kill()
             lab.wait_for_announcements(Prefixes.STAYING, within=INTERVAL / 4)
-            assert "refused port" in program.wait_for_health("resolver", "down", after=before).message
+            assert "port unreachable" in program.wait_for_health("resolver", "down", after=before).message
 
             # The server that takes its place is watched from the asking on that finds it.
             lab.dns.repair()

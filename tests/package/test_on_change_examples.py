@@ -23,7 +23,7 @@ CHANGE = {
     "WITHDRAWD_PREFIX": "192.0.2.0/24",
     "WITHDRAWD_OLD": "announced",
     "WITHDRAWD_NEW": "withdrawn",
-    "WITHDRAWD_CAUSE": 'check "resolver" refused port 1 of 1',
+    "WITHDRAWD_CAUSE": 'check "resolver" port unreachable 1 of 1',
     "WITHDRAWD_BY": "withdrawd through socket /run/frr/bgpd.vty",
     "WITHDRAWD_TIME": "2026-11-23T03:31:21.123Z",
 }
@@ -68,7 +68,7 @@ def test_mail_says_what_has_changed(sendmail, tmp_path):
     assert message["Subject"] == f"{os.uname().nodename}: 192.0.2.0/24 withdrawn"
     body = message.get_payload()
     assert "192.0.2.0/24 withdrawn, was announced" in body
-    assert 'cause: check "resolver" refused port 1 of 1' in body
+    assert 'cause: check "resolver" port unreachable 1 of 1' in body
 
 
 def test_mail_keeps_hostile_text_out_of_headers_and_shells(sendmail, tmp_path):

@@ -769,7 +769,7 @@ Outcome World::dns_outcome(std::size_t index, Duration& latency) {
       return {OutcomeKind::error, latency, "SERVFAIL"};
     case What::dns_killed:
       latency = milliseconds(20);
-      return {OutcomeKind::error, latency, "refused port"};
+      return {OutcomeKind::error, latency, "port unreachable"};
     case What::dns_dead:
       latency = timeout;
       return {OutcomeKind::timeout, latency, ""};
