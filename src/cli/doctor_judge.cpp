@@ -274,7 +274,8 @@ class Judge {
           Verdict::wrong, "process", "bgpd's process",
           fmt::format("{} may not kill it ({}): the fallback cannot work", facts_.user.name, pids));
       cure(finding,
-           "run withdrawd as root or with CAP_KILL, or set fallback = \"never\" in every rule");
+           "run withdrawd as root or with CAP_KILL (hard.conf gives that to the unit: see "
+           "docs/install.md), or set fallback = \"never\" in every rule");
     } else {
       add(Verdict::unseen, "process", "bgpd's process",
           fmt::format("{}; whether withdrawd's own user can kill it, {} cannot see", pids,

@@ -370,9 +370,7 @@ void agree_on_damping(const ReadSection<RuleDraft>& rule, Complaints& complaints
 void agree_on_group(ReadSection<RuleDraft>& rule, const Names& names) {
   if (!rule.draft.group) return;
   const auto& [name, value] = *rule.draft.group;
-  if (const auto group = names.find(name, "the name of a group", value)) {
-    rule.draft.rule.group = *group;
-  }
+  rule.draft.rule.group = names.find(name, "the name of a group", value);
 }
 
 /// The groups, when all rules are known.

@@ -49,7 +49,7 @@ struct FileWriter::State {
     try {
       report = next.job();
     } catch (const std::exception&) {
-      // No memory to write with: what was to be written is lost, and the next may do better.
+      report = {};  // no memory to write with: that is lost, and the next may do better
     }
     next.job = {};
     lock.lock();

@@ -566,7 +566,7 @@ class Session {
   void share(const core::Result<std::optional<gid_t>>& group) {
     if (!group) tell(Severity::warning, group.error().text());
     if (!group || !*group) return;
-    group_ = **group;
+    group_ = *group;
     if (http_) http_->give_to(*group_);
     const auto given = control_ ? control_->give_to(*group_) : core::Result<void>{};
     // Without the right to, members of bgpd's own group ask bgpd itself.
@@ -918,7 +918,7 @@ int run_session(config::Config config, Log log, SessionPlan plan) {
   // A vtysh or a peer of the control socket that goes away must not take us along.
   static_cast<void>(::signal(SIGPIPE, SIG_IGN));
   // Threads that mostly sleep need no memory of their own.
-  ::mallopt(M_ARENA_MAX, 2);
+  ::mallopt(M_ARENA_MAX, 2);  // NOLINT(concurrency-mt-unsafe): there are none yet
   int status = exit_fine;
   bool done = false;
   {

@@ -89,7 +89,7 @@ asio::ip::address address_of(const sockaddr_in6& found) {
 
 }  // namespace
 
-NameLookup::NameLookup(asio::any_io_executor executor) : answers_(std::move(executor)) {}
+NameLookup::NameLookup(const asio::any_io_executor& executor) : answers_(executor) {}
 
 void NameLookup::cancel() {
   boost::system::error_code ignored;

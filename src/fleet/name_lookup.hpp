@@ -21,7 +21,7 @@ class NameLookup {
  public:
   using Addresses = std::vector<boost::asio::ip::address>;
 
-  explicit NameLookup(boost::asio::any_io_executor executor);
+  explicit NameLookup(const boost::asio::any_io_executor& executor);
 
   /// At least one address; an error: why there is none, printable. Ends by the deadline.
   boost::asio::awaitable<std::expected<Addresses, std::string>> look_up(std::string name,

@@ -1,6 +1,5 @@
 #include "process/bgp_sessions.hpp"
 
-#include <dirent.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -17,6 +16,7 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <system_error>
@@ -49,24 +49,18 @@ std::optional<std::uint16_t> number(std::string_view text) {
   return value;
 }
 
-/// The numbers of a process's descriptors, or an errno.
-std::expected<std::vector<int>, int> descriptors(pid_t pid) {
-  const std::string place = "/proc/" + std::to_string(pid) + "/fd";
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(place.c_str()), ::closedir);
-  if (!directory) return std::unexpected(errno);
+/// The numbers of a process's sockets, or an errno.
+std::expected<std::vector<int>, int> sockets_of(pid_t pid) {
+  std::error_code failed;
+  std::filesystem::directory_iterator entry("/proc/" + std::to_string(pid) + "/fd", failed);
   std::vector<int> all;
-  while (const dirent* entry = ::readdir(directory.get())) {
-    const std::string_view name = entry->d_name;
-    int one = 0;
-    const auto [end, failed] = std::from_chars(name.data(), name.data() + name.size(), one);
-    if (failed != std::errc() || end != name.data() + name.size()) continue;
-    std::array<char, 8> what{};
-    if (::readlinkat(::dirfd(directory.get()), entry->d_name, what.data(), what.size() - 1) < 0) {
-      if (errno == ENOENT) continue;
-      return std::unexpected(errno);
-    }
-    if (std::string_view(what.data()).starts_with("socket:")) all.push_back(one);
+  for (; !failed && entry != std::filesystem::directory_iterator(); entry.increment(failed)) {
+    const auto what = std::filesystem::read_symlink(entry->path(), failed);
+    if (failed == std::errc::no_such_file_or_directory) failed.clear();  // closed meanwhile
+    if (failed) break;
+    if (what.native().starts_with("socket:")) all.push_back(std::stoi(entry->path().filename()));
   }
+  if (failed) return std::unexpected(failed.value());
   return all;
 }
 
@@ -80,7 +74,7 @@ std::optional<Ends> ends_of(int socket) {
   int protocol = 0;
   socklen_t size = sizeof type;
   if (::getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_STREAM ||
-      ::getsockopt(socket, SOL_SOCKET, SO_PROTOCOL, &protocol, &(size = sizeof protocol)) != 0 ||
+      ::getsockopt(socket, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) != 0 ||
       protocol != IPPROTO_TCP) {
     return std::nullopt;
   }
@@ -104,7 +98,7 @@ struct BgpSessions::Session {
 
 BgpSessions::BgpSessions(asio::any_io_executor executor, pid_t pid, const FileDescriptor& pidfd)
     : executor_(std::move(executor)) {
-  const auto all = descriptors(pid);
+  const auto all = sockets_of(pid);
   if (!all) {
     problem_ = refused(all.error());
     return;

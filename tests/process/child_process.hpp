@@ -32,8 +32,8 @@ class ChildProcess {
     if (::posix_spawn(&pid_, program.c_str(), nullptr, nullptr, argv.data(), environment) != 0) {
       throw std::runtime_error("posix_spawn failed");
     }
-    // exec gives the caller its turn a moment before it changes the name.
-    while (comm() != name.substr(0, 15)) std::this_thread::yield();
+    // exec gives the caller its turn a moment before it changes the name, and that before the words.
+    while (comm() != name.substr(0, 15) || !has_words()) std::this_thread::yield();
   }
   ~ChildProcess() {
     if (pid_ == 0) return;
@@ -74,6 +74,9 @@ class ChildProcess {
   }
 
  private:
+  bool has_words() const {
+    return std::ifstream("/proc/" + std::to_string(pid_) + "/cmdline").get() != EOF;
+  }
   std::string comm() const {
     std::ifstream file("/proc/" + std::to_string(pid_) + "/comm");
     std::string name;
