@@ -25,7 +25,7 @@ using config::LogFormat;
 using config::LogTarget;
 using core::Severity;
 
-/// How long a start waits for the disk that the log is on.
+/// How long a start or a reload waits for the disk that the log is on.
 constexpr auto patience = std::chrono::seconds(3);
 
 std::string_view colour_of(Severity severity) {
@@ -53,6 +53,9 @@ std::string text_line(const core::Tell& line, bool coloured) {
                      level_name(line.severity), colour.empty() ? "" : "\033[0m", line.text);
 }
 
+/// For as long as the disk takes. An error: the file cannot be opened for appending.
+core::Result<std::shared_ptr<Log::Opened>> open_now(const LogPlan& plan);
+
 }  // namespace
 
 /// Used by one thread at a time: whoever opens it, then the writer's.
@@ -62,9 +65,9 @@ struct Log::Opened {
   /// The line is lost where that fails: a full disk must not end the program, nor fill standard
   /// error with its complaint.
   void write(std::string_view text) {
-    // Where the disk hung at the start it is opened now.
+    // Where the disk hung it is opened now.
     if (fd < 0) {
-      auto late = prepare(plan);
+      auto late = open_now(plan);
       if (!late) return;
       file = std::move((*late)->file);
       fd = (*late)->fd;
@@ -214,6 +217,19 @@ core::Result<std::shared_ptr<Log::Opened>> open_file(const LogPlan& plan) {
   return opened;
 }
 
+core::Result<std::shared_ptr<Log::Opened>> open_now(const LogPlan& plan) {
+  switch (plan.target) {
+    case LogTarget::file:
+      return open_file(plan);
+    case LogTarget::journal:
+    case LogTarget::syslog:
+      return opened_as(plan, -1);
+    case LogTarget::standard_error:
+      break;
+  }
+  return opened_as(plan, STDERR_FILENO);
+}
+
 }  // namespace
 
 LogPlan LogPlan::of(const config::Config& config) {
@@ -227,23 +243,15 @@ LogPlan LogPlan::of(const config::Config& config) {
 }
 
 core::Result<std::shared_ptr<Log::Opened>> Log::prepare(const LogPlan& plan) {
-  switch (plan.target) {
-    case LogTarget::file:
-      return open_file(plan);
-    case LogTarget::journal:
-    case LogTarget::syslog:
-      return opened_as(plan, -1);
-    case LogTarget::standard_error:
-      break;
-  }
-  return opened_as(plan, STDERR_FILENO);
+  auto opened = files::within(patience, [plan] { return open_now(plan); });
+  return opened ? *std::move(opened) : std::make_shared<Opened>(plan);
 }
 
 core::Result<Log> Log::open(const LogPlan& plan) {
-  auto opened = files::within(patience, [plan] { return prepare(plan); });
-  if (opened && !*opened) return std::unexpected(opened->error());
+  auto opened = prepare(plan);
+  if (!opened) return std::unexpected(opened.error());
   Log log;
-  log.use(opened ? **opened : std::make_shared<Opened>(plan));
+  log.use(*std::move(opened));
   return log;
 }
 

@@ -36,12 +36,10 @@ class Log {
   /// Where lines go, opened. `/dev/stderr` and `/dev/stdout` are what they name, and `/dev/null`
   /// takes all; else a file must be a regular one.
   struct Opened;
-  /// Waits for the disk, for as long as that may take; on any thread. An error: the file cannot be
-  /// opened for appending.
+  /// Waits some seconds for the disk, on any thread: one that hangs keeps nobody from starting, nor
+  /// from a reload that moves the log away, and gets the lines when it goes on. An error: the file
+  /// cannot be opened for appending.
   static core::Result<std::shared_ptr<Opened>> prepare(const LogPlan& plan);
-
-  /// The same within a few seconds: a disk that hangs keeps nobody from starting, and gets the
-  /// lines when it goes on.
   static core::Result<Log> open(const LogPlan& plan);
 
   void tell(core::Severity severity, std::string_view text);

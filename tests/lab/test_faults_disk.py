@@ -255,6 +255,28 @@ def test_a_configuration_on_a_disk_that_hangs_is_a_reload_that_waits(lab, hangin
     folder.rmdir()
 
 
+def test_a_log_on_a_disk_that_hangs_can_be_moved_away(lab, hanging, measured):
+    """Nothing says anything of the log's file before: it may have been renamed, so a reload opens
+    that first, and the new one with it."""
+    well, ill = (f'\n[log]\nfile = "{place}/log"\n' for place in (lab.directory, hanging.place))
+    with started(lab, well) as withdrawd:
+        lab.wait_for_announcements(Prefixes.ALL)
+        configuration = lab.write(lab.configuration() + ill)
+        assert said(lab, "reload", "-c", configuration) == (0, "the new configuration is good, and in force\n")
+        withdraws_and_announces(lab)
+        lab.write(lab.configuration() + well)
+        asked_at = time.monotonic()
+        withdrawd.signal_it(signal.SIGHUP)
+        wait_until(
+            "the log to be where it was",
+            lambda: (lab.directory / "log").read_text().count("goes on with the new configuration"),
+            within=8,
+        )
+        measured(f"a log on a disk that hangs is moved away in {time.monotonic() - asked_at:.1f} s")
+        withdraws_and_announces(lab)
+        assert withdrawd.terminate() == 0
+
+
 def test_a_command_on_a_disk_that_hangs_stops_nobody(lab, hanging):
     more = f'\non_change = ["{hanging.place}/told"]\n'
     configuration = lab.write(more + lab.configuration())
