@@ -224,19 +224,21 @@ std::string status_table(const json::value& report, const Palette& palette) {
   const json::array& prefixes = root.at("prefixes").as_array();
   std::string out = bgpd_line(root, palette) + kept_by_peers(root, palette);
   // Looked at in any case: what is no status is found out by showing it.
-  const auto failing_why = text_or(root, "failing_why", "bgpd cannot be made to withdraw it");
+  const auto failing_why = text_or(root, "failing_why", "");
   if (root.at("failing").as_bool()) {
     const bool contested = std::ranges::any_of(prefixes, [](const json::value& prefix) {
       return std::ranges::any_of(reach_of(prefix), [](const json::value& reach) {
         return reach.at("kind") == "contested";
       });
     });
-    out += fmt::format(
-        "{}{}{}\n", palette.bad,
-        contested
-            ? "Somebody else changes a prefix back again and again: a human is needed."
-            : fmt::format("A sick prefix is still announced: {}; a human is needed.", failing_why),
-        palette.plain);
+    const auto say = [&](const std::string& sentence) {
+      out += palette.bad + sentence + palette.plain + "\n";
+    };
+    if (!contested || !failing_why.empty()) {
+      say(fmt::format("A sick prefix is still announced: {}; a human is needed.",
+                      failing_why.empty() ? "bgpd cannot be made to withdraw it" : failing_why));
+    }
+    if (contested) say("Somebody else changes a prefix back again and again: a human is needed.");
   }
   if (prefixes.empty()) {
     for (const json::value& check : root.at("checks").as_array()) {

@@ -90,7 +90,10 @@ void host(const MetricsView& view, Exposition& out) {
   out.sample({}, seconds(view.loaded));
   out.gauge("withdrawd_healthy", "Whether nothing fails; as /healthz says.");
   out.sample({}, one_if(!what_fails(report)));
-  out.gauge("withdrawd_failing", "Whether a sick prefix stays announced, and a human is needed.");
+  out.gauge(
+      "withdrawd_failing",
+      "Whether a human is needed: a sick prefix stays announced, or somebody else changes one "
+      "back again and again.");
   out.sample({}, one_if(report.failing));
   out.gauge("withdrawd_bgpd_reachable", "Whether the last operation on bgpd got through.");
   out.sample({}, one_if(report.bgpd_reachable));

@@ -205,18 +205,20 @@ void Verdict::say(const std::string& sentence) {
 Verdict verdict_on(const core::Report& report) {
   if (report.mode == core::Mode::hard) return hard_verdict(report);
   const Counts counts(report);
-  if (report.failing && counts.contested > 0) {
-    return {Grade::bad,
-            fmt::format("Somebody else changes {}{} back again and again: see who, and end it.",
-                        counts.first_contested, counts.contested > 1 ? " and others" : ""),
-            down_checks(report)};
-  }
   if (report.failing) {
-    return {
-        Grade::bad,
-        "A sick prefix is still announced, and withdrawd may do no more about it" +
-            (counts.first_exposed.empty() ? std::string(".") : ": " + counts.first_exposed + "."),
-        down_checks(report)};
+    Verdict verdict{.grade = Grade::bad, .text = "", .more = ""};
+    if (!report.failing_why.empty() || counts.contested == 0) {
+      verdict.say("A sick prefix is still announced, and withdrawd may do no more about it" +
+                  (counts.first_exposed.empty() ? "." : ": " + counts.first_exposed + "."));
+    }
+    if (counts.contested > 0) {
+      verdict.say(
+          fmt::format("Somebody else changes {}{} back again and again: see who, and end "
+                      "it.",
+                      counts.first_contested, counts.contested > 1 ? " and others" : ""));
+    }
+    verdict.say(down_checks(report));
+    return verdict;
   }
   if (Verdict bgpd = bgpd_verdict(report); !bgpd.text.empty()) return bgpd;
 

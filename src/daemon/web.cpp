@@ -69,7 +69,9 @@ std::optional<std::string> what_fails(const core::Report& report) {
           return !prefix.fine() && prefix.desired == core::Desired::withdrawn;
         },
         prefix_text);
-    return which.value_or("a sick prefix is still announced");
+    if (which) return which;
+    return first_of(report.prefixes, is_not_fine, prefix_text)
+        .value_or("a sick prefix is still announced");
   }
   if (!report.bgpd_reachable && !report.bgpd_gone) return "bgpd cannot be reached";
   if (const auto check = first_of(

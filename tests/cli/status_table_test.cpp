@@ -134,6 +134,12 @@ TEST_CASE("how a prefix is reached stands under it, and a fault of that kind is 
   seen.prefixes[0].reach = {{Kind::contested, "was announced by somebody else"}};
   CHECK(table(seen).find("Somebody else changes a prefix back again and again") !=
         std::string::npos);
+  CHECK(table(seen).find("A sick prefix") == std::string::npos);
+  seen.failing_why = "bgpd may not be killed for it";
+  CHECK(table(seen).find("A sick prefix is still announced: bgpd may not be killed for it; a human "
+                         "is needed.\n"
+                         "Somebody else changes a prefix back again and again") !=
+        std::string::npos);
   // An older daemon says nothing of it.
   auto old = daemon::to_json(seen);
   old.at("prefixes").at(0).as_object().erase("reach");

@@ -90,6 +90,20 @@ TEST_CASE("a prefix that is reached, or not, otherwise than its statement says i
          "Somebody else changes 198.51.100.0/24 back again and again: see who, and end it.");
 }
 
+TEST_CASE("somebody else's prefix does not hide the sick one that is still announced") {
+  core::Report seen = three();
+  seen.failing = true;
+  seen.failing_why = "bgpd may not be killed for it";
+  seen.prefixes[0].reach = {{core::Reach::Kind::contested, "comes back"}};
+  seen.prefixes[1] = sick("a", "198.51.100.0/24");
+  seen.prefixes[1].in_table = true;
+  seen.prefixes[1].agrees = false;
+  expect(seen, Grade::bad,
+         "A sick prefix is still announced, and withdrawd may do no more about it: "
+         "198.51.100.0/24. "
+         "Somebody else changes 192.0.2.0/24 back again and again: see who, and end it.");
+}
+
 TEST_CASE("what bgpd as a whole lacks is said before anything else") {
   core::Report seen = three();
   seen.bgpd_reachable = false;

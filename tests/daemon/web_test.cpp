@@ -58,6 +58,14 @@ TEST_CASE("a sick prefix that stays announced comes before anything else that fa
   CHECK(what_fails(report) == "rule \"anycast\": 2001:db8:53::/48 should be withdrawn and is not");
 }
 
+TEST_CASE("what somebody else changes back again and again is no sick prefix") {
+  auto report = some_report();
+  report.failing = true;
+  report.prefixes[1].reach = {{core::Reach::Kind::contested, "comes back"}};
+  CHECK(what_fails(report) ==
+        "rule \"anycast\": 2001:db8:53::/48 should be announced, but it comes back");
+}
+
 TEST_CASE("a bgpd that cannot be reached fails; one that does not run is its prefixes' matter") {
   auto report = some_report();
   report.bgpd_reachable = false;
