@@ -102,6 +102,7 @@ void Validation::judge(std::span<const std::uint8_t> answer) {
   good_.clear();
   opted_out_ = false;
   expanded_.clear();
+  hashes_left_ = most_hashes;
 }
 
 std::optional<NeededAnswer> Validation::next() {
@@ -203,28 +204,31 @@ Validation::Step<void> Validation::proven(Proof proof) {
 Validation::Step<Denial> Validation::denial_of(const std::string& name) {
   std::string zone;
   std::vector<Record> records;
-  auto owners = answer_->owners(Section::authority, nsec);
-  const bool hashed = owners.empty();
-  if (hashed) owners = answer_->owners(Section::authority, nsec3);
+  // A zone has the one kind or the other; the section may be of two zones, which differ in it.
+  bool hashed = false;
   std::size_t looked_at = 0;
-  for (const auto& owner : owners) {
-    if (++looked_at > most_denials) break;
-    auto set = answer_->set(Section::authority, owner, hashed ? nsec3 : nsec);
-    if (!set) return halt(set.error());
-    if (set->signatures.empty()) return halt("no signature of " + set->text());
-    const auto signer = signer_of(set->signatures.front());
-    // Of another zone, such as that of an alias before.
-    if (!is_within(owner, signer) || !is_within(name, signer)) continue;
-    if (zone.empty()) zone = signer;
-    if (signer != zone) continue;
-    const auto good = checked(Section::authority, *set);
-    if (!good) return std::unexpected(good.error());
-    if (good->expanded) {
-      expanded_ = fmt::format("{} is a wildcard's, expanded: it proves nothing of {}", set->text(),
-                              name_text(owner));
-      continue;
+  for (const unsigned kind : {nsec, nsec3}) {
+    if (!zone.empty()) break;
+    hashed = kind == nsec3;
+    for (const auto& owner : answer_->owners(Section::authority, kind)) {
+      if (++looked_at > most_denials) break;
+      auto set = answer_->set(Section::authority, owner, kind);
+      if (!set) return halt(set.error());
+      if (set->signatures.empty()) return halt("no signature of " + set->text());
+      const auto signer = signer_of(set->signatures.front());
+      // Of another zone, such as that of an alias before.
+      if (!is_within(owner, signer) || !is_within(name, signer)) continue;
+      if (zone.empty()) zone = signer;
+      if (signer != zone) continue;
+      const auto good = checked(Section::authority, *set);
+      if (!good) return std::unexpected(good.error());
+      if (good->expanded) {
+        expanded_ = fmt::format("{} is a wildcard's, expanded: it proves nothing of {}",
+                                set->text(), name_text(owner));
+        continue;
+      }
+      while (auto* record = ldns_rr_list_pop_rr(set->records.get())) records.emplace_back(record);
     }
-    while (auto* record = ldns_rr_list_pop_rr(set->records.get())) records.emplace_back(record);
   }
   if (records.empty() && expanded_.empty())
     return halt(fmt::format("no NSEC or NSEC3 record says anything of {}", name_text(name)));
