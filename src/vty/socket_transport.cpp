@@ -131,6 +131,31 @@ std::vector<std::string> socket_places(const core::BgpdAccess& access) {
   return places;
 }
 
+namespace {
+
+/// Where to connect, in this order. A usual place counts also while nobody listens there: a bgpd
+/// that is down is not another one that runs beside it. Only where there is none it may be one that
+/// was built to have it elsewhere: all that somebody listens at.
+std::vector<std::filesystem::path> sockets_of_bgpd(const core::BgpdAccess& access) {
+  const auto places = socket_places(access);
+  std::vector<std::filesystem::path> found(places.begin(), places.end());
+  if (!access.socket.empty()) return found;
+  std::erase_if(found, [](const std::filesystem::path& place) {
+    struct stat status{};
+    return ::stat(place.c_str(), &status) != 0 && errno == ENOENT;
+  });
+  return found.empty() ? listening_bgpd_sockets() : found;
+}
+
+/// Those elsewhere are all or none: which of several is meant nobody can tell.
+bool is_ambiguous(const std::vector<std::filesystem::path>& sockets,
+                  const core::BgpdAccess& access) {
+  const auto places = socket_places(access);
+  return sockets.size() > 1 && std::ranges::count(places, sockets.front().string()) == 0;
+}
+
+}  // namespace
+
 std::vector<std::filesystem::path> talking_sockets(const core::BgpdAccess& access) {
   const auto uses = [&access](core::TransportKind kind) {
     return std::ranges::find(access.transports, kind) != access.transports.end();
@@ -141,16 +166,15 @@ std::vector<std::filesystem::path> talking_sockets(const core::BgpdAccess& acces
     return {access.vtysh_socket_dir / "bgpd.vty"};
   }
   if (access.socket.empty() && !socket && !vtysh) return {};
-  const auto places = socket_places(access);
-  return {places.begin(), places.end()};
+  auto sockets = sockets_of_bgpd(access);
+  if (is_ambiguous(sockets, access)) sockets.clear();
+  return sockets;
 }
 
 SocketTransport::SocketTransport(asio::any_io_executor executor, const core::BgpdAccess& access,
                                  std::function<void()> connection_lost)
     : executor_(std::move(executor)),
-      places_(socket_places(access)),
-      configured_(!access.socket.empty()),
-      timeout_(access.socket_timeout),
+      access_(access),
       connection_lost_(std::move(connection_lost)) {}
 
 SocketTransport::~SocketTransport() {
@@ -164,7 +188,8 @@ std::unexpected<Failure> SocketTransport::silent(const std::string& command) con
                    "is bgpd very busy?");
   }
   return failure(Trouble::silent, quoted(command),
-                 fmt::format("no answer in {}", core::describe(timeout_)), "is bgpd frozen?");
+                 fmt::format("no answer in {}", core::describe(access_.socket_timeout)),
+                 "is bgpd frozen?");
 }
 
 std::unexpected<Failure> SocketTransport::hung_up(Connection& connection,
@@ -179,7 +204,7 @@ std::unexpected<Failure> SocketTransport::hung_up(Connection& connection,
 }
 
 std::string SocketTransport::text() const {
-  if (configured_) return "socket " + places_.front();
+  if (!access_.socket.empty()) return "socket " + access_.socket.string();
   return "socket " + (path_.empty() ? "bgpd.vty" : path_);
 }
 
@@ -194,7 +219,7 @@ asio::awaitable<std::expected<void, Failure>> SocketTransport::connect_to(std::s
   }
   const auto connection = std::make_shared<Connection>(executor_, connection_lost_);
   const stream_protocol::endpoint endpoint(path);
-  asio::steady_timer timer(executor_, limit.next(timeout_));
+  asio::steady_timer timer(executor_, limit.next(access_.socket_timeout));
   auto connecting = connection->socket.async_connect(endpoint, as_result);
   auto waiting = timer.async_wait(as_result);
   const auto first = co_await (std::move(connecting) || std::move(waiting));
@@ -217,36 +242,24 @@ asio::awaitable<std::expected<void, Failure>> SocketTransport::connect_to(std::s
 }
 
 asio::awaitable<std::expected<void, Failure>> SocketTransport::connect() {
-  std::optional<Failure> first_failure;
-  for (const auto& place : places_) {
-    struct stat found{};
-    if (!configured_ && ::stat(place.c_str(), &found) != 0 && errno == ENOENT) continue;
-    auto connected = co_await connect_to(place);
-    if (connected) co_return connected;
-    if (!first_failure) {
-      first_failure = std::move(connected.error());
-      path_ = place;
-    }
-  }
-  // A bgpd that was built to have it elsewhere; in its usual place may be an older one's.
-  const auto elsewhere =
-      configured_ ? std::vector<std::filesystem::path>() : listening_bgpd_sockets();
-  if (elsewhere.size() == 1) {
-    auto connected = co_await connect_to(elsewhere.front().string());
-    if (connected) co_return connected;
-    if (!first_failure) {
-      first_failure = std::move(connected.error());
-      path_ = elsewhere.front().string();
-    }
-  }
-  if (first_failure) co_return std::unexpected(std::move(*first_failure));
-  if (elsewhere.size() > 1) {
+  const auto sockets = sockets_of_bgpd(access_);
+  if (is_ambiguous(sockets, access_)) {
     std::vector<std::string> names;
-    for (const auto& one : elsewhere) names.push_back(one.string());
+    for (const auto& one : sockets) names.push_back(one.string());
     co_return failure(Trouble::unreachable, "find bgpd.vty",
                       fmt::format("there are several: {}", fmt::join(names, ", ")),
                       "name the one that is meant with bgpd.socket");
   }
+  std::optional<Failure> first_failure;
+  for (const auto& place : sockets) {
+    auto connected = co_await connect_to(place.string());
+    if (connected) co_return connected;
+    if (!first_failure) {
+      first_failure = std::move(connected.error());
+      path_ = place.string();
+    }
+  }
+  if (first_failure) co_return std::unexpected(std::move(*first_failure));
   co_return failure(Trouble::unreachable, "find bgpd.vty",
                     fmt::format("it is not in {}, and nobody listens at one elsewhere",
                                 fmt::join(run_directories, ", ")),
@@ -302,7 +315,7 @@ asio::awaitable<SocketTransport::Replies> SocketTransport::exchange(
       }
     }
     // As long as bytes come, bgpd is not silent; but there is the limit.
-    timer.expires_at(limit.next(timeout_));
+    timer.expires_at(limit.next(access_.socket_timeout));
     if (!chunk.empty()) {
       auto writing = asio::async_write(connection->socket, asio::buffer(chunk), as_result);
       auto time_up = timer.async_wait(as_result);
@@ -314,7 +327,7 @@ asio::awaitable<SocketTransport::Replies> SocketTransport::exchange(
     }
     auto answer = connection->reader.next();
     if (answer && !*answer) {
-      timer.expires_at(limit.next(timeout_));
+      timer.expires_at(limit.next(access_.socket_timeout));
       auto reading =
           connection->socket.async_read_some(asio::buffer(connection->buffer), as_result);
       auto time_up = timer.async_wait(as_result);

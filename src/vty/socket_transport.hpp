@@ -20,9 +20,9 @@ std::vector<std::string> socket_places(const core::BgpdAccess& access);
 /// socket is named.
 std::vector<std::filesystem::path> talking_sockets(const core::BgpdAccess& access);
 
-/// vtysh's own socket, `bgpd.vty`, in one of socket_places(), else where the only one is that
-/// listens in this network namespace: kept open, with a watch on it while nothing is asked, so that
-/// the end of bgpd is known at once. Commands are written ahead of their answers.
+/// vtysh's own socket, `bgpd.vty`, in one of socket_places(), or where none of them exists at the
+/// only one that listens in this network namespace: kept open, with a watch on it while nothing is
+/// asked, so that the end of bgpd is known at once. Commands are written ahead of their answers.
 class SocketTransport : public Transport {
  public:
   SocketTransport(boost::asio::any_io_executor executor, const core::BgpdAccess& access,
@@ -56,9 +56,7 @@ class SocketTransport : public Transport {
   boost::asio::awaitable<std::expected<void, Failure>> connect_to(std::string path);
 
   boost::asio::any_io_executor executor_;
-  std::vector<std::string> places_;  ///< where the socket may be
-  bool configured_;                  ///< the operator named it
-  core::Duration timeout_;
+  core::BgpdAccess access_;
   std::function<void()> connection_lost_;
   std::string path_;  ///< the one connected last
   std::shared_ptr<Connection> connection_;

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -153,6 +154,25 @@ def test_a_socket_in_no_usual_place_is_found_by_who_listens(lab):
     _, said = lab.start("doctor", "-c", configuration, within=20)
     path = line.message.split("through socket ")[1].split(":")[0]
     assert path in said
+
+
+STALE = """
+mount -t tmpfs tmpfs /run/frr
+/usr/bin/python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("/run/frr/bgpd.vty")'
+exec "$@"
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/run/frr"), reason="needs /run/frr")
+def test_another_bgpd_is_not_taken_for_one_that_is_down(lab):
+    """The socket of ours is left behind, and one more bgpd listens: that is not ours."""
+    configuration = lab.write(lab.configuration(transports=["socket"], bgpd={"socket": None}))
+    done = subprocess.run(
+        lab.place.enter("unshare", "-m", "sh", "-ec", STALE, "sh", lab.program, "status", "-c", configuration),
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
+    )
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "nobody listens there" in done.stdout + done.stderr
 
 
 def test_a_quagga_whose_zebra_is_gone_is_withdrawn_from_when_it_wakes(lab, measured):
