@@ -229,6 +229,9 @@ void SoftPath::decide(Time now, Effects& effects) {
     slot.reached = false;
     slot.trouble.reset();
     slot.table_differs_since.reset();
+    slot.reach.clear();
+    slot.unheard_since.reset();
+    slot.told_unheard = false;
     const View seen = view(slot);
     judge_exposure(slot, seen, now);
     if (slot.desired != Desired::as_it_is && agrees(slot, seen)) {
@@ -369,7 +372,7 @@ void SoftPath::take_in(Observed observed) {
   seen_->advertised_to.merge(observed.advertised_to);
 }
 
-void SoftPath::observe(Observed observed, Time now, Effects& effects) {
+void SoftPath::observe(Observed observed, bool applied, Time now, Effects& effects) {
   if (looks_up_all_) all_due_ = now + settings_.reconcile_interval;
   graceful_restart_ = observed.config.graceful_restart;
   end_contests(now, effects);
@@ -415,7 +418,7 @@ void SoftPath::observe(Observed observed, Time now, Effects& effects) {
       slot.trouble.reset();
       slot.table_differs_since.reset();
     }
-    watch_reach(slot, seen, now, effects);
+    if (!applied) watch_reach(slot, seen, now, effects);
   }
   if (withdrew_at_ && now - *withdrew_at_ >= table_patience) {
     if (!any_exposed()) ++obeyed_;
@@ -588,7 +591,7 @@ void SoftPath::undone_by_others(Slot& slot, Time now, Effects& effects) {
   contest.last = now;
   fast_until_ = now + contested_for;
   if (contest.times < often) return;
-  contest_ends_ = now + contest_pause;
+  contested_ = true;
   // Told again when it has become ten times as bad, and so on.
   unsigned step = often;
   while (step < contest.times) step *= 10;
@@ -615,11 +618,14 @@ std::string SoftPath::contest_text(const Slot& slot, Time now) const {
 }
 
 void SoftPath::end_contests(Time now, Effects& effects) {
-  if (!contest_ends_ || now < *contest_ends_) return;
-  contest_ends_.reset();
-  on_vty_.clear();
+  if (!contested_) return;
+  contested_ = false;
   for (Slot& slot : slots_) {
     if (!slot.contest.told) continue;
+    if (now - slot.contest.last < contest_pause) {
+      contested_ = true;
+      continue;
+    }
     effects.push_back(
         Tell{Severity::warning,
              fmt::format("rule \"{}\": {} is left alone again: nobody else has changed it for {}",
@@ -627,6 +633,7 @@ void SoftPath::end_contests(Time now, Effects& effects) {
              {.rule = slot.rule->name, .prefix = slot.prefix.text()}});
     slot.contest = {};
   }
+  if (!contested_) on_vty_.clear();
 }
 
 void SoftPath::connection_lost(Time now) {
@@ -675,11 +682,11 @@ void SoftPath::on(BgpdRead event, Time now, Effects& effects) {
   if (!ended()) return;
   if (event.observed) {
     via_ = event.via;
-    if (!looks_up_all_) took_ = now - busy_since_;
+    took_ = now - busy_since_;
     effects.push_back(Tell{Severity::debug, fmt::format("bgpd read in {} through {}, {} look-ups",
                                                         describe(now - busy_since_), event.via,
                                                         busy_lookups_.size())});
-    observe(std::move(*event.observed), now, effects);
+    observe(std::move(*event.observed), false, now, effects);
   } else {
     failed(event.observed.error(), now, effects);
   }
@@ -715,7 +722,7 @@ void SoftPath::on(PlanApplied event, Time now, Effects& effects) {
   // Peers hear of a change a moment later than it is made.
   event.observed->advertised_to.clear();
   event.observed->other_paths.clear();
-  observe(std::move(*event.observed), now, effects);
+  observe(std::move(*event.observed), true, now, effects);
   for (const std::size_t slot : applied) slots_[slot].applied = nullptr;
   next_read_ = std::min(next_read_, now + peers_pause);
   all_due_ = now + peers_pause;

@@ -142,7 +142,7 @@ class SoftPath {
   std::uint64_t revision() const { return revision_ + policy_.revision(); }
   const Policy& policy() const { return policy_; }
   /// Somebody else changes a statement back again and again: a human is needed.
-  bool contested() const { return contest_ends_.has_value(); }
+  bool contested() const { return contested_; }
   std::vector<PrefixReport> report(Time now) const;
   /// The transport that the last successful operation used; empty: none yet.
   const std::string& via() const { return via_; }
@@ -195,7 +195,8 @@ class SoftPath {
   bool must_go(const Slot& slot) const;
   void decide(Time now, Effects& effects);
   void learn(Slot& slot, const View& view, Time now, Effects& effects);
-  void observe(Observed observed, Time now, Effects& effects);
+  /// `applied`: right after a plan, when peers have not heard of it yet.
+  void observe(Observed observed, bool applied, Time now, Effects& effects);
   void take_in(Observed observed);
   void watch_unsure(Time now);
   void failed(const Failure& failure, Time now, Effects& effects);
@@ -272,11 +273,11 @@ class SoftPath {
   Duration confirm_pause_{};
   Duration failure_pause_{};  ///< zero: the last operation succeeded
   std::optional<Time> looked_for_process_;
-  Duration took_{};                   ///< the last read that did not look up every prefix
-  bool continuous_ = false;           ///< what is read now is of the same bgpd as what was before
-  std::optional<Time> fast_until_;    ///< somebody undoes: so long it is read often
-  std::optional<Time> contest_ends_;  ///< unless it goes on; none: nobody has been told of any
-  std::vector<std::string> on_vty_;   ///< while somebody undoes; as last asked
+  Duration took_{};                  ///< the last read
+  bool continuous_ = false;          ///< what is read now is of the same bgpd as what was before
+  std::optional<Time> fast_until_;   ///< somebody undoes: so long it is read often
+  bool contested_ = false;           ///< there is a contest that was told of
+  std::vector<std::string> on_vty_;  ///< while somebody undoes; as last asked
   std::optional<Time> asked_who_;
 
   std::string unanswered_;  ///< bgpd does not answer: why; empty: it does

@@ -209,7 +209,7 @@ struct HttpConnection::Wire {
 
 HttpConnection::HttpConnection(asio::any_io_executor executor, core::FleetAccess::Endpoint endpoint,
                                std::shared_ptr<const Tls> tls)
-    : wire_(std::make_shared<Wire>(executor, std::move(endpoint), std::move(tls))) {}
+    : wire_(std::make_unique<Wire>(executor, std::move(endpoint), std::move(tls))) {}
 
 HttpConnection::~HttpConnection() = default;
 

@@ -61,7 +61,7 @@ class HttpConnection {
 
  private:
   struct Wire;
-  std::shared_ptr<Wire> wire_;
+  std::unique_ptr<Wire> wire_;
 };
 
 }  // namespace withdrawd::fleet

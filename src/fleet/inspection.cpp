@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "core/outcome.hpp"
 #include "fleet/etcd_json.hpp"
-#include "fleet/overview.hpp"
 
 namespace withdrawd::fleet {
 namespace asio = boost::asio;
@@ -39,22 +39,34 @@ asio::awaitable<Result<std::string>> log_in(HttpConnection& connection, std::str
   co_return parse_authenticate(answer->body);
 }
 
-asio::awaitable<Result<core::FleetSites>> read_view(Keys keys, Ask ask) {
-  Overview view(keys);
+asio::awaitable<Result<std::optional<Revision>>> read_all(Keys keys, Ask ask, std::size_t most,
+                                                          Overview& into) {
   Range range{keys.root(), range_end(keys.root()), records_at_a_time};
-  for (std::size_t read = 0; read < most_records;) {
+  std::optional<Revision> since;
+  into.clear();
+  for (;;) {
     const auto answer = co_await ask("/v3/kv/range", range_json(range), longest_answer(range));
     if (!answer) co_return std::unexpected(answer.error());
     const auto result = parse_range(*answer);
     if (!result) co_return std::unexpected(result.error());
-    for (const Record& record : result->records) view.written(record);
-    read += result->records.size();
-    if (result->records.empty() ||
-        result->count <= static_cast<std::int64_t>(result->records.size())) {
-      break;
+    for (const Record& record : result->records) into.written(record);
+    if (!since) since = result->revision;
+    const auto left = static_cast<std::size_t>(std::max<std::int64_t>(result->count, 0));
+    const auto read = result->records.size();
+    if (const auto all = into.size() - read + left; all > most) {
+      into.too_many(all);
+      co_return std::nullopt;
     }
+    if (read == 0 || left <= read) co_return since;
     range.begin = result->records.back().key + std::string(1, '\0');
   }
+}
+
+asio::awaitable<Result<core::FleetSites>> read_view(Keys keys, Ask ask) {
+  Overview view(keys);
+  auto reading = read_all(keys, std::move(ask), most_records, view);
+  const auto read = co_await std::move(reading);
+  if (!read) co_return std::unexpected(read.error());
   co_return *view.sites();
 }
 

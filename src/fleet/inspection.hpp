@@ -14,6 +14,7 @@
 #include "core/time.hpp"
 #include "fleet/certificate.hpp"
 #include "fleet/http_connection.hpp"
+#include "fleet/overview.hpp"
 #include "fleet/record.hpp"
 
 namespace withdrawd::fleet {
@@ -33,7 +34,12 @@ constexpr std::int64_t records_at_a_time = 500;
 /// Puts one question to etcd; `body` and what comes back, `longest` bytes at most, are JSON.
 using Ask = std::function<boost::asio::awaitable<core::Result<std::string>>(
     std::string path, std::string body, std::size_t longest)>;
-/// All that the group has in the store.
+/// All that the group has in the store, `into` an overview: as it was at that revision in part, and
+/// later in the rest. None: it is more than `most` records, and they are not kept.
+boost::asio::awaitable<core::Result<std::optional<Revision>>> read_all(Keys keys, Ask ask,
+                                                                       std::size_t most,
+                                                                       Overview& into);
+/// The same for somebody who looks once.
 boost::asio::awaitable<core::Result<core::FleetSites>> read_view(Keys keys, Ask ask);
 /// Groups that have records in the same store, as far as this user may see them; a few.
 boost::asio::awaitable<std::vector<std::string>> read_groups(Ask ask);

@@ -28,10 +28,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 namespace {
 
-core::Error disk_hangs(std::string tried) {
-  return {std::move(tried), "the disk has not answered for 1 s", ""};
-}
-
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 /// An endpoint on the same continent answers within that, or is passed over.
 constexpr core::Duration connect_patience = seconds(1);
@@ -40,6 +36,9 @@ constexpr core::Duration connect_patience = seconds(1);
 constexpr core::Duration answer_patience = seconds(2);
 /// For the disk that certificates and passwords are on.
 constexpr core::Duration file_patience = seconds(1);
+core::Error disk_hangs(std::string tried) {
+  return {std::move(tried), "the disk has not answered for " + core::describe(file_patience), ""};
+}
 constexpr const char* tls_place = "the fleet's certificates";
 constexpr const char* password_place = "the fleet's password";
 constexpr core::Duration slow = milliseconds(400);
@@ -394,10 +393,13 @@ asio::awaitable<Result<core::FleetSites>> Link::look_at_all() {
   if (auto done = co_await connection.connect(by(connect_patience)); !done) {
     co_return std::unexpected(done.error());
   }
-  co_return co_await read_view(
-      keys_, [this, &connection](std::string path, std::string body, std::size_t longest) {
-        return ask_well(connection, std::move(path), std::move(body), longest);
-      });
+  co_return co_await read_view(keys_, asker(connection));
+}
+
+Ask Link::asker(HttpConnection& connection) {
+  return [this, &connection](std::string path, std::string body, std::size_t longest) {
+    return ask_well(connection, std::move(path), std::move(body), longest);
+  };
 }
 
 void Link::look(Show show) {
@@ -449,31 +451,10 @@ asio::awaitable<void> Link::keep_following() {
   follower_runs_ = false;
 }
 
-asio::awaitable<Result<std::optional<Revision>>> Link::read_overview(HttpConnection& connection) {
-  Range range{keys_.root(), range_end(keys_.root()), records_at_a_time};
-  std::optional<Revision> since;  // of the first part: what has changed since is told by the watch
-  overview_.clear();
-  for (;;) {
-    const auto answer =
-        co_await ask_well(connection, "/v3/kv/range", range_json(range), longest_answer(range));
-    if (!answer) co_return std::unexpected(answer.error());
-    const auto result = parse_range(*answer);
-    if (!result) co_return std::unexpected(result.error());
-    for (const Record& record : result->records) overview_.written(record);
-    if (!since) since = result->revision;
-    const auto left = static_cast<std::size_t>(std::max<std::int64_t>(result->count, 0));
-    const auto read = result->records.size();
-    if (const auto all = overview_.size() - read + left; all > Overview::most_records) {
-      overview_.too_many(all);
-      co_return std::nullopt;
-    }
-    if (read == 0 || left <= read) co_return since;
-    range.begin = result->records.back().key + std::string(1, '\0');
-  }
-}
-
 asio::awaitable<Result<void>> Link::follow_once(HttpConnection& connection) {
-  const auto revision = co_await read_overview(connection);
+  // What has changed since the first part was read, the watch tells.
+  auto reading = read_all(keys_, asker(connection), Overview::most_records, overview_);
+  const auto revision = co_await std::move(reading);
   if (!revision) co_return std::unexpected(revision.error());
   overview_known_ = true;
   happen(core::FleetChanged{});

@@ -14,6 +14,7 @@
 #include "core/fleet.hpp"
 #include "core/fleet_sites.hpp"
 #include "fleet/http_connection.hpp"
+#include "fleet/inspection.hpp"
 #include "fleet/membership.hpp"
 #include "fleet/overview.hpp"
 
@@ -72,9 +73,8 @@ class Link : public std::enable_shared_from_this<Link> {
   boost::asio::awaitable<core::Result<core::FleetSites>> look_at_all();
   boost::asio::awaitable<void> keep_following();
   boost::asio::awaitable<core::Result<void>> follow_once(HttpConnection& connection);
-  /// None: there are too many.
-  boost::asio::awaitable<core::Result<std::optional<Revision>>> read_overview(
-      HttpConnection& connection);
+  /// Puts questions through that connection, which must outlive them.
+  Ask asker(HttpConnection& connection);
 
   void tell(const std::vector<core::LeaveAnswered>& answers);
   void reached(bool is, std::string detail);

@@ -1,8 +1,6 @@
 #include "fleet/name_lookup.hpp"
 
 #include <netdb.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,10 +16,10 @@
 #include <cerrno>
 #include <cstring>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include "core/outcome.hpp"
+#include "files/beside.hpp"
 
 namespace withdrawd::fleet {
 namespace asio = boost::asio;
@@ -44,7 +42,7 @@ struct Found {
   std::array<sockaddr_in6, most_addresses> addresses{};  ///< also of IPv4: that is shorter
 };
 
-void look_up(const std::string& name, int answer_to) {
+void ask_name_servers(const std::string& name, int answer_to) {
   Found found;
   const addrinfo hints{
       .ai_flags = AI_ADDRCONFIG, .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
@@ -61,20 +59,8 @@ void look_up(const std::string& name, int answer_to) {
   --under_way;
 }
 
-/// False: there can be no thread.
-bool start_thread(std::string name, int answer_to) {
-  sigset_t all, before;  // signals are the event loop's
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  bool started = true;
-  try {
-    std::thread([name = std::move(name), answer_to] { look_up(name, answer_to); }).detach();
-  } catch (const std::system_error&) {
-    started = false;
-  }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return started;
-}
+/// What name servers are asked through (NSS) may need more than a thread has here by default.
+constexpr std::size_t stack = std::size_t{1024} * 1024;
 
 asio::ip::address address_of(const sockaddr_in6& found) {
   if (found.sin6_family == AF_INET) {
@@ -106,7 +92,8 @@ asio::awaitable<std::expected<NameLookup::Addresses, std::string>> NameLookup::l
   boost::system::error_code failed;
   answers_.assign(stream_protocol(), ends[0], failed);
   ++under_way;
-  if (failed || !start_thread(std::move(name), ends[1])) {
+  const auto work = [name = std::move(name), to = ends[1]] { ask_name_servers(name, to); };
+  if (failed || !files::start_thread(work, stack)) {
     --under_way;
     ::close(ends[1]);
     if (failed) ::close(ends[0]);

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "core/outcome.hpp"
+#include "vty/lines.hpp"
 
 namespace withdrawd::vty {
 
@@ -24,10 +25,7 @@ bool says_locked(std::string_view answer) {
 std::string one_line(std::string_view answer, std::size_t longest) {
   std::string joined;
   while (!answer.empty()) {
-    const auto end = answer.find('\n');
-    auto line = answer.substr(0, end);
-    answer.remove_prefix(end == answer.npos ? answer.size() : end + 1);
-    if (line.ends_with('\r')) line.remove_suffix(1);
+    const auto line = take_line(answer);
     if (line.empty()) continue;
     if (!joined.empty()) joined += "; ";
     joined += line;
@@ -39,15 +37,13 @@ std::vector<std::string> read_who(std::string_view answer) {
   constexpr std::size_t enough = 8;
   std::vector<std::string> sessions;
   while (!answer.empty() && sessions.size() < enough) {
-    const auto end = answer.find('\n');
-    auto line = answer.substr(0, end);
-    answer.remove_prefix(end == answer.npos ? answer.size() : end + 1);
+    auto line = take_line(answer);
     // "*vty[10] connected from 127.0.0.1.": the star is for configuration mode.
     const auto start = line.find("vty[");
     if (start > 1 || line.find("] connected from ") == line.npos) continue;
     const bool configures = line.front() == '*';
     line.remove_prefix(start);
-    while (!line.empty() && (line.back() == '\r' || line.back() == '.')) line.remove_suffix(1);
+    if (line.ends_with('.')) line.remove_suffix(1);
     sessions.push_back(core::printable(line, 80) + (configures ? " (in configuration mode)" : ""));
   }
   return sessions;

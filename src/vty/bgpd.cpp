@@ -172,7 +172,6 @@ struct Bgpd::Impl {
 
   /// The transports in the order of this call.
   std::vector<Way*> order();
-  void finish_within(core::Duration all_ways);
   void pass_over(Way& way) { way.passed_over_until = steady_clock::now() + retry_after; }
   /// It is this way's turn.
   static Transport& begin(Way& way) {
@@ -222,18 +221,6 @@ std::vector<Bgpd::Impl::Way*> Bgpd::Impl::order() {
   }
   all.insert(all.end(), passed_over.begin(), passed_over.end());
   return all;
-}
-
-void Bgpd::Impl::finish_within(core::Duration all_ways) {
-  core::Duration together{};
-  for (const auto& way : ways) together += way.patience;
-  if (together == core::Duration()) return;
-  for (auto& way : ways) {
-    const double share = std::chrono::duration<double>(way.patience) / together;
-    const auto whole = std::chrono::duration_cast<core::Duration>(
-        std::chrono::duration<double>(all_ways) * share * share_of_all);
-    way.whole = std::min(std::max(whole, shortest_limit), way.patience * 3);
-  }
 }
 
 std::string Bgpd::Impl::via(const Transport& transport, const std::vector<Attempt>& failed) {
@@ -495,7 +482,15 @@ Bgpd::Bgpd(std::vector<std::unique_ptr<Transport>> transports, core::Duration re
 Bgpd::~Bgpd() = default;
 
 void Bgpd::finish_within(core::Duration all_ways) {
-  impl_->finish_within(all_ways);
+  core::Duration together{};
+  for (const auto& way : impl_->ways) together += way.patience;
+  if (together == core::Duration()) return;
+  for (auto& way : impl_->ways) {
+    const double share = std::chrono::duration<double>(way.patience) / together;
+    const auto whole = std::chrono::duration_cast<core::Duration>(
+        std::chrono::duration<double>(all_ways) * share * share_of_all);
+    way.whole = std::min(std::max(whole, shortest_limit), way.patience * 3);
+  }
 }
 
 void Bgpd::reset() {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/outcome.hpp"
+#include "vty/lines.hpp"
 
 namespace withdrawd::vty {
 
@@ -14,8 +15,7 @@ std::vector<Neighbor> read_neighbors(std::string_view answer) {
   constexpr std::string_view mode = "Local GR Mode: ";
   std::vector<Neighbor> all;
   while (!answer.empty()) {
-    auto line = answer.substr(0, answer.find('\n'));
-    answer.remove_prefix(std::min(line.size() + 1, answer.size()));
+    auto line = take_line(answer);
     line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
     if (line.starts_with(neighbor)) {
       line.remove_prefix(neighbor.size());

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "core/outcome.hpp"
+#include "vty/lines.hpp"
 
 namespace withdrawd::vty {
 namespace {
@@ -23,15 +24,6 @@ using core::Prefix;
 std::unexpected<core::Error> unreadable(std::string happened, std::string advice = "") {
   return std::unexpected(
       core::Error{"read bgpd's running configuration", std::move(happened), std::move(advice)});
-}
-
-/// Takes the next word off the front of `line`; empty at its end.
-std::string_view next_word(std::string_view& line) {
-  const auto start = std::min(line.find_first_not_of(" \t"), line.size());
-  const auto end = std::min(line.find_first_of(" \t", start), line.size());
-  const auto word = line.substr(start, end - start);
-  line.remove_prefix(end);
-  return word;
 }
 
 template <class Number>

@@ -31,9 +31,6 @@ class SocketReader {
   /// it, so that it need not be kept.
   std::string take_part();
 
-  /// Has part of an answer come that is not complete yet?
-  bool amid_answer() const { return taken_ < pending_.size(); }
-
  private:
   std::size_t longest_;
   std::string pending_;

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <set>
 #include <utility>
 
 #include "core/outcome.hpp"
+#include "vty/lines.hpp"
 
 namespace withdrawd::vty {
 namespace {
@@ -25,15 +25,6 @@ bool has_phrase(std::string_view line, std::string_view wanted) {
   }
 }
 
-/// Takes the first line off `text`, without its end.
-std::string_view take_line(std::string_view& text) {
-  const auto end = text.find('\n');
-  auto line = text.substr(0, end);
-  text.remove_prefix(end == text.npos ? text.size() : end + 1);
-  while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
-  return line;
-}
-
 /// Takes the blanks off the front, and gives how many there were.
 std::size_t take_indent(std::string_view& line) {
   const auto indent = std::min(line.find_first_not_of(' '), line.size());
@@ -41,26 +32,11 @@ std::size_t take_indent(std::string_view& line) {
   return indent;
 }
 
-/// Takes the next word off the front of `line`; empty at its end.
-std::string_view take_word(std::string_view& line) {
-  take_indent(line);
-  const auto word = line.substr(0, std::min(line.find(' '), line.size()));
-  line.remove_prefix(word.size());
-  return word;
-}
-
 /// "10.53.0.2" of "edge(10.53.0.2)", as FRR prints it with `bgp default show-hostname`.
 std::string_view neighbor_in(std::string_view word) {
   const auto open = word.find('(');
   const bool named = open != word.npos && word.ends_with(')');
   return named ? word.substr(open + 1, word.size() - open - 2) : word;
-}
-
-std::optional<std::uint32_t> as_number(std::string_view word) {
-  std::uint32_t number = 0;
-  const auto [end, failed] = std::from_chars(word.data(), word.data() + word.size(), number);
-  return failed == std::errc() && end == word.data() + word.size() ? std::optional(number)
-                                                                   : std::nullopt;
 }
 
 class Reader {
@@ -88,7 +64,7 @@ void Reader::begin_path(std::string_view line) {
   path_.imported_from = std::exchange(imported_, {});
   line = line.substr(0, line.find(','));
   while (!line.empty()) {
-    if (const auto number = as_number(take_word(line))) path_.as_path.push_back(*number);
+    if (const auto asn = core::Asn::parse(next_word(line))) path_.as_path.push_back(asn->number());
   }
 }
 
@@ -112,7 +88,7 @@ void Reader::end_path(std::string_view line) {
 
 void Reader::add_told(std::string_view names) {
   says_told_ = true;
-  while (take_indent(names), !names.empty()) told_.insert(neighbor_in(take_word(names)));
+  while (take_indent(names), !names.empty()) told_.insert(neighbor_in(next_word(names)));
 }
 
 std::optional<TableEntry> Reader::read(std::string_view answer) {
@@ -140,7 +116,7 @@ std::optional<TableEntry> Reader::read(std::string_view answer) {
     } else if (line.starts_with(imported)) {
       // "10.53.0.9:2:192.0.2.0/24", and for EVPN " RD …, VNI …".
       line = line.substr(imported.size());
-      const auto word = take_word(line);
+      const auto word = next_word(line);
       imported_ = core::printable(word.substr(0, word.find(':', word.find(':') + 1)), 64);
       if (imported_.empty()) imported_ = "another instance";
     } else if (indent == 2) {
@@ -150,7 +126,7 @@ std::optional<TableEntry> Reader::read(std::string_view answer) {
       const auto from = line.find(" from ");
       if (from == line.npos) continue;
       auto rest = line.substr(from + 6);
-      path_.from = core::printable(neighbor_in(take_word(rest)), 64);
+      path_.from = core::printable(neighbor_in(next_word(rest)), 64);
     } else if (line.starts_with("Origin ")) {
       end_path(line);
     }

@@ -94,23 +94,23 @@ class TelnetTransport::Connection : public std::enable_shared_from_this<Connecti
       : session(std::move(passwords)), socket_(executor), wake_(executor), lost_(std::move(lost)) {}
 
   void open(const tcp::endpoint& endpoint, std::function<std::optional<Failure>()> stranger) {
-    stranger_there_ = std::move(stranger);
-    socket_.async_connect(endpoint, [self = shared_from_this()](error_code error) {
-      if (self->closed_) return;
-      if (error) {
-        self->connect_error_ = error;
-        return self->close();
-      }
-      self->connected_ = true;
-      // Once more: who listened before may have given way.
-      if (auto why = self->stranger_there_()) {
-        self->stranger_ = std::move(why);
-        return self->close();
-      }
-      error_code ignored;
-      self->socket_.set_option(tcp::no_delay(true), ignored);
-      self->keep_reading();
-    });
+    socket_.async_connect(
+        endpoint, [self = shared_from_this(), stranger = std::move(stranger)](error_code error) {
+          if (self->closed_) return;
+          if (error) {
+            self->connect_error_ = error;
+            return self->close();
+          }
+          self->connected_ = true;
+          // Once more: who listened before may have given way.
+          if (auto why = stranger()) {
+            self->stranger_ = std::move(why);
+            return self->close();
+          }
+          error_code ignored;
+          self->socket_.set_option(tcp::no_delay(true), ignored);
+          self->keep_reading();
+        });
   }
 
   void close() {
@@ -219,7 +219,6 @@ class TelnetTransport::Connection : public std::enable_shared_from_this<Connecti
   tcp::socket socket_;
   asio::steady_timer wake_;
   std::function<void()> lost_;
-  std::function<std::optional<Failure>()> stranger_there_;
   std::optional<Failure> stranger_;
   bool connected_ = false;
   bool closed_ = false;

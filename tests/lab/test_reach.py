@@ -162,7 +162,7 @@ def test_a_second_writer_is_undone_within_a_second_each_time_and_told_of(lab, si
     finally:
         ended.set()
         writer.join()
-    time.sleep(1)
+    wait_until("it to be withdrawn for good", lambda: P not in lab.peer.prefixes(), within=5)
     mine = [(at, verb) for at, verb, prefix in lab.peer.events(begun) if prefix == P]
     assert mine[-1][1] == "withdrawn"
     spans = [end - start for (start, verb), (end, _) in zip(mine, mine[1:]) if verb == "announced"]

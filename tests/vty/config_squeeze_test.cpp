@@ -124,7 +124,6 @@ TEST_CASE("of a large configuration little is kept, while it comes over the sock
       complete = true;
       squeeze.feed((*answer)->text);
       CHECK((*answer)->text.size() <= 65536);
-      CHECK_FALSE(reader.amid_answer());
     } else {
       squeeze.feed(reader.take_part());
     }

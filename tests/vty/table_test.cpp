@@ -245,6 +245,7 @@ TEST_CASE("an AS path is read without confederations, sets and what is said behi
     return read_table_entry(path(line, "valid, external, best")).value().other.value().as_path;
   };
   CHECK(read("65002 65003") == std::vector<std::uint32_t>{65002, 65003});
+  CHECK(read("1.10 65003") == std::vector<std::uint32_t>{65546, 65003});  // as-notation dot
   CHECK(read("(65011 65012) 65002 {65004,65005}, (stale)") == std::vector<std::uint32_t>{65002});
   CHECK(read("Local").empty());
 }
