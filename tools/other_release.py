@@ -75,8 +75,7 @@ class OtherRelease:
         )
         with open(self.output, "wb") as sink:
             self.process = subprocess.Popen(
-                ["nice", "-n", str(nice), "unshare", "--mount", "--fork", "--kill-child",
-                 "sh", "-c", script, "sh", "/usr/bin/python3", "-B", "/src/tools/suite.py",
+                ["nice", "-n", str(nice), "unshare", "--mount", "sh", "-c", script, "sh", "/usr/bin/python3", "-B", "/src/tools/suite.py",
                  "--build-dir", "/build/withdrawd", *arguments],
                 stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT,
             )
