@@ -34,6 +34,10 @@ def pytest_addoption(parser):
         "--sanitized", action="store_true",
         help="the program is built with sanitizers: what they report fails the test",
     )
+    parser.addoption(
+        "--soak", type=float, default=0, metavar="MINUTES",
+        help="test_a_soak of test_faults_day.py goes on that long, a fault each two seconds",
+    )
 
 
 def pytest_configure(config):

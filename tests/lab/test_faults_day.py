@@ -81,6 +81,14 @@ class Day:
         status, said = self.lab.start(*arguments, "-c", self.configuration)
         assert status in (0, 1), said
 
+    def happenings(self):
+        return (
+            self.dns_lies, self.bgpd_dies, self.bgpd_dies_while_sick, self.bgpd_freezes,
+            self.connections_end, self.somebody_configures, self.socket_fails, self.socket_babbles,
+            self.all_but_telnet_fails, self.somebody_types, self.operator_drains,
+            self.operator_looks, self.configuration_is_read_again,
+        )
+
     # --- what can happen
 
     def dns_lies(self):
@@ -203,13 +211,32 @@ def day(lab):
     day.close()
 
 
+def test_a_soak(lab, day, request, measured):
+    """--soak MINUTES, with --sanitized: a fault each two seconds, and nothing is reported."""
+    minutes = request.config.getoption("--soak")
+    if not minutes:
+        pytest.skip("takes as long as --soak says")
+    faults = int(minutes * 30)
+    with lab.withdrawd("run", "-c", day.configuration) as withdrawd:
+        day.withdrawd = withdrawd
+        withdrawd.wait_for_health("resolver", "up")
+        begin, late = time.monotonic(), 0
+        for number in range(faults):
+            ahead = begin + 2 * number - time.monotonic()
+            late += ahead < -2
+            time.sleep(max(ahead, 0))
+            random_.choice(day.happenings())()
+            withdrawd.assert_running()
+        measured(
+            f"{faults} faults in {(time.monotonic() - begin) / 60:.1f} min, {late} of them begun late"
+        )
+        assert withdrawd.lines("critical") == []
+        assert withdrawd.terminate(within=30) == 0
+    lab.wait_for_announcements(Prefixes.ALL)
+
+
 def test_a_day_of_faults_leaves_nothing_behind(lab, day, sizes_count, measured):
-    happenings = (
-        day.dns_lies, day.bgpd_dies, day.bgpd_dies_while_sick, day.bgpd_freezes,
-        day.connections_end, day.somebody_configures, day.socket_fails, day.socket_babbles,
-        day.all_but_telnet_fails, day.somebody_types, day.operator_drains, day.operator_looks,
-        day.configuration_is_read_again,
-    )
+    happenings = day.happenings()
     begin = time.time()
     with lab.withdrawd("run", "-c", day.configuration) as withdrawd:
         day.withdrawd = withdrawd
