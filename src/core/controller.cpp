@@ -19,8 +19,9 @@ Controller::Controller(Settings settings, const Memory& memory, Time now)
                                               now)),
       soft_(std::make_unique<SoftPath>(*settings_, *checks_, memory.options, memory.stand_ins,
                                        memory.policy)),
-      fallback_(std::make_unique<Fallback>(settings_->fallback, memory.fallback, now)),
-      hard_(std::make_unique<HardPath>(*settings_, *checks_)),
+      fallback_(
+          std::make_unique<Fallback>(settings_->fallback, memory.fallback, memory.stale, now)),
+      hard_(std::make_unique<HardPath>(*settings_, *checks_, memory.stale)),
       last_now_(now),
       restart_(memory.restart) {
   for (std::size_t i = 0; i < checks_->size(); ++i) {
@@ -256,7 +257,12 @@ Memory Controller::memory_for_reload() const {
   Memory handed = memory();
   handed.fallback.same = 0;
   handed.fallback.reason.clear();
+  handed.stale = stale();
   return handed;
+}
+
+const std::optional<StaleRoutes>& Controller::stale() const {
+  return settings_->mode == Mode::soft ? fallback_->stale() : hard_->stale();
 }
 
 Report Controller::report(Time now) const {
@@ -272,8 +278,7 @@ Report Controller::report(Time now) const {
       .via = soft_->via(),
       .groups = soft_->policy().groups(),
       .fleet = {},
-      .stale =
-          core::report(settings_->mode == Mode::soft ? fallback_->stale() : hard_->stale(), now)};
+      .stale = core::report(stale(), now)};
   if (const auto& fleet = settings_->fleet) {
     const FleetGuard& guard = soft_->policy().guard();
     FleetReport& said =

@@ -26,6 +26,7 @@ struct Memory {
   Fallback::Memory fallback;                  ///< a bgpd that we killed is ours to start
   std::optional<RestartCommand> restart;      ///< of the bgpd that was seen last; none: none was
   Policy::Memory policy;                      ///< drains, damping, since when
+  std::optional<StaleRoutes> stale{};         ///< over a reload only: what a killed bgpd has left
   bool operator==(const Memory&) const = default;
 };
 
@@ -111,6 +112,7 @@ class Controller {
   const Settings& settings() const { return *settings_; }
 
  private:
+  const std::optional<StaleRoutes>& stale() const;
   void notice_standstill(Time now, Effects& effects);
   void advance(Time now, Effects& effects);
   void unable(const CheckAnswered& answer, Time now, Effects& effects);

@@ -26,15 +26,16 @@ Duration doubled(Duration delay, unsigned times, Duration longest) {
 
 }  // namespace
 
-Fallback::Fallback(const FallbackSettings& settings, const Memory& memory, Time now)
-    : settings_(settings), memory_(memory), restart_at_(now) {
+Fallback::Fallback(const FallbackSettings& settings, const Memory& memory,
+                   std::optional<StaleRoutes> stale, Time now)
+    : settings_(settings), memory_(memory), restart_at_(now), stale_(std::move(stale)) {
   // How long ago the kill was is not known; the delay begins anew.
   if (memory.killed && memory.kills > 1) restart_at_ = now + restart_delay();
   if ((memory.kills > 0 || memory.same > 0) && !memory.last_kill) memory_.last_kill = now;
 }
 
 bool Fallback::owes_restart(const SoftPath& soft) const {
-  return memory_.killed && (soft.any_wanted() || restart_owed_) &&
+  return memory_.killed && (soft.any_wanted() || memory_.restart_owed) &&
          (soft.process_gone() || !process_known_);
 }
 
@@ -197,14 +198,14 @@ void Fallback::on(const BgpdStopped& event, const SoftPath& soft, Time now, Effe
   // Peers keep what they have heard until they are told otherwise, by a bgpd that runs: it is
   // started at once, and what is sick withdrawn before its first session is up. Where that has
   // failed, it stays down instead, and what they keep runs out.
-  restart_owed_ = stale_ && stale_->until && memory_.same == 1;
-  restart_at_ = restart_owed_ ? now : now + restart_delay();
+  memory_.restart_owed = stale_ && stale_->until && memory_.kills == 1;
+  restart_at_ = memory_.restart_owed ? now : now + restart_delay();
   effects.push_back(Note{.kind = Note::Kind::killed, .cause = cause_, .by = "withdrawd"});
   effects.push_back(Tell{
       Severity::critical,
       fmt::format("bgpd (pid {}) killed, with all its prefixes{}: {}; {}",
                   fmt::join(*event.pids, ", "), tell_sessions(event.sessions, stale_, now), cause_,
-                  restart_owed_
+                  memory_.restart_owed
                       ? std::string("it is started again at once, to tell them otherwise")
                       : fmt::format("it is started again when a prefix is wanted, in {} at "
                                     "the soonest",
@@ -221,7 +222,7 @@ void Fallback::on(const BgpdRestarted& event, Time now, Effects& effects) {
     return;
   }
   const std::string cause =
-      restart_owed_ ? "peers keep what it had announced" : "a prefix is wanted again";
+      memory_.restart_owed ? "peers keep what it had announced" : "a prefix is wanted again";
   effects.push_back(Note{.kind = Note::Kind::restarted, .cause = cause, .by = "withdrawd"});
   effects.push_back(Tell{
       Severity::warning,
@@ -233,7 +234,7 @@ void Fallback::on(const BgpdRestarted& event, Time now, Effects& effects) {
 void Fallback::bgpd_is_back(Effects& effects) {
   if (!memory_.killed || busy()) return;
   memory_.killed = false;
-  restart_owed_ = false;
+  memory_.restart_owed = false;
   if (stale_ && !stale_->until) stale_.reset();
   failed_restarts_ = 0;
   if (!started_) {

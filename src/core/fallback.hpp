@@ -26,10 +26,13 @@ class Fallback {
     std::string reason{};             ///< of the last kill; see SoftPath::Exposed
     unsigned same = 0;                ///< kills in a row for that reason
     std::optional<Time> last_kill{};  ///< none: not known
+    bool restart_owed = false;  ///< also if no prefix is wanted: peers keep what they have heard
     auto operator<=>(const Memory&) const = default;
   };
 
-  Fallback(const FallbackSettings& settings, const Memory& memory, Time now);
+  /// `stale`: what an earlier Fallback knew of that.
+  Fallback(const FallbackSettings& settings, const Memory& memory, std::optional<StaleRoutes> stale,
+           Time now);
 
   /// Starts a kill or a restart if it is time for one.
   void advance(const SoftPath& soft, Time now, Effects& effects);
@@ -79,9 +82,8 @@ class Fallback {
   unsigned obeyed_ = 0;           ///< as the soft path had counted when last looked at
   bool told_forbidden_ = false;
   bool told_unkillable_ = false;
-  bool holding_ = false;       ///< and told
-  bool restart_owed_ = false;  ///< also if no prefix is wanted: peers keep what they have heard
-  std::string reason_;         ///< of the kill under way
+  bool holding_ = false;  ///< and told
+  std::string reason_;    ///< of the kill under way
   std::optional<StaleRoutes> stale_;
   std::string cause_;
   RepeatedFailure told_;

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "core/check_schedule.hpp"
 #include "core/events.hpp"
@@ -15,8 +16,9 @@ namespace withdrawd::core {
 /// A bgpd that somebody else stopped is restarted as well. Passive: the Controller drives it.
 class HardPath {
  public:
-  HardPath(const Settings& settings, CheckSchedule& checks)
-      : settings_(settings), checks_(checks) {}
+  /// `stale`: what an earlier HardPath knew of that.
+  HardPath(const Settings& settings, CheckSchedule& checks, std::optional<StaleRoutes> stale)
+      : settings_(settings), checks_(checks), stale_(std::move(stale)) {}
 
   /// A check has been answered: a new round, unless health is not known or bgpd was just restarted;
   /// behind the one that is under way, if there is one.

@@ -17,6 +17,7 @@ struct StaleRoutes {
   std::vector<std::string> peers;  ///< their addresses; empty: not known which
   std::string why;                 ///< their sessions were not ended by a NOTIFICATION
   std::optional<Time> until;       ///< none: nobody knows, bgpd was never read
+  bool operator==(const StaleRoutes&) const = default;
 
   /// "peers with graceful restart may keep its prefixes for up to 2 min 0 s (10.0.0.2; why)"
   std::string text(Time now) const;

@@ -218,6 +218,7 @@ json::object fallback_json(const core::Fallback::Memory& fallback, const StateFi
     object["same"] = static_cast<std::int64_t>(fallback.same);
     object["reason"] = fallback.reason;
   }
+  if (fallback.restart_owed) object["restart_owed"] = true;
   return object;
 }
 
@@ -324,6 +325,7 @@ core::Result<core::Memory> parse_state(std::string_view text, const StateFile::M
   memory.policy = read_policy(*state, now);
   if (const json::object* fallback = object_in(*state, "fallback")) {
     memory.fallback.killed = flag_in(*fallback, "killed");
+    memory.fallback.restart_owed = flag_in(*fallback, "restart_owed");
     const auto count = [&fallback](std::string_view key) {
       return static_cast<unsigned>(std::min<std::uint64_t>(number_in(*fallback, key), 1000));
     };

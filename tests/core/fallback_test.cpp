@@ -497,6 +497,44 @@ TEST_CASE(
     CHECK(world.stopped.size() == 2);
     CHECK_FALSE(world.running);
   }
+  SUBCASE("it cannot be controlled, each time in another way: then it stays down as well") {
+    for (const auto manner : {Manner::silent, Manner::locked}) {
+      const auto stopped = world.stopped.size();
+      world.manner = manner;
+      for (int i = 0; i < 60 && world.stopped.size() == stopped; ++i) world.run_for(1s);
+    }
+    CHECK(world.stopped.size() == 2);
+    CHECK(world.restarted.size() == 1);
+    CHECK_FALSE(world.running);
+  }
+}
+
+TEST_CASE("a restart that is owed to peers is still owed after a reload and by a later run") {
+  SmallWorld world(one_rule());
+  world.networks().emplace(p, NetworkOptions{});
+  world.config.graceful_restart = GracefulRestart{120s, 1h};
+  world.sessions = {.left = {"10.0.0.2"}, .problem = "Operation not permitted"};
+  world.run_for(2s);
+  world.manner = Manner::locked;
+  world.restart_fails = true;
+  verdict(world);
+  world.run_until([&] { return !world.restarted.empty(); });
+  world.run_for(3s);
+  REQUIRE_FALSE(world.running);
+  for (const bool reload : {true, false}) {
+    CAPTURE(reload);
+    SmallWorld later(one_rule(),
+                     reload ? world.controller().memory_for_reload() : world.controller().memory());
+    later.dns[0] = SmallWorld::bad();
+    later.running = false;
+    // Seen only once it may have read bgpd again: of a run that is new nobody knows what peers
+    // keep.
+    CHECK(later.report().stale.has_value() == reload);
+    later.run_for(5s);
+    CHECK(later.restarted.size() == 1);
+    CHECK(later.running);
+    CHECK_FALSE(later.controller().memory().fallback.restart_owed);
+  }
 }
 
 TEST_CASE(

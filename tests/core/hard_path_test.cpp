@@ -276,3 +276,20 @@ TEST_CASE("hard: a single round is not over before its last answer has counted")
   world.run_until([&] { return world.controller().at_rest() || world.controller().stuck(); });
   CHECK_FALSE(world.running);
 }
+
+TEST_CASE("hard: what peers may keep of a killed bgpd is still known after a reload") {
+  SmallWorld world(hard());
+  world.sessions = {.left = {"10.0.0.2"}, .problem = "Operation not permitted"};
+  world.dns[0] = SmallWorld::bad();
+  world.run_for(100ms);
+  REQUIRE(world.report().stale);
+  SmallWorld later(hard(), world.controller().memory_for_reload());
+  later.dns[0] = SmallWorld::bad();
+  later.running = false;
+  later.run_for(3s);
+  REQUIRE(later.report().stale);
+  CHECK(later.report().stale->peers == std::vector<std::string>{"10.0.0.2"});
+  later.dns[0] = SmallWorld::good();
+  later.run_for(10s);
+  CHECK_FALSE(later.report().stale);
+}
