@@ -6,9 +6,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -21,6 +22,7 @@
 #include <optional>
 #include <system_error>
 
+#include "process/origin.hpp"
 #include "process/proc_entry.hpp"
 
 namespace withdrawd::process {
@@ -86,6 +88,14 @@ std::optional<Ends> ends_of(int socket) {
   return ends;
 }
 
+/// For peers that have not hung up yet.
+struct Waiting {
+  explicit Waiting(const asio::any_io_executor& executor) : deadline(executor, patience) {}
+  asio::steady_timer deadline;
+  std::size_t left = 0;
+  bool over = false;
+};
+
 }  // namespace
 
 struct BgpSessions::Session {
@@ -94,6 +104,21 @@ struct BgpSessions::Session {
   tcp::socket socket;
   tcp::endpoint peer;
   std::string failed;  ///< to be notified: why
+  bool hung_up = false;
+
+  static asio::awaitable<void> read_to_end(std::shared_ptr<Session> session,
+                                           std::shared_ptr<Waiting> waiting) {
+    std::array<char, 4096> unread{};
+    error_code failed;
+    while (!failed && !waiting->over) {
+      // Not `auto [failed, size] =`: what the peer had sent is of no interest.
+      std::tie(failed, std::ignore) = co_await session->socket.async_read_some(
+          asio::buffer(unread), asio::as_tuple(asio::use_awaitable));
+    }
+    if (waiting->over) co_return;
+    session->hung_up = true;
+    if (--waiting->left == 0) waiting->deadline.cancel();
+  }
 };
 
 BgpSessions::BgpSessions(asio::any_io_executor executor, pid_t pid, const FileDescriptor& pidfd)
@@ -103,8 +128,7 @@ BgpSessions::BgpSessions(asio::any_io_executor executor, pid_t pid, const FileDe
     problem_ = refused(all.error());
     return;
   }
-  const auto ports =
-      bgp_ports(read_small_file("/proc/" + std::to_string(pid) + "/cmdline").value_or(""));
+  const auto ports = bgp_ports(command_line(pid));
   for (const int one : *all) {
     FileDescriptor copy(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd.number(), one, 0U)));
     if (!copy) {
@@ -143,29 +167,25 @@ void BgpSessions::notify() {
   }
 }
 
+// Each for itself: a peer that does not hang up must not keep those behind it from being heard.
 asio::awaitable<core::SessionsEnded> BgpSessions::ended() {
-  core::SessionsEnded result{.problem = problem_};
-  asio::steady_timer deadline(executor_, patience);
-  const auto late = std::make_shared<bool>(false);
-  deadline.async_wait([late, sessions = sessions_](error_code cancelled) {
-    if (cancelled) return;
-    *late = true;
-    for (const auto& session : sessions) {
-      error_code ignored;
-      session->socket.cancel(ignored);
-    }
-  });
-  std::array<char, 4096> unread{};
+  const auto waiting = std::make_shared<Waiting>(executor_);
   for (const auto& session : sessions_) {
-    error_code failed;
-    while (!failed && !*late && session->failed.empty()) {
-      // Not `auto [failed, size] =`: what the peer had sent is of no interest.
-      std::tie(failed, std::ignore) = co_await session->socket.async_read_some(
-          asio::buffer(unread), asio::as_tuple(asio::use_awaitable));
-    }
-    const bool hung_up =
-        session->failed.empty() && failed && failed != asio::error::operation_aborted;
-    if (hung_up) {
+    if (!session->failed.empty()) continue;
+    ++waiting->left;
+    asio::co_spawn(executor_, Session::read_to_end(session, waiting), asio::detached);
+  }
+  // Cancelled when nobody is left.
+  if (waiting->left > 0) {
+    static_cast<void>(co_await waiting->deadline.async_wait(asio::as_tuple(asio::use_awaitable)));
+  }
+  waiting->over = true;
+
+  core::SessionsEnded result{.problem = problem_};
+  for (const auto& session : sessions_) {
+    error_code ignored;
+    session->socket.cancel(ignored);
+    if (session->hung_up) {
       ++result.ended;
       continue;
     }
@@ -176,30 +196,12 @@ asio::awaitable<core::SessionsEnded> BgpSessions::ended() {
                            : session->failed;
     }
   }
-  deadline.cancel();
   co_return result;
 }
 
-std::set<std::uint16_t> bgp_ports(std::string_view command_line) {
+std::set<std::uint16_t> bgp_ports(const std::vector<std::string>& words) {
   std::set<std::uint16_t> ports{usual_port};
-  const auto add = [&ports](std::string_view text) {
-    if (const auto port = number(text)) ports.insert(*port);
-  };
-  bool next = false;
-  while (!command_line.empty()) {
-    const auto end = std::min(command_line.find('\0'), command_line.size());
-    const auto word = command_line.substr(0, end);
-    command_line.remove_prefix(std::min(end + 1, command_line.size()));
-    if (std::exchange(next, false)) {
-      add(word);
-    } else if (word == "-p" || word == "--bgp_port") {
-      next = true;
-    } else if (word.starts_with("--bgp_port=")) {
-      add(word.substr(word.find('=') + 1));
-    } else if (word.starts_with("-p")) {
-      add(word.substr(2));
-    }
-  }
+  if (const auto port = number(option_of(words, 'p', "bgp_port"))) ports.insert(*port);
   return ports;
 }
 

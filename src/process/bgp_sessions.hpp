@@ -5,9 +5,11 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <list>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/events.hpp"
 #include "process/file_descriptor.hpp"
@@ -50,9 +52,8 @@ class BgpSessions {
   std::string problem_;
 };
 
-/// The ports of BGP for a bgpd with this command line, its words each followed by a NUL: 179, or
-/// what `-p` or `--bgp_port` says.
-std::set<std::uint16_t> bgp_ports(std::string_view command_line);
+/// The ports of BGP for a bgpd with this command line: 179, and what `-p` or `--bgp_port` says.
+std::set<std::uint16_t> bgp_ports(const std::vector<std::string>& words);
 
 /// Cease, Hard Reset, for an Administrative Shutdown (RFC 8538, 3.1): 23 bytes. To a peer that does
 /// not know RFC 8538 it is a NOTIFICATION like any other.

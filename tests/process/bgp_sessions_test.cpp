@@ -13,6 +13,7 @@
 #include <cstring>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "event_loop.hpp"
 #include "process/pidfd.hpp"
@@ -23,11 +24,11 @@ using process::FileDescriptor;
 
 namespace {
 
-/// A TCP connection on this host: one end is a child's, which never reads it and never closes it;
-/// the other end is the peer's.
+/// TCP connections on this host: one end of each is a child's, which never reads it and never
+/// closes it; the other end is a peer's.
 class ConnectedChild {
  public:
-  ConnectedChild() {
+  explicit ConnectedChild(std::size_t peers = 1) {
     const FileDescriptor listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -35,12 +36,15 @@ class ConnectedChild {
     socklen_t size = sizeof address;
     const auto general = reinterpret_cast<sockaddr*>(&address);
     REQUIRE(::bind(listener.number(), general, size) == 0);
-    REQUIRE(::listen(listener.number(), 1) == 0);
+    REQUIRE(::listen(listener.number(), 2) == 0);
     REQUIRE(::getsockname(listener.number(), general, &size) == 0);
     port_ = ntohs(address.sin_port);
-    FileDescriptor own(::socket(AF_INET, SOCK_STREAM, 0));
-    REQUIRE(::connect(own.number(), general, size) == 0);
-    peer_ = FileDescriptor(::accept4(listener.number(), nullptr, nullptr, SOCK_CLOEXEC));
+    std::vector<FileDescriptor> own;
+    while (peers_.size() < peers) {
+      own.emplace_back(::socket(AF_INET, SOCK_STREAM, 0));
+      REQUIRE(::connect(own.back().number(), general, size) == 0);
+      peers_.emplace_back(::accept4(listener.number(), nullptr, nullptr, SOCK_CLOEXEC));
+    }
     const std::string port = "--bgp_port=" + std::to_string(port_);
     pid_ = ::fork();
     if (pid_ == 0) {
@@ -50,7 +54,7 @@ class ConnectedChild {
     }
     int status = 0;
     ::waitpid(pid_, &status, WUNTRACED);
-    REQUIRE(::send(peer_.number(), "unread", 6, 0) == 6);
+    for (const auto& peer : peers_) REQUIRE(::send(peer.number(), "unread", 6, 0) == 6);
   }
   ~ConnectedChild() {
     ::kill(pid_, SIGKILL);
@@ -60,45 +64,46 @@ class ConnectedChild {
   ConnectedChild& operator=(const ConnectedChild&) = delete;
 
   pid_t pid() const { return pid_; }
-  /// What the peer reads within a moment; its end as " END".
-  std::string read() {
+  std::size_t peers() const { return peers_.size(); }
+  /// What a peer reads within a moment; its end as " END".
+  std::string read(std::size_t peer) {
     std::string all;
-    pollfd wait{peer_.number(), POLLIN, 0};
+    pollfd wait{peers_[peer].number(), POLLIN, 0};
     while (::poll(&wait, 1, 200) > 0) {
       char bytes[100];
-      const auto got = ::recv(peer_.number(), bytes, sizeof bytes, 0);
+      const auto got = ::recv(peers_[peer].number(), bytes, sizeof bytes, 0);
       if (got <= 0) return all + (got == 0 ? " END" : std::strerror(errno));
       all.append(bytes, static_cast<std::size_t>(got));
     }
     return all;
   }
-  void hang_up() { peer_.close(); }
+  void hang_up(std::size_t peer) { peers_[peer].close(); }
 
  private:
   std::uint16_t port_ = 0;
-  FileDescriptor peer_;
+  std::vector<FileDescriptor> peers_;
   pid_t pid_ = 0;
 };
 
 /// The sessions of `child`, which is killed as soon as they are notified.
-core::SessionsEnded killed(ConnectedChild& child, bool peer_listens) {
+core::SessionsEnded killed(ConnectedChild& child, bool last_peer_listens) {
   boost::asio::io_context loop;
   std::optional<core::SessionsEnded> result;
   process::BgpSessions sessions(loop.get_executor(), child.pid(), process::open_pidfd(child.pid()));
   sessions.notify();
   ::kill(child.pid(), SIGKILL);
-  std::string heard;
-  std::thread peer([&] {
-    heard = child.read();
-    if (peer_listens) child.hang_up();
+  std::vector<std::string> heard;
+  std::thread peers([&] {
+    for (std::size_t i = 0; i < child.peers(); ++i) heard.push_back(child.read(i));
+    if (last_peer_listens) child.hang_up(child.peers() - 1);
   });
   boost::asio::co_spawn(loop, sessions.ended(),
                         [&result](const std::exception_ptr&, core::SessionsEnded ended) {
                           result = std::move(ended);
                         });
   loop.run();
-  peer.join();
-  CHECK(heard == std::string(process::hard_reset()) + " END");
+  peers.join();
+  for (const auto& one : heard) CHECK(one == std::string(process::hard_reset()) + " END");
   return *result;
 }
 
@@ -121,13 +126,20 @@ TEST_CASE("a peer that does not hang up has not heard it, as far as anybody know
   CHECK(ended.problem.starts_with("not acknowledged within 1"));
 }
 
+TEST_CASE("a peer that does not hang up hides no other that does") {
+  ConnectedChild child(2);
+  const auto ended = killed(child, true);
+  CHECK(ended.ended == 1);
+  CHECK(ended.left == std::vector<std::string>{"127.0.0.1"});
+}
+
 TEST_CASE("a connection that is not BGP's is left alone") {
   ConnectedChild child;
   boost::asio::io_context loop;
   // The runner's own: none of its ports is a BGP port.
   process::BgpSessions sessions(loop.get_executor(), ::getpid(), process::open_pidfd(::getpid()));
-  sessions.notify();
-  CHECK(child.read().empty());
+  CHECK(sessions.problem().empty());
+  CHECK(sessions.count() == 0);
 }
 
 TEST_CASE("a process that is gone has no sessions") {
@@ -144,11 +156,11 @@ TEST_CASE("a process that is gone has no sessions") {
 
 TEST_CASE("the port of BGP is 179, and what the command line says") {
   using Ports = std::set<std::uint16_t>;
-  using namespace std::string_view_literals;
-  CHECK(process::bgp_ports("") == Ports{179});
-  CHECK(process::bgp_ports("bgpd\0-d\0-P\0002605\0"sv) == Ports{179});
-  CHECK(process::bgp_ports("bgpd\0-p\0001790\0"sv) == Ports{179, 1790});
-  CHECK(process::bgp_ports("bgpd\0-p1790\0"sv) == Ports{179, 1790});
-  CHECK(process::bgp_ports("bgpd\0--bgp_port\0001790"sv) == Ports{179, 1790});
-  CHECK(process::bgp_ports("bgpd\0--bgp_port=1790\0-p\0x\0"sv) == Ports{179, 1790});
+  CHECK(process::bgp_ports({}) == Ports{179});
+  CHECK(process::bgp_ports({"bgpd", "-d", "-P", "2605"}) == Ports{179});
+  CHECK(process::bgp_ports({"bgpd", "-p", "1790"}) == Ports{179, 1790});
+  CHECK(process::bgp_ports({"bgpd", "-p1790"}) == Ports{179, 1790});
+  CHECK(process::bgp_ports({"bgpd", "--bgp_port", "1790"}) == Ports{179, 1790});
+  CHECK(process::bgp_ports({"bgpd", "--bgp_port=1790", "-p", "1791"}) == Ports{179, 1791});
+  CHECK(process::bgp_ports({"bgpd", "-p", "x"}) == Ports{179});
 }
