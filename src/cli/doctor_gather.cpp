@@ -659,12 +659,13 @@ Facts gather_facts(const config::Config& config, core::Duration limit) {
   // What root may do says nothing of what a service may do that runs as somebody else.
   std::optional<ServiceUser> service;
   std::optional<process::ActingUser> acting;
+  const auto daemon = lock_holder(config.lock_file);
   if (::geteuid() == 0) {
-    service = find_service_user(lock_holder(config.lock_file).value_or(0));
-    if (service && service->user.uid == 0) service.reset();
-    if (service) acting.emplace(service->user);
+    service = find_service_user(daemon.value_or(0));
+    if (service && service->user.uid != 0) acting.emplace(service->user);
+    if (acting && !acting->acts()) acting.reset();
   }
-  facts.user = user_facts(config, service ? service->known_by : "");
+  facts.user = user_facts(config, acting ? service->known_by : "");
   facts.addresses = local_addresses();
   facts.socket = socket_facts(config);
 

@@ -8,7 +8,6 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <string_view>
 #include <system_error>
 
 #include "process/file_descriptor.hpp"
@@ -43,19 +42,6 @@ core::Error hidden(pid_t pid, int error) {
           "run as root, or mount /proc without hidepid"};
 }
 
-/// The value of a line "Key:\tvalue" in /proc/PID/status. The process's name, which stands there
-/// too, cannot forge a line: the kernel escapes its line feeds.
-std::string_view status_value(std::string_view status, std::string_view key) {
-  while (!status.empty()) {
-    const auto line = status.substr(0, status.find('\n'));
-    if (line.starts_with(key) && line.substr(key.size()).starts_with(":\t")) {
-      return line.substr(key.size() + 2);
-    }
-    status.remove_prefix(std::min(line.size() + 1, status.size()));
-  }
-  return {};
-}
-
 }  // namespace
 
 std::expected<std::string, int> read_small_file(const std::filesystem::path& file) {
@@ -70,6 +56,19 @@ std::expected<std::string, int> read_small_file(const std::filesystem::path& fil
     text.append(buffer.data(), static_cast<std::size_t>(got));
   }
   return text;
+}
+
+// The process's name, which stands there too, cannot forge a line: the kernel escapes its line
+// feeds.
+std::string_view status_value(std::string_view status, std::string_view key) {
+  while (!status.empty()) {
+    const auto line = status.substr(0, status.find('\n'));
+    if (line.starts_with(key) && line.substr(key.size()).starts_with(":\t")) {
+      return line.substr(key.size() + 2);
+    }
+    status.remove_prefix(std::min(line.size() + 1, status.size()));
+  }
+  return {};
 }
 
 core::Result<std::optional<ProcEntry>> read_proc_entry(pid_t pid) {

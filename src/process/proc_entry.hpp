@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/error.hpp"
@@ -28,6 +29,9 @@ struct ProcEntry {
 
 /// None: there is no such process any more. An error: it hides.
 core::Result<std::optional<ProcEntry>> read_proc_entry(pid_t pid);
+
+/// The value of a line "Key:\tvalue" in a text like /proc/PID/status; empty: there is none.
+std::string_view status_value(std::string_view status, std::string_view key);
 
 /// Its words; empty: it has none, or is gone. It may have changed them.
 std::vector<std::string> command_line(pid_t pid);
