@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +19,7 @@
 #include <utility>
 
 #include "core/outcome.hpp"
+#include "process/accounts.hpp"
 #include "process/bgp_sessions.hpp"
 #include "process/command.hpp"
 #include "process/pidfd.hpp"
@@ -52,58 +52,20 @@ bool runs_bgpd(pid_t pid, const core::BgpdProcess& bgpd) {
          program.find("bgpd") != program.npos;
 }
 
-/// Whose processes may be bgpd: root's, our own, those of the accounts that packages make for it,
-/// and of whoever has its socket or pid file. Where nothing tells which account that is: of any
-/// account of the system's, but of no ordinary user, who could keep a bgpd that is down from being
-/// started by a program of that name.
-class Accounts {
- public:
-  Accounts(const core::BgpdProcess& bgpd, const std::vector<fs::path>& sockets) {
-    const auto passwd = read_small_file("/etc/passwd").value_or("");
-    for (std::string_view left = passwd; !left.empty();) {
-      const auto line = left.substr(0, left.find('\n'));
-      left.remove_prefix(std::min(line.size() + 1, left.size()));
-      if (line.starts_with("frr:") || line.starts_with("quagga:")) {
-        const auto number = line.substr(std::min(line.find(':', line.find(':') + 1), line.size()));
-        uid_t user = 0;
-        if (!number.empty() &&
-            std::from_chars(number.data() + 1, number.data() + number.size(), user).ec ==
-                std::errc()) {
-          known_.push_back(user);
-        }
-      }
-    }
-    owner_of(bgpd.pid_file);
-    for (const auto& socket : sockets) owner_of(socket);
-  }
-
-  bool may_run_bgpd(const ProcEntry& process) const {
-    return may_run_bgpd(process.user) && may_run_bgpd(process.acts_as);
-  }
-
- private:
-  void owner_of(const fs::path& file) {
-    struct stat status{};
-    if (!file.empty() && ::stat(file.c_str(), &status) == 0 && status.st_uid != 0) {
-      known_.push_back(status.st_uid);
-    }
-  }
-  bool may_run_bgpd(uid_t user) const {
-    constexpr uid_t first_ordinary = 1000;
-    if (user == 0 || user == ::geteuid()) return true;
-    if (known_.empty()) return user < first_ordinary;
-    return std::ranges::find(known_, user) != known_.end();
-  }
-
-  std::vector<uid_t> known_;
-};
+/// Where nothing tells which account is bgpd's: any of the system's, but no ordinary user, who
+/// could keep a bgpd that is down from being started by a program of that name.
+bool may_run_bgpd(uid_t user, const Accounts& accounts) {
+  constexpr uid_t first_ordinary = 1000;
+  return accounts.knows(user) || (accounts.none() && user < first_ordinary);
+}
 
 core::Result<bool> is_bgpd(pid_t pid, const core::BgpdProcess& bgpd, const Accounts& accounts) {
   if (pid == ::getpid()) return false;
   const auto entry = read_proc_entry(pid);
   if (!entry) return std::unexpected(entry.error());
   return entry->has_value() && (*entry)->alive && (*entry)->ours && bears_name(**entry, bgpd) &&
-         accounts.may_run_bgpd(**entry) && runs_bgpd(pid, bgpd);
+         may_run_bgpd((*entry)->user, accounts) && may_run_bgpd((*entry)->acts_as, accounts) &&
+         runs_bgpd(pid, bgpd);
 }
 
 /// Whoever listens on bgpd's socket is bgpd, unless it hands on what it is told, as a proxy.
@@ -267,7 +229,9 @@ core::Result<std::optional<Sighting>> find(const core::BgpdProcess& bgpd,
       return Sighting{.pid = peer->pid, .known_by = KnownBy::socket};
     }
   }
-  const Accounts accounts(bgpd, evidence.sockets);
+  auto owned = evidence.sockets;
+  owned.push_back(bgpd.pid_file);
+  const Accounts accounts(owned);
   if (!bgpd.pid_file.empty()) {
     const auto pid = read_pid_file(bgpd.pid_file);
     if (!pid) return std::unexpected(pid.error());

@@ -3,17 +3,19 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
-#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 
+#include "process/accounts.hpp"
 #include "process/file_descriptor.hpp"
 #include "vty/socket_transport.hpp"
 
@@ -22,8 +24,9 @@ namespace {
 
 constexpr std::string_view listening = "0A";
 
+/// The kernel lets a socket have an address of this host only. Where it says neither yes nor no (no
+/// descriptor is left), who listens is looked at all the same.
 bool is_here(const core::Endpoint& endpoint) {
-  // The kernel lets a socket have an address of this host only.
   const bool ipv4 = endpoint.address.family() == core::Family::ipv4;
   const process::FileDescriptor probe(
       ::socket(ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -44,7 +47,8 @@ bool is_here(const core::Endpoint& endpoint) {
     std::memcpy(&storage, &address, size);
   }
   return ::bind(probe.number(), reinterpret_cast<const sockaddr*>(&storage),  // NOLINT: sockets
-                size) == 0;
+                size) == 0 ||
+         errno != EADDRNOTAVAIL;
 }
 
 /// An address as /proc/net/tcp prints it: words of 32 bits, each as this host has it in memory.
@@ -102,48 +106,37 @@ std::vector<uid_t> listeners(const Taker& taker, std::uint16_t port) {
   return uids;
 }
 
-std::string name_of(uid_t uid) {
-  const auto* user = ::getpwuid(uid);  // NOLINT(concurrency-mt-unsafe): one thread
-  return user ? fmt::format("user {}", user->pw_name) : fmt::format("uid {}", uid);
-}
-
-bool is_system_bgpd(uid_t uid) {
-  if (uid == 0 || uid == ::geteuid()) return true;
-  for (const auto* name : {"frr", "quagga"}) {
-    const auto* user = ::getpwnam(name);  // NOLINT(concurrency-mt-unsafe): one thread
-    if (user && user->pw_uid == uid) return true;
+/// And whoever has bgpd's own socket.
+process::Accounts accounts(const core::BgpdAccess& access) {
+  std::vector<std::filesystem::path> sockets;
+  for (const std::string& place : socket_places(access)) {
+    std::error_code failed;
+    if (std::filesystem::is_socket(place, failed)) sockets.emplace_back(place);
   }
-  return false;
+  return process::Accounts(sockets);
 }
 
 }  // namespace
-
-bool may_be_bgpd(uid_t uid, const core::BgpdAccess& access) {
-  if (is_system_bgpd(uid)) return true;
-  return std::ranges::any_of(socket_places(access), [&](const std::string& place) {
-    struct stat found{};
-    return ::stat(place.c_str(), &found) == 0 && S_ISSOCK(found.st_mode) && found.st_uid == uid;
-  });
-}
 
 Listener listener_at(const core::Endpoint& endpoint, const core::BgpdAccess& access) {
   if (!is_here(endpoint)) return {Listener::Kind::elsewhere, "it is another host's address"};
   if (!std::ifstream(tcp)) {
     return {Listener::Kind::stranger, fmt::format("nobody knows who, without {},", tcp)};
   }
+  const auto bgpds = accounts(access);
   for (const auto& taker : takers(endpoint.address)) {
     const auto uids = listeners(taker, endpoint.port);
     if (uids.empty()) continue;
-    const auto other =
-        std::ranges::find_if(uids, [&](uid_t uid) { return !may_be_bgpd(uid, access); });
-    if (other != uids.end()) return {Listener::Kind::stranger, name_of(*other)};
-    return {Listener::Kind::trusted, name_of(uids.front())};
+    const auto other = std::ranges::find_if_not(uids, [&](uid_t uid) { return bgpds.knows(uid); });
+    if (other != uids.end()) return {Listener::Kind::stranger, bgpds.text(*other)};
+    return {Listener::Kind::trusted, bgpds.text(uids.front())};
   }
   return {};
 }
 
 std::vector<std::filesystem::path> listening_bgpd_sockets() {
   constexpr std::string_view accepts_connections = "00010000";
+  const process::Accounts bgpds;
   std::vector<std::filesystem::path> found;
   std::ifstream file("/proc/net/unix");
   std::string line;
@@ -156,8 +149,7 @@ std::vector<std::filesystem::path> listening_bgpd_sockets() {
     std::getline(words, path);
     struct stat owner{};
     if (flags == accepts_connections && path.starts_with('/') &&
-        ::stat(path.c_str(), &owner) == 0 && S_ISSOCK(owner.st_mode) &&
-        is_system_bgpd(owner.st_uid)) {
+        ::stat(path.c_str(), &owner) == 0 && S_ISSOCK(owner.st_mode) && bgpds.knows(owner.st_uid)) {
       found.emplace_back(path);
     }
   }

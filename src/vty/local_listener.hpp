@@ -1,9 +1,6 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,21 +14,20 @@ struct Listener {
   enum class Kind : std::uint8_t {
     elsewhere,  ///< the address is no address of this host: nothing can be known
     nobody,     ///< this host's, and nobody listens there
-    trusted,    ///< root's, bgpd's user's or our own, whoever it is of these
+    trusted,    ///< root's, bgpd's user's or our own (process::Accounts), whoever it is of these
     stranger,   ///< somebody else's, or that cannot be told
   };
   Kind kind = Kind::nobody;
   std::string who = {};  ///< "user frr", "user mallory", "uid 4711"; else why it cannot be told
 };
 
-/// Who listens at `endpoint`: whether to tell it a password.
+/// Who listens at `endpoint`: whether to tell it a password. Also the owner of bgpd's socket may
+/// know it.
 Listener listener_at(const core::Endpoint& endpoint, const core::BgpdAccess& access);
 
-/// Is it root, frr, quagga, ourselves, or the owner of bgpd's own socket?
-bool may_be_bgpd(uid_t uid, const core::BgpdAccess& access);
-
 /// The sockets named bgpd.vty that somebody in this network namespace listens at, and who may be
-/// bgpd, sorted: for a bgpd that was built to have it elsewhere (/proc/net/unix).
+/// bgpd by process::Accounts, sorted: for a bgpd that was built to have it elsewhere
+/// (/proc/net/unix).
 std::vector<std::filesystem::path> listening_bgpd_sockets();
 
 }  // namespace withdrawd::vty
