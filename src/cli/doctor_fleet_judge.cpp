@@ -1,11 +1,11 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
 
 #include "cli/doctor_fleet.hpp"
 #include "core/fleet_guard.hpp"
+#include "core/listed.hpp"
 #include "core/outcome.hpp"
 
 namespace withdrawd::cli {
@@ -17,14 +17,9 @@ using Verdict = Finding::Verdict;
 constexpr std::int64_t soon = std::int64_t{14} * 86400;
 
 std::string listed(const std::set<std::string>& names) {
-  constexpr std::size_t shown = 5;
   std::vector<std::string> all;
   for (const auto& name : names) all.push_back(core::printable(name, 64));
-  const auto count = std::min(all.size(), shown);
-  auto text =
-      fmt::format("{}", fmt::join(all.begin(), all.begin() + static_cast<long>(count), ", "));
-  if (all.size() > count) text += fmt::format(" and {} more", all.size() - count);
-  return text;
+  return core::listed(all, 5);
 }
 
 std::string_view sites(std::size_t count) {

@@ -691,7 +691,7 @@ Facts gather_facts(const config::Config& config, core::Duration limit) {
   facts.start_files = start_files(facts.process.pid);
   facts.runner = runner_facts(config, all);
   if (!soft || std::ranges::any_of(config.settings.rules, &core::Rule::may_fall_back)) {
-    if (facts.process.pid) facts.process.sessions = gather_sessions({*facts.process.pid});
+    if (facts.process.pid) facts.process.sessions = gather_sessions(*facts.process.pid);
     if (service && !service->may_end_sessions && facts.process.sessions.problem.empty()) {
       facts.process.sessions.problem = service->user.name + " has not the right to";
     }

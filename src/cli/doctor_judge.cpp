@@ -7,6 +7,7 @@
 #include <iterator>
 #include <set>
 
+#include "core/listed.hpp"
 #include "core/reach.hpp"
 
 namespace withdrawd::cli {
@@ -15,13 +16,7 @@ namespace {
 using Verdict = Finding::Verdict;
 using core::Family;
 
-std::string listed(const std::vector<std::string>& all, std::size_t longest = 5) {
-  const auto shown = std::min(all.size(), longest);
-  auto text =
-      fmt::format("{}", fmt::join(all.begin(), all.begin() + static_cast<long>(shown), ", "));
-  if (all.size() > shown) text += fmt::format(" and {} more", all.size() - shown);
-  return text;
-}
+constexpr std::size_t most_listed = 5;
 
 std::string_view family_name(Family family) {
   return family == Family::ipv4 ? "ipv4" : "ipv6";
@@ -60,8 +55,8 @@ class Judge {
         known = facts_.bgpd->config.graceful_restart;
         neighbors = facts_.bgpd->neighbors;
       }
-      std::ranges::move(judge_sessions(known, neighbors, facts_.process.sessions, facts_.user.acts),
-                        std::back_inserter(findings_));
+      findings_.push_back(
+          judge_sessions(known, neighbors, facts_.process.sessions, facts_.user.acts));
     }
     for (const auto& watcher : facts_.watchers) judge(watcher);
     if (soft && facts_.bgpd) {
@@ -391,9 +386,7 @@ class Judge {
   void announced(const PrefixFacts& prefix, const core::Instance& instance,
                  const core::NetworkOptions& options) {
     const auto text = fmt::format("stated in {}{}, in the table", instance.text(), options.text());
-    if (!prefix.advertised_to) {
-      add(Verdict::ok, "prefix", prefix.prefix.text(), text);
-    } else if (*prefix.advertised_to == 0) {
+    if (prefix.advertised_to.value_or(0) == 0) {
       add(Verdict::ok, "prefix", prefix.prefix.text(), text);  // what is odd, reach() says
     } else {
       add(Verdict::ok, "prefix", prefix.prefix.text(),
@@ -424,7 +417,7 @@ class Judge {
     std::string which = "a `redistribute` line";
     if (named != lines.end()) {
       const bool sure = lines.size() == 1 || (on_interface && connected != lines.end());
-      which = sure ? "\"" + *named + "\"" : "one of \"" + listed(lines) + "\"";
+      which = sure ? "\"" + *named + "\"" : "one of \"" + core::listed(lines, most_listed) + "\"";
     }
     auto& finding = add(Verdict::wrong, "prefix", prefix.prefix.text(),
                         fmt::format("{}it comes from {} in {}: no `no network` withdraws that",
@@ -550,7 +543,7 @@ class Judge {
           fmt::format("{}, {} unicast", table.first.text(), family_name(table.second)),
           fmt::format("\"{}\" announces none of the prefixes now, but would as soon as this host "
                       "had such a route for one",
-                      listed(lines)));
+                      core::listed(lines, most_listed)));
     }
   }
 
@@ -604,13 +597,13 @@ class Judge {
       add(Verdict::ok, "start-up", path,
           fmt::format("states {}: when bgpd starts it announces {} until withdrawd has acted. "
                       "`write memory` while one is withdrawn takes its statement out",
-                      listed(in), in.size() == 1 ? "it" : "them"));
+                      core::listed(in, most_listed), in.size() == 1 ? "it" : "them"));
     }
     if (!out.empty()) {
       auto& finding =
           add(Verdict::note, "start-up", path,
               fmt::format("does not state {}: after a restart of bgpd only withdrawd announces {}",
-                          listed(out), out.size() == 1 ? "it" : "them"));
+                          core::listed(out, most_listed), out.size() == 1 ? "it" : "them"));
       cure(finding, "unless that is wanted: `write memory` in vtysh, while announced");
     }
   }

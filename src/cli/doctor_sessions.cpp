@@ -4,6 +4,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "core/listed.hpp"
 #include "core/time.hpp"
 #include "process/bgp_sessions.hpp"
 #include "process/pidfd.hpp"
@@ -15,40 +16,29 @@ using Verdict = Finding::Verdict;
 
 /// "10.0.0.2 and 3 more"; empty: none of them keeps anything.
 std::string keepers(const std::vector<vty::Neighbor>& neighbors) {
-  std::string text;
-  std::size_t more = 0;
+  std::vector<std::string> names;
   for (const auto& neighbor : neighbors) {
-    if (!neighbor.keeps) continue;
-    if (text.empty()) {
-      text = neighbor.name;
-    } else {
-      ++more;
-    }
+    if (neighbor.keeps) names.push_back(neighbor.name);
   }
-  return more == 0 ? text : fmt::format("{} and {} more", text, more);
+  return core::listed(names, 1);
 }
 
 }  // namespace
 
-SessionFacts gather_sessions(const std::vector<pid_t>& bgpd) {
-  SessionFacts facts;
+SessionFacts gather_sessions(pid_t bgpd) {
+  const auto pidfd = process::open_pidfd(bgpd);
+  if (!pidfd) return {};
   boost::asio::io_context nothing_to_wait_for;
-  for (const pid_t pid : bgpd) {
-    const auto pidfd = process::open_pidfd(pid);
-    if (!pidfd) continue;
-    const process::BgpSessions sessions(nothing_to_wait_for.get_executor(), pid, pidfd);
-    facts.count += sessions.count();
-    if (facts.problem.empty()) facts.problem = sessions.problem();
-  }
-  return facts;
+  const process::BgpSessions sessions(nothing_to_wait_for.get_executor(), bgpd, pidfd);
+  return {sessions.count(), sessions.problem()};
 }
 
-std::vector<Finding> judge_sessions(const core::KnownGracefulRestart& known,
-                                    const std::vector<vty::Neighbor>& neighbors,
-                                    const SessionFacts& facts, bool acts) {
+Finding judge_sessions(const core::KnownGracefulRestart& known,
+                       const std::vector<vty::Neighbor>& neighbors, const SessionFacts& facts,
+                       bool acts) {
   const auto finding = [](Verdict verdict, std::string text, std::string cure = "") {
-    return std::vector{Finding{verdict, "graceful-restart", "BGP sessions", std::move(text),
-                               std::move(cure), false}};
+    return Finding{verdict,         "graceful-restart", "BGP sessions",
+                   std::move(text), std::move(cure),    false};
   };
   if (known && !*known) return finding(Verdict::ok, "no graceful restart: a kill ends them");
   const auto kept = known ? core::describe((*known)->kept()) : "";

@@ -2,7 +2,6 @@
 
 #include <sys/types.h>
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,13 +20,13 @@ struct SessionFacts {
   std::string problem;    ///< why this user cannot end them; empty: it can
 };
 
-/// Looks at the sockets of these processes, and closes its copies again.
-SessionFacts gather_sessions(const std::vector<pid_t>& bgpd);
+/// Looks at the process's sockets, and closes its copies again.
+SessionFacts gather_sessions(pid_t bgpd);
 
 /// `known`: what bgpd's configuration says, which hard mode does not read. `acts`: what this user
 /// may not do, withdrawd may not either.
-std::vector<Finding> judge_sessions(const core::KnownGracefulRestart& known,
-                                    const std::vector<vty::Neighbor>& neighbors,
-                                    const SessionFacts& facts, bool acts);
+Finding judge_sessions(const core::KnownGracefulRestart& known,
+                       const std::vector<vty::Neighbor>& neighbors, const SessionFacts& facts,
+                       bool acts);
 
 }  // namespace withdrawd::cli

@@ -1,9 +1,10 @@
 #include "core/reach.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
+
+#include "core/listed.hpp"
 
 namespace withdrawd::core {
 namespace {
@@ -22,18 +23,7 @@ std::vector<std::string> hearers(const Instance& instance, const OtherPath& path
   return hearers;
 }
 
-/// "10.53.0.2, 10.54.0.3 and 4 more"
-template <class Names>
-std::string listed(const Names& names) {
-  constexpr std::size_t most = 3;
-  std::vector<std::string> shown;
-  for (const auto& name : names) {
-    if (shown.size() < most) shown.push_back(name);
-  }
-  std::string text = fmt::format("{}", fmt::join(shown, ", "));
-  if (names.size() > most) text += fmt::format(" and {} more", names.size() - most);
-  return text;
-}
+constexpr std::size_t most_listed = 3;
 
 void judge_other_path(const ReachFacts& facts, std::vector<Reach>& found) {
   const OtherPath& path = *facts.other;
@@ -44,7 +34,7 @@ void judge_other_path(const ReachFacts& facts, std::vector<Reach>& found) {
              "is in the table of {} by a path imported from {}{}: withdraw it there, or end "
              "the import (`import vrf`, `import vpn`)",
              facts.instance.text(), path.imported_from,
-             path.told.empty() ? "" : ", and advertised to " + listed(path.told))});
+             path.told.empty() ? "" : ", and advertised to " + listed(path.told, most_listed))});
     return;
   }
   if (const auto to = hearers(facts.instance, path); !to.empty()) {
@@ -53,7 +43,7 @@ void judge_other_path(const ReachFacts& facts, std::vector<Reach>& found) {
          fmt::format("is handed on to {} with another site's path (from {}): their users still "
                      "come to this host, which must forward them, or not hand it on (an outbound "
                      "prefix-list)",
-                     listed(to), path.from)});
+                     listed(to, most_listed), path.from)});
   }
 }
 
@@ -97,7 +87,7 @@ std::vector<Reach> judge_reach(const ReachFacts& facts) {
     found.push_back({Reach::Kind::other_table,
                      fmt::format("has a network statement in {} of {} as well, which withdrawd "
                                  "does not touch",
-                                 listed(there->second), instance.text())});
+                                 listed(there->second, most_listed), instance.text())});
   }
   for (const Instance& other : facts.config.instances) {
     const bool there =
@@ -115,7 +105,7 @@ std::vector<Reach> judge_reach(const ReachFacts& facts) {
     found.push_back({Reach::Kind::default_route,
                      fmt::format("is covered by the default route that bgpd originates to {} "
                                  "(`default-originate`), whatever is withdrawn",
-                                 listed(to->second))});
+                                 listed(to->second, most_listed))});
   }
   return found;
 }

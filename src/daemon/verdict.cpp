@@ -7,6 +7,7 @@
 #include <array>
 #include <vector>
 
+#include "core/listed.hpp"
 #include "daemon/day_strips.hpp"
 
 namespace withdrawd::daemon {
@@ -23,17 +24,13 @@ std::string_view are(std::size_t count) {
 
 /// `Check "a" is down.`, `Checks "a", "b" and 3 more are down.`
 std::string down_checks(const core::Report& report) {
-  constexpr std::size_t most = 3;
   std::vector<std::string> names;
-  std::size_t down = 0;
   for (const core::CheckReport& check : report.checks) {
-    if (check.health != Health::down) continue;
-    if (++down <= most) names.push_back(fmt::format("\"{}\"", check.name));
+    if (check.health == Health::down) names.push_back(fmt::format("\"{}\"", check.name));
   }
-  if (down == 0) return "";
-  std::string list = fmt::format("{}", fmt::join(names, ", "));
-  if (down > most) list += fmt::format(" and {} more", down - most);
-  return fmt::format("Check{} {} {} down.", down == 1 ? "" : "s", list, are(down));
+  if (names.empty()) return "";
+  return fmt::format("Check{} {} {} down.", names.size() == 1 ? "" : "s", core::listed(names, 3),
+                     are(names.size()));
 }
 
 Verdict hard_verdict(const core::Report& report) {
