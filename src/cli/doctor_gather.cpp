@@ -401,9 +401,7 @@ ProcessFacts process_facts(const config::Config& config) {
   for (const auto& place : vty::socket_places(config.access)) known.sockets.emplace_back(place);
   const auto without_peer = process::find(config.process, known);
   if (config.settings.mode == core::Mode::soft) {
-    if (auto peer = process::look_for_peer(vty::talking_sockets(config.access))) {
-      known.peer = std::make_shared<const process::VtyPeer>(std::move(*peer));
-    }
+    known.peer = process::look_for_peer(vty::talking_sockets(config.access));
   }
   const auto found = process::find(config.process, known);
   if (!found) {

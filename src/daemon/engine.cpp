@@ -64,8 +64,7 @@ std::shared_ptr<vty::Bgpd> Engine::make_bgpd() {
 // another process.
 void Engine::talked(bool answered) {
   if (answered && peer_is_new_) {
-    auto peer = process::look_for_peer(vty::talking_sockets(config_.access));
-    peer_ = peer ? std::make_shared<const process::VtyPeer>(std::move(*peer)) : nullptr;
+    peer_ = process::look_for_peer(vty::talking_sockets(config_.access));
   }
   peer_is_new_ = !answered;
 }
@@ -76,8 +75,7 @@ process::Evidence Engine::evidence() {
   // The hard path has no vty: it goes by the pid file and the name.
   if (config_.settings.mode == core::Mode::hard) return known;
   if (!peer_ || !peer_->alive()) {
-    auto peer = process::look_for_peer(vty::talking_sockets(config_.access));
-    peer_ = peer ? std::make_shared<const process::VtyPeer>(std::move(*peer)) : nullptr;
+    peer_ = process::look_for_peer(vty::talking_sockets(config_.access));
   }
   known.peer = peer_;
   return known;

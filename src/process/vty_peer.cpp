@@ -24,7 +24,7 @@ bool VtyPeer::alive() const {
   return ::poll(&end, 1, 0) == 0 && identity_of(pid) == identity;
 }
 
-std::optional<VtyPeer> look_for_peer(const std::vector<std::filesystem::path>& sockets) {
+std::shared_ptr<const VtyPeer> look_for_peer(const std::vector<std::filesystem::path>& sockets) {
   for (const auto& path : sockets) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -41,13 +41,13 @@ std::optional<VtyPeer> look_for_peer(const std::vector<std::filesystem::path>& s
     socklen_t size = sizeof peer;
     if (::getsockopt(socket.number(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) continue;
     VtyPeer found{.socket = path, .pid = peer.pid, .pidfd = {}, .identity = {}};
-    if (found.hidden()) return found;
+    if (found.hidden()) return std::make_shared<const VtyPeer>(std::move(found));
     found.pidfd = open_pidfd(peer.pid);
     // With the pidfd in hand, whatever is read belongs to who is held.
     if (const auto identity = identity_of(peer.pid)) found.identity = *identity;
-    return found;
+    return std::make_shared<const VtyPeer>(std::move(found));
   }
-  return std::nullopt;
+  return nullptr;
 }
 
 }  // namespace withdrawd::process

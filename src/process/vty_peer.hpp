@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,8 +37,8 @@ struct VtyPeer {
   bool alive() const;
 };
 
-/// The peer of the first socket that accepts a connection, at once; it need not answer. None:
+/// The peer of the first socket that accepts a connection, at once; it need not answer. Null:
 /// nobody accepts one. A frozen bgpd accepts a few, as many as its queue takes.
-std::optional<VtyPeer> look_for_peer(const std::vector<std::filesystem::path>& sockets);
+std::shared_ptr<const VtyPeer> look_for_peer(const std::vector<std::filesystem::path>& sockets);
 
 }  // namespace withdrawd::process

@@ -58,9 +58,7 @@ std::vector<std::string> listener_on(const std::filesystem::path& socket) {
 
 std::shared_ptr<const process::VtyPeer> peer_at(const std::filesystem::path& socket) {
   while (true) {
-    if (auto peer = process::look_for_peer({socket})) {
-      return std::make_shared<const process::VtyPeer>(std::move(*peer));
-    }
+    if (auto peer = process::look_for_peer({socket})) return peer;
     ::usleep(10000);
   }
 }
