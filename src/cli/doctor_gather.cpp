@@ -394,7 +394,8 @@ bool in_path(const std::string& program) {
   return false;
 }
 
-ProcessFacts process_facts(const config::Config& config) {
+/// `withdrawd`: who would start bgpd again.
+ProcessFacts process_facts(const config::Config& config, pid_t withdrawd) {
   ProcessFacts facts;
   facts.restart = config.process.restart;
   process::Evidence known;
@@ -416,7 +417,7 @@ ProcessFacts process_facts(const config::Config& config) {
         (!without_peer || !*without_peer || (*without_peer)->pid != pid)) {
       facts.denied = fmt::format("{} does not name it", config.process.pid_file.string());
     }
-    auto origin = process::origin_of(pid);
+    auto origin = process::origin_of(pid, withdrawd);
     facts.unit = std::move(origin.unit);
     if (facts.restart.empty()) facts.restart = std::move(origin.restart);
     if (facts.restart.empty()) {
@@ -425,7 +426,7 @@ ProcessFacts process_facts(const config::Config& config) {
     }
   }
   if (facts.restart.empty()) {
-    auto usual = process::default_restart();
+    auto usual = process::default_restart(withdrawd);
     if (!usual) {
       facts.restart_problem = usual.error().happened;
       return facts;
@@ -683,7 +684,7 @@ Facts gather_facts(const config::Config& config, core::Duration limit) {
   acting.reset();
 
   const auto all = processes();
-  facts.process = process_facts(config);
+  facts.process = process_facts(config, daemon.value_or(::getpid()));
   if (service) facts.process.may_signal = facts.process.may_signal && service->may_kill;
   facts.watchers = watcher_facts(all, config.process.name);
   facts.start_files = start_files(facts.process.pid);

@@ -271,7 +271,7 @@ void Engine::carry_out(const core::FindBgpd&) {
     if (!found) co_return core::BgpdFound{std::unexpected(found.error())};
     if (!*found) co_return core::BgpdFound{std::vector<pid_t>{}};
     co_return core::BgpdFound{std::vector<pid_t>{(*found)->pid},
-                              process::origin_of((*found)->pid).restart};
+                              process::origin_of((*found)->pid, ::getpid()).restart};
   });
 }
 

@@ -148,7 +148,7 @@ struct Loaded {
   /// the process that is killed tells.
   static std::optional<core::Error> without_restart(const config::Config& config) {
     if (!config.process.restart.empty()) return {};
-    const auto found = process::default_restart();
+    const auto found = process::default_restart(::getpid());
     return found ? std::nullopt : std::optional(found.error());
   }
 };

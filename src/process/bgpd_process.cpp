@@ -255,7 +255,7 @@ asio::awaitable<core::BgpdStopped> stop(core::BgpdProcess bgpd, Evidence evidenc
                     std::move(happened), std::move(advice)})};
   };
   // As long as it is there it tells where it comes from.
-  auto restart = origin_of(pid).restart;
+  auto restart = origin_of(pid, ::getpid()).restart;
   const auto executor = co_await asio::this_coro::executor;
   // Who may not kill it must not end its sessions either.
   int error = send_signal((*held)->pidfd, 0);
@@ -314,7 +314,7 @@ asio::awaitable<core::Result<std::string>> restart(core::BgpdProcess bgpd,
     command.argv = std::move(*seen);
   }
   if (command.argv.empty()) {
-    auto usual = default_restart();
+    auto usual = default_restart(::getpid());
     if (!usual) co_return std::unexpected(usual.error());
     command.argv = std::move(*usual);
   }

@@ -54,7 +54,7 @@ core::Result<std::optional<Sighting>> find(const core::BgpdProcess& bgpd,
 boost::asio::awaitable<core::BgpdStopped> stop(core::BgpdProcess bgpd, Evidence evidence = {});
 
 /// Runs the configured restart command; else that of the bgpd that was seen last; if none was seen,
-/// `default_restart()`. Gives the end of what it printed, as one line fit for a log, or an error:
+/// `default_restart`. Gives the end of what it printed, as one line fit for a log, or an error:
 /// nobody knows it, it could not be started, failed or took too long.
 boost::asio::awaitable<core::Result<std::string>> restart(
     core::BgpdProcess bgpd, std::optional<core::RestartCommand> seen = {});

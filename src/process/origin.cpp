@@ -59,20 +59,27 @@ bool is_program(const fs::path& file) {
   return fs::is_regular_file(file, failed) && ::access(file.c_str(), X_OK) == 0;
 }
 
-std::optional<core::RestartCommand> init_script(const fs::path& root) {
-  for (const auto* name : names) {
-    const auto script = root / "etc/init.d" / name;
-    if (is_program(script)) return core::RestartCommand{script.string(), "restart"};
-  }
-  return std::nullopt;
+/// Under systemd, Debian's init scripts hand on to systemctl, those that ask for its functions: so
+/// these start nothing of their own.
+bool hands_on_to_systemd(const fs::path& root, const fs::path& script) {
+  std::error_code failed;
+  return fs::exists(root / "lib/lsb/init-functions.d/40-systemd", failed) &&
+         read_small_file(script).value_or("").contains("/lib/lsb/init-functions");
 }
 
-std::optional<core::RestartCommand> scripted(const fs::path& root, const std::string& pathspace) {
+/// `ends_with_us`: what is started from here.
+std::optional<core::RestartCommand> scripted(const fs::path& root, const std::string& pathspace,
+                                             bool ends_with_us) {
   if (pathspace.empty()) {
-    if (auto script = init_script(root)) return script;
+    for (const auto* name : names) {
+      const auto script = root / "etc/init.d" / name;
+      if (is_program(script) && (!ends_with_us || hands_on_to_systemd(root, script))) {
+        return core::RestartCommand{script.string(), "restart"};
+      }
+    }
   }
   const auto script = root / frr_script;
-  if (!is_program(script)) return std::nullopt;
+  if (ends_with_us || !is_program(script)) return std::nullopt;
   core::RestartCommand command{script.string(), "restart"};
   if (!pathspace.empty()) command.push_back(pathspace);
   return command;
@@ -107,6 +114,19 @@ std::string systemd_path(std::string_view cgroup) {
     if (line.starts_with("0::")) unified = line.substr(path + 1);
   }
   return unified;
+}
+
+bool runs_systemd(const fs::path& root) {
+  std::error_code failed;
+  return fs::is_directory(root / "run/systemd/system", failed);
+}
+
+/// The service in which we are, and with which ends whatever is started from here: systemd ends all
+/// that is in it. Empty: none. What cron started outlives cron's own (KillMode=process).
+std::string ending_service(std::string_view our_cgroup, const fs::path& root) {
+  const auto unit = runs_systemd(root) ? unit_of(our_cgroup, "") : "";
+  const bool cron = unit == "cron.service" || unit == "crond.service" || unit == "cronie.service";
+  return cron ? "" : unit;
 }
 
 std::string cgroup_of(pid_t pid) {
@@ -158,8 +178,7 @@ std::string unit_of(std::string_view cgroup, std::string_view our_cgroup) {
 }
 
 Running running(pid_t pid) {
-  Running bgpd{
-      .pid = pid, .words = command_line(pid), .program = program_of(pid), .cgroup = cgroup_of(pid)};
+  Running bgpd{.words = command_line(pid), .program = program_of(pid), .cgroup = cgroup_of(pid)};
   const auto entry = read_proc_entry(pid);
   bgpd.foreign = !entry || !*entry || !(*entry)->ours || network_of(pid) != network_of(::getpid());
   return bgpd;
@@ -167,11 +186,7 @@ Running running(pid_t pid) {
 
 Origin origin_of(const Running& bgpd, std::string_view our_cgroup, const fs::path& root) {
   Origin origin;
-  origin.pathspace = option_of(bgpd.words, 'N', "pathspace");
-  std::error_code failed;
-  if (fs::is_directory(root / "run/systemd/system", failed)) {
-    origin.unit = unit_of(bgpd.cgroup, our_cgroup);
-  }
+  if (runs_systemd(root)) origin.unit = unit_of(bgpd.cgroup, our_cgroup);
   if (!origin.unit.empty()) {
     origin.restart = {"systemctl", "restart", origin.unit};
     return origin;
@@ -180,8 +195,10 @@ Origin origin_of(const Running& bgpd, std::string_view our_cgroup, const fs::pat
     origin.unknown = "it is in other namespaces and in no systemd service of this host";
     return origin;
   }
+  const auto ours = ending_service(our_cgroup, root);
   if (is_the_hosts(bgpd.words)) {
-    if (auto command = scripted(root, origin.pathspace)) {
+    const auto pathspace = option_of(bgpd.words, 'N', "pathspace");
+    if (auto command = scripted(root, pathspace, !ours.empty())) {
       origin.restart = std::move(*command);
       return origin;
     }
@@ -190,19 +207,21 @@ Origin origin_of(const Running& bgpd, std::string_view our_cgroup, const fs::pat
       !bgpd.words.empty() && std::ranges::any_of(bgpd.words, [](const std::string& word) {
         return word == "-d" || word == "--daemon";
       });
-  if (background && belongs_to_root(bgpd.program)) {
+  if (background && ours.empty() && belongs_to_root(bgpd.program)) {
     origin.restart = bgpd.words;
     origin.restart.front() = bgpd.program.string();
     return origin;
   }
-  origin.unknown = background
-                       ? "it is in no systemd service, and which program it runs is not known"
-                       : "it is in no systemd service, and does not go to the background itself";
+  origin.unknown =
+      fmt::format("it is in no systemd service, and {}",
+                  !background    ? "does not go to the background itself"
+                  : ours.empty() ? "which program it runs is not known"
+                                 : fmt::format("started from {} it would end with that", ours));
   return origin;
 }
 
-Origin origin_of(pid_t pid) {
-  return origin_of(running(pid), cgroup_of(::getpid()));
+Origin origin_of(pid_t pid, pid_t starter) {
+  return origin_of(running(pid), cgroup_of(starter));
 }
 
 std::string describe(pid_t pid) {
@@ -214,9 +233,9 @@ std::string describe(pid_t pid) {
   return core::printable(text, 160);
 }
 
-core::Result<core::RestartCommand> default_restart(const fs::path& root) {
-  std::error_code failed;
-  if (fs::is_directory(root / "run/systemd/system", failed)) {
+core::Result<core::RestartCommand> default_restart(std::string_view our_cgroup,
+                                                   const fs::path& root) {
+  if (runs_systemd(root)) {
     const auto enabled = enabled_units(root);
     std::vector<std::string> instances;
     std::ranges::copy_if(enabled, std::back_inserter(instances), [](const std::string& unit) {
@@ -239,11 +258,21 @@ core::Result<core::RestartCommand> default_restart(const fs::path& root) {
                       "set `restart` under [bgpd] in the configuration"});
     }
   }
-  if (auto command = scripted(root, "")) return std::move(*command);
+  const auto ours = ending_service(our_cgroup, root);
+  if (auto command = scripted(root, "", !ours.empty())) return std::move(*command);
+  const bool would_end = !ours.empty() && scripted(root, "", false);
   return std::unexpected(core::Error{
       "find out how bgpd is restarted",
-      "this host has neither a systemd unit nor an init script named bgpd, frr or quagga",
+      would_end
+          ? fmt::format("this host has no systemd unit named bgpd, frr or quagga, and what its "
+                        "script starts from {} ends with that",
+                        ours)
+          : "this host has neither a systemd unit nor an init script named bgpd, frr or quagga",
       "set `restart` under [bgpd] in the configuration"});
+}
+
+core::Result<core::RestartCommand> default_restart(pid_t starter) {
+  return default_restart(cgroup_of(starter));
 }
 
 }  // namespace withdrawd::process

@@ -12,7 +12,6 @@ namespace withdrawd::process {
 
 /// What is known of a running bgpd, as /proc says.
 struct Running {
-  pid_t pid = 0;
   std::vector<std::string> words;  ///< its command line
   std::filesystem::path program;   ///< empty: we may not know
   std::string cgroup;              ///< as in /proc/PID/cgroup
@@ -35,24 +34,28 @@ std::string unit_of(std::string_view cgroup, std::string_view our_cgroup);
 /// Where a bgpd comes from.
 struct Origin {
   std::string unit;              ///< empty: none
-  std::string pathspace;         ///< FRR's -N; empty: none
   core::RestartCommand restart;  ///< starts it again; empty: nobody knows
   std::string unknown;           ///< then: why
 };
 
 /// What it belongs to is restarted, never what merely bears the same name: its systemd service;
 /// else, for the instance that the host's own scripts start (by pathspace), these; else its own
-/// command line, if that goes to the background (-d). `root`: for tests.
+/// command line, if that goes to the background (-d). The latter two only where what is started
+/// does not end with the service of who starts it, which is in `our_cgroup`. `root`: for tests.
 Origin origin_of(const Running& bgpd, std::string_view our_cgroup,
                  const std::filesystem::path& root = "/");
-Origin origin_of(pid_t pid);
+/// `starter`: who would start it.
+Origin origin_of(pid_t pid, pid_t starter);
 
 /// For people: "pid 12, frr@edge.service, /usr/lib/frr/bgpd -d -N edge"; printable.
 std::string describe(pid_t pid);
 
 /// The restart command for a host on which bgpd has not been seen: systemctl or the init script of
 /// whichever of bgpd, frr, quagga is installed under `root`, the only enabled frr@ service where
-/// frr.service is not enabled, else FRR's own script. An error if there is none.
-core::Result<core::RestartCommand> default_restart(const std::filesystem::path& root = "/");
+/// frr.service is not enabled, else FRR's own script. An error if there is none, or what it starts
+/// would end with our service.
+core::Result<core::RestartCommand> default_restart(std::string_view our_cgroup,
+                                                   const std::filesystem::path& root = "/");
+core::Result<core::RestartCommand> default_restart(pid_t starter);
 
 }  // namespace withdrawd::process

@@ -26,16 +26,16 @@ class Host {
     return path.string();
   }
   process::Origin origin(std::string cgroup, Words words) const {
-    return process::origin_of({.pid = 1,
-                               .words = std::move(words),
+    return process::origin_of({.words = std::move(words),
                                .program = "/bin/sleep",
                                .cgroup = std::move(cgroup),
                                .foreign = foreign},
-                              "0::/system.slice/withdrawd.service\n", root_.path());
+                              our_cgroup, root_.path());
   }
   const ScratchDirectory& root() const { return root_; }
 
   bool foreign = false;
+  std::string our_cgroup = "0::/user.slice/user-0.slice/session-3.scope\n";
   std::string frr_script;
 
  private:
@@ -95,6 +95,35 @@ TEST_CASE("one with files of its own is started by its own command line, if that
         "it is in no systemd service, and does not go to the background itself");
 }
 
+TEST_CASE("what would end with our own service is not started from it, but handed on to systemd") {
+  Host host;
+  host.our_cgroup = "0::/system.slice/withdrawd.service\n";
+  const Words second{"bgpd", "-d", "-f", "/etc/frr/second.conf"};
+  const auto own = host.origin(session, second);
+  CHECK(own.restart.empty());
+  CHECK(own.unknown ==
+        "it is in no systemd service, and started from withdrawd.service it would end with that");
+  CHECK(host.origin(session, {bgpd, "-d"}).restart.empty());
+  CHECK(host.origin(session, {bgpd, "-d", "-N", "edge"}).restart.empty());
+  const auto usual = process::default_restart(host.our_cgroup, host.root().path());
+  REQUIRE_FALSE(usual);
+  CHECK(usual.error().happened.ends_with("starts from withdrawd.service ends with that"));
+  // One that was started from here earlier is no other's either.
+  CHECK(host.origin(host.our_cgroup, {bgpd, "-d"}).restart.empty());
+  CHECK(host.origin("0::/system.slice/frr.service\n", {bgpd, "-d"}).restart.back() ==
+        "frr.service");
+
+  const auto init = host.program("etc/init.d/frr");
+  CHECK(host.origin(session, {bgpd, "-d"}).restart.empty());
+  host.root().write("etc/init.d/frr", "#!/bin/sh\n. /lib/lsb/init-functions\n");
+  CHECK(host.origin(session, {bgpd, "-d"}).restart.empty());
+  host.root().write("lib/lsb/init-functions.d/40-systemd", "");
+  CHECK(host.origin(session, {bgpd, "-d"}).restart == Words{init, "restart"});
+
+  host.our_cgroup = "0::/system.slice/cron.service\n";
+  CHECK(host.origin(session, second).restart.front() == "/bin/sleep");
+}
+
 TEST_CASE(
     "nothing of this host restarts what is in other namespaces, but the service that it is in") {
   Host host;
@@ -121,24 +150,25 @@ TEST_CASE("a frr.service that is not enabled is not started beside an instance t
   const Host host;
   const auto& root = host.root();
   root.write("lib/systemd/system/frr.service", "");
-  CHECK(process::default_restart(root.path()) == Words{"systemctl", "restart", "frr.service"});
+  CHECK(process::default_restart("", root.path()) == Words{"systemctl", "restart", "frr.service"});
   root.write("etc/systemd/system/multi-user.target.wants/frr@edge.service", "");
-  CHECK(process::default_restart(root.path()) == Words{"systemctl", "restart", "frr@edge.service"});
+  CHECK(process::default_restart("", root.path()) ==
+        Words{"systemctl", "restart", "frr@edge.service"});
   root.write("etc/systemd/system/multi-user.target.wants/frr@core.service", "");
-  CHECK_FALSE(process::default_restart(root.path()));
+  CHECK_FALSE(process::default_restart("", root.path()));
   root.write("etc/systemd/system/multi-user.target.wants/frr.service", "");
-  CHECK(process::default_restart(root.path()) == Words{"systemctl", "restart", "frr.service"});
+  CHECK(process::default_restart("", root.path()) == Words{"systemctl", "restart", "frr.service"});
 }
 
 TEST_CASE("without a unit and an init script, FRR's own script is the restart command") {
   const Host host;
-  CHECK(process::default_restart(host.root().path()) == Words{host.frr_script, "restart"});
+  CHECK(process::default_restart("", host.root().path()) == Words{host.frr_script, "restart"});
 }
 
 TEST_CASE("with systemd, the restart command is the first unit there is of bgpd, frr and quagga") {
   const ScratchDirectory root;
   std::filesystem::create_directories(root.path() / "run/systemd/system");
-  const auto usual = [&] { return process::default_restart(root.path()).value(); };
+  const auto usual = [&] { return process::default_restart("", root.path()).value(); };
   root.write("usr/lib/systemd/system/quagga.service", "");
   CHECK(usual() == Words{"systemctl", "restart", "quagga.service"});
   root.write("lib/systemd/system/frr.service", "");
@@ -161,15 +191,15 @@ TEST_CASE("without systemd, the restart command is the first init script there i
   };
   const auto quagga = script("quagga");
   root.write("etc/init.d/bgpd", "cannot be executed");
-  CHECK(process::default_restart(root.path()).value() == Words{quagga, "restart"});
+  CHECK(process::default_restart("", root.path()).value() == Words{quagga, "restart"});
   const auto bgpd_script = script("bgpd");
-  CHECK(process::default_restart(root.path()).value() == Words{bgpd_script, "restart"});
+  CHECK(process::default_restart("", root.path()).value() == Words{bgpd_script, "restart"});
 }
 
 TEST_CASE("a host without a unit or an init script is told what to configure") {
   const ScratchDirectory root;
   std::filesystem::create_directories(root.path() / "run/systemd/system");
-  const auto usual = process::default_restart(root.path());
+  const auto usual = process::default_restart("", root.path());
   REQUIRE_FALSE(usual);
   CHECK(usual.error().advice == "set `restart` under [bgpd] in the configuration");
 }
