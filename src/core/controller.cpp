@@ -157,20 +157,14 @@ void Controller::restart_seen(const std::optional<RestartCommand>& restart) {
 void Controller::process_found(const BgpdFound& found, Time now, Effects& effects) {
   if (std::exchange(find_is_void_, false)) return;
   // A connection that is accepted and not answered is a living bgpd, whatever a pid file says.
-  const bool denied = found.pids && found.pids->empty() && soft_->silent();
-  fallback_->process_known(found.pids.has_value() && !denied);
-  if (denied) {
-    soft_->process_found(true, now);
-    return;
-  }
-  if (found.pids) {
-    soft_->process_found(!found.pids->empty(), now);
-    if (!found.pids->empty()) fallback_->bgpd_is_back(effects);
-    return;
-  }
-  // Who cannot look must assume that it runs: even one that was killed, for somebody else may have
+  const bool known = found.pids && !(found.pids->empty() && soft_->silent());
+  // Who cannot know must assume that it runs: even one that was killed, for somebody else may have
   // started it.
-  soft_->process_found(true, now);
+  const bool runs = !known || !found.pids->empty();
+  fallback_->process_known(known);
+  soft_->process_found(runs, now);
+  if (known && runs) fallback_->bgpd_is_back(effects);
+  if (found.pids) return;
   const std::string text = found.pids.error().text();
   if (auto news = told_.news(text, now)) effects.push_back(Tell{Severity::error, *std::move(news)});
 }

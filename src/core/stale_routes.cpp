@@ -14,10 +14,11 @@ std::optional<StaleRoutes> stale_routes(const SessionsEnded& sessions,
 }
 
 std::string StaleRoutes::text(Time now) const {
-  return fmt::format("peers with graceful restart may keep its prefixes{} ({}{})",
-                     until ? " for up to " + describe(*until - now) : " until it runs again",
-                     peers.empty() ? "" : fmt::format("{}; ", fmt::join(peers, ", ")),
-                     "their sessions have no NOTIFICATION: " + why);
+  return fmt::format(
+      "peers with graceful restart may keep its prefixes{} ({}their "
+      "sessions have no NOTIFICATION: {})",
+      until ? " for up to " + describe(*until - now) : " until it runs again",
+      peers.empty() ? "" : fmt::format("{}; ", fmt::join(peers, ", ")), why);
 }
 
 std::optional<StaleReport> report(const std::optional<StaleRoutes>& stale, Time now) {

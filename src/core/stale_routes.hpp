@@ -38,8 +38,7 @@ struct StaleReport {
 };
 std::optional<StaleReport> report(const std::optional<StaleRoutes>& stale, Time now);
 
-/// "its 2 BGP sessions were ended by a NOTIFICATION", or what peers may keep, or nothing: with a
-/// comma or semicolon before it.
+/// ", and 2 BGP sessions ended by a NOTIFICATION", or "; " and what peers may keep, or nothing.
 std::string tell_sessions(const SessionsEnded& sessions, const std::optional<StaleRoutes>& stale,
                           Time now);
 

@@ -12,21 +12,18 @@ from lab import Lab, Prefixes, stays, wait_until
 KEPT = 20  # seconds
 FALLBACK = {"after": "1500ms", "restart_delay": "500ms"}
 GRACEFUL = f" bgp graceful-restart\n bgp graceful-restart restart-time {KEPT}\n"
-WITHOUT_PTRACE = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"]
+WITHOUT_PTRACE = "setpriv --bounding-set=-sys_ptrace --inh-caps=-sys_ptrace"
 
 
 class GracefulLab(Lab):
     """Both bgpds have graceful restart on, and so does the one that is started again."""
 
-    notification = True  # RFC 8538, which FRR does by default
-
     def _build_bgp(self):
         super()._build_bgp()
         for bgpd, asn in ((self.bgpd, 65001), (self.peer, 65002)):
             text = bgpd.configuration.read_text()
-            extra = GRACEFUL if self.notification else GRACEFUL + " no bgp graceful-restart notification\n"
             bgpd.configuration.write_text(
-                text.replace(f"router bgp {asn}\n", f"router bgp {asn}\n{extra}")
+                text.replace(f"router bgp {asn}\n", f"router bgp {asn}\n{GRACEFUL}")
             )
             bgpd.kill()
             bgpd.start()
@@ -39,25 +36,13 @@ class GracefulLab(Lab):
 
     @contextlib.contextmanager
     def without_ptrace(self):
-        self.prefix = WITHOUT_PTRACE
+        program = self.program
+        self.program = self.write(
+            f'#!/bin/sh\nexec {WITHOUT_PTRACE} {program} "$@"\n', "withdrawd-without"
+        )
+        self.program.chmod(0o755)
         try:
             yield
-        finally:
-            self.prefix = []
-
-    prefix = []
-
-    @contextlib.contextmanager
-    def withdrawd(self, *arguments, **more):
-        program = self.program
-        if self.prefix and program.name != "withdrawd-without":
-            self.program = self.write(
-                f'#!/bin/sh\nexec {" ".join(self.prefix)} {program} "$@"\n', "withdrawd-without"
-            )
-            self.program.chmod(0o755)
-        try:
-            with super().withdrawd(*arguments, **more) as running:
-                yield running
         finally:
             self.program = program
 
