@@ -63,7 +63,7 @@ std::optional<std::string> what_fails(const core::Report& report) {
                                         : " and is not");
   };
   if (report.failing) {
-    const auto which = first_of(
+    auto which = first_of(
         report.prefixes,
         [](const auto& prefix) {
           return !prefix.fine() && prefix.desired == core::Desired::withdrawn;
