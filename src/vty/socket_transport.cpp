@@ -181,15 +181,18 @@ SocketTransport::~SocketTransport() {
   close();
 }
 
-std::unexpected<Failure> SocketTransport::silent(const std::string& command) const {
+std::unexpected<Failure> SocketTransport::silent(const std::string& command, bool others_answered) {
   if (limit.passed() && limit.heard()) {
     return failure(Trouble::silent, quoted(command),
                    fmt::format("not finished in {} as a whole", core::describe(limit.whole())),
                    "is bgpd very busy?");
   }
-  return failure(Trouble::silent, quoted(command),
-                 fmt::format("no answer in {}", core::describe(access_.socket_timeout)),
-                 "is bgpd frozen?");
+  auto happened = fmt::format("no answer in {}", core::describe(access_.socket_timeout));
+  waits_for_each_ = others_answered && !waits_for_each_;
+  if (waits_for_each_) {
+    happened += ", and none to what was written after it; from now on each answer is waited for";
+  }
+  return failure(Trouble::silent, quoted(command), std::move(happened), "is bgpd frozen?");
 }
 
 std::unexpected<Failure> SocketTransport::hung_up(Connection& connection,
@@ -305,10 +308,11 @@ asio::awaitable<SocketTransport::Replies> SocketTransport::exchange(
   std::size_t written = 0;  // commands
   std::size_t waiting = 0;  // bytes of commands that have not been answered
   std::string chunk;
+  const std::size_t ahead = waits_for_each_ ? 0 : written_ahead;
   while (replies.size() < commands.size()) {
     chunk.clear();
-    if (waiting <= written_ahead / 2) {
-      while (written < commands.size() && (waiting == 0 || waiting < written_ahead)) {
+    if (waiting <= ahead / 2) {
+      while (written < commands.size() && (waiting == 0 || waiting < ahead)) {
         const auto& command = commands[written++];
         chunk.append(command.c_str(), command.size() + 1);  // with its NUL
         waiting += command.size() + 1;
@@ -332,7 +336,7 @@ asio::awaitable<SocketTransport::Replies> SocketTransport::exchange(
           connection->socket.async_read_some(asio::buffer(connection->buffer), as_result);
       auto time_up = timer.async_wait(as_result);
       const auto first = co_await (std::move(reading) || std::move(time_up));
-      if (first.index() == 1) co_return silent(commands[replies.size()]);
+      if (first.index() == 1) co_return silent(commands[replies.size()], !replies.empty());
       const auto& [error, count] = std::get<0>(first);
       if (error) co_return hung_up(*connection, commands[replies.size()], error);
       limit.received(count);

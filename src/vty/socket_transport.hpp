@@ -22,7 +22,9 @@ std::vector<std::filesystem::path> talking_sockets(const core::BgpdAccess& acces
 
 /// vtysh's own socket, `bgpd.vty`, in one of socket_places(), or where none of them exists at the
 /// only one that listens in this network namespace: kept open, with a watch on it while nothing is
-/// asked, so that the end of bgpd is known at once. Commands are written ahead of their answers.
+/// asked, so that the end of bgpd is known at once. Commands are written ahead of their answers,
+/// until bgpd falls silent amid such commands: FRR's sources (lib/vty.c) allow a daemon to drop
+/// them. Then each answer is waited for, until that does not help either.
 class SocketTransport : public Transport {
  public:
   SocketTransport(boost::asio::any_io_executor executor, const core::BgpdAccess& access,
@@ -49,7 +51,7 @@ class SocketTransport : public Transport {
                                       First first = First::whole);
   boost::asio::awaitable<Replies> exchange(std::shared_ptr<Connection> connection,
                                            std::vector<std::string> commands, First first);
-  std::unexpected<Failure> silent(const std::string& command) const;
+  std::unexpected<Failure> silent(const std::string& command, bool others_answered = false);
   static std::unexpected<Failure> hung_up(Connection& connection, const std::string& command,
                                           const boost::system::error_code& error);
   boost::asio::awaitable<std::expected<void, Failure>> connect();
@@ -60,6 +62,7 @@ class SocketTransport : public Transport {
   std::function<void()> connection_lost_;
   std::string path_;  ///< the one connected last
   std::shared_ptr<Connection> connection_;
+  bool waits_for_each_ = false;  ///< commands written ahead of an answer seem to get lost
 };
 
 }  // namespace withdrawd::vty

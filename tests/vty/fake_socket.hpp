@@ -34,6 +34,7 @@ class FakeSocket {
     /// The bytes for one command. None: hang up instead.
     std::function<std::optional<std::string>(const std::string& command)> answer;
     bool byte_by_byte = false;
+    bool drops_ahead = false;  ///< what comes with a command, or before its answer, is lost
   };
 
   FakeSocket(const boost::asio::any_io_executor& executor, std::string path, Behaviour behaviour)
@@ -96,7 +97,7 @@ class FakeSocket {
       pending.append(buffer.data(), count);
       for (std::size_t end; (end = pending.find('\0')) != pending.npos;) {
         const auto command = pending.substr(0, end);
-        pending.erase(0, end + 1);
+        pending.erase(0, shared->behaviour.drops_ahead ? pending.npos : end + 1);
         shared->commands.push_back(command);
         const auto bytes = shared->behaviour.answer(command);
         if (!bytes) {

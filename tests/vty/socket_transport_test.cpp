@@ -286,6 +286,41 @@ TEST_CASE("a bgpd that was silent is asked afresh, and its late answer belongs t
   CHECK(replies->front().text == "new question");
 }
 
+TEST_CASE("of a bgpd that loses what is written ahead of an answer, each answer is waited for") {
+  Bench bench;
+  bench.access.socket_timeout = 250ms;
+  auto echo = after_enable([](const std::string& command) { return framed(command); });
+  echo.drops_ahead = true;
+  FakeSocket bgpd(bench.loop.get_executor(), bench.path, std::move(echo));
+  auto transport = bench.transport();
+  const Lines commands{"one", "two", "three"};
+  CHECK(error_of(bench.show(transport, commands)).find("each answer is waited for") !=
+        std::string::npos);
+  const auto replies = bench.show(transport, commands);
+  REQUIRE(replies);
+  CHECK(replies->back().text == "three");
+  CHECK(bench.show(transport, commands));
+}
+
+TEST_CASE("that bgpd is frozen amid some commands is no reason to wait for each for ever") {
+  Bench bench;
+  bench.access.socket_timeout = 250ms;
+  bool frozen = true;
+  FakeSocket bgpd(bench.loop.get_executor(), bench.path,
+                  after_enable([&](const std::string& command) {
+                    return frozen && command == "two" ? std::string() : framed(command);
+                  }));
+  auto transport = bench.transport();
+  const auto waits = [&] {
+    return error_of(bench.show(transport, {"one", "two"})).find("is waited for") !=
+           std::string::npos;
+  };
+  CHECK(waits());
+  CHECK_FALSE(waits());
+  frozen = false;
+  CHECK(bench.show(transport, {"one", "two"}));
+}
+
 TEST_CASE("an answer that is not framed like one ends the connection") {
   Bench bench;
   FakeSocket bgpd(bench.loop.get_executor(), bench.path,
