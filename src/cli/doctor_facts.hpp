@@ -17,6 +17,7 @@
 #include "core/outcome.hpp"
 #include "core/time.hpp"
 #include "vty/neighbors.hpp"
+#include "vty/release.hpp"
 #include "vty/survey.hpp"
 #include "vty/table.hpp"
 
@@ -69,6 +70,7 @@ struct BgpdFacts {
   core::RunningConfig config;
   vty::Survey survey;
   std::vector<PrefixFacts> prefixes;
+  std::optional<vty::Release> release = {};
   std::vector<vty::Neighbor> neighbors = {};  ///< of the default instance; with graceful restart
 };
 

@@ -332,8 +332,9 @@ std::optional<BgpdFacts> ask_bgpd(const std::shared_ptr<Inquiry>& inquiry,
     commands.push_back(vty::show_command(prefix.prefix, *prefix.instance));
   }
   const auto index = static_cast<std::size_t>(way - inquiry->ways.begin());
+  commands.emplace_back("show version");
   if (bgpd.config.graceful_restart) commands.emplace_back("show ip bgp neighbors");
-  if (!commands.empty()) inquiry->begin(look_up(inquiry, index, std::move(commands)));
+  inquiry->begin(look_up(inquiry, index, std::move(commands)));
   inquiry->wait(limit);
   const auto& replies = inquiry->ways[index].replies;
   for (std::size_t i = 0; i < std::min(asked.size(), replies.size()); ++i) {
@@ -345,7 +346,10 @@ std::optional<BgpdFacts> ask_bgpd(const std::shared_ptr<Inquiry>& inquiry,
     asked[i]->advertised_to = entry->advertised_to;
     asked[i]->other = entry->other;
   }
-  if (replies.size() > asked.size()) bgpd.neighbors = vty::read_neighbors(replies.back().text);
+  if (replies.size() > asked.size()) bgpd.release = vty::read_release(replies[asked.size()].text);
+  if (replies.size() > asked.size() + 1) {
+    bgpd.neighbors = vty::read_neighbors(replies.back().text);
+  }
   return bgpd;
 }
 

@@ -46,6 +46,7 @@ class Judge {
     if (soft) {
       for (const auto& transport : facts_.transports) judge(transport);
       same_bgpd();
+      release();
     }
     process();
     if ((facts_.bgpd || !soft) && may_fall_back() && facts_.process.pid) {
@@ -209,6 +210,21 @@ class Judge {
            "let socket, vtysh_socket_dir and telnet under [bgpd] name the same bgpd, or drop one "
            "of the transports");
     }
+  }
+
+  void release() {
+    if (!facts_.bgpd || !facts_.bgpd->release) return;
+    const auto& release = *facts_.bgpd->release;
+    if (release.is_tried()) {
+      add(Verdict::ok, "release", "bgpd", release.text());
+      return;
+    }
+    auto& finding = add(Verdict::note, "release", "bgpd",
+                        fmt::format("{}: withdrawd has not been tried with it, but with {}",
+                                    release.text(), vty::tried_releases()));
+    cure(finding,
+         "try it on another host first: tests/assumptions/run of the source says in a "
+         "minute whether withdrawd understands it");
   }
 
   // bgpd as a process.

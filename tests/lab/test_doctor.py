@@ -100,6 +100,9 @@ def test_nothing_is_wrong_with_a_host_that_is_right(lab, healthy):
         for prefix in Prefixes.ANYCAST | {Prefixes.OTHER}:
             assert "advertised to 1 peer" in one(seen.about(prefix))["text"]
         assert len([x for x in seen.findings if x["item"] == "transport"]) == 3
+        release = one([x for x in seen.findings if x["item"] == "release"])
+        assert re.fullmatch(r"(FRRouting|Quagga) \d+\.\d+\S*", release["text"])
+        assert release["verdict"] == "ok"
         assert f"pid {withdrawd.process.pid}" in one(seen.about("withdrawd run"))["text"]
 
         status, said = doctor(lab, healthy, options=())
