@@ -50,6 +50,8 @@ constexpr Duration who_pause = seconds(1);
 constexpr Duration unheard_patience = seconds(30);
 // A statement whose prefix has not reached the table by then is not going to.
 constexpr Duration table_patience = seconds(1);
+// With an integrated frr.conf bgpd starts empty, and `vtysh -b` types its configuration afterwards.
+constexpr Duration empty_patience = seconds(5);
 
 /// Has the statement the route-map that takes the place of a withdrawal?
 bool degrades(const Rule& rule, const NetworkOptions& options) {
@@ -405,6 +407,11 @@ void SoftPath::observe(Observed observed, bool applied, Time now, Effects& effec
   ++sights_;
   policy_.bgpd_gone(false);
   stale_ = false;
+  if (!seen_->config.instances.empty()) {
+    empty_since_.reset();
+  } else if (!empty_since_) {
+    empty_since_ = now;
+  }
 
   for (Slot& slot : slots_) learn(slot, view(slot), now, effects);
   if (!unsure_.empty() && !unsure_until_) unsure_until_ = now + late_statement;
@@ -795,10 +802,12 @@ void SoftPath::await_table(Slot& slot, const View& view, Time now, Effects& effe
   }
 }
 
-std::optional<Change> SoftPath::change_for(Slot& slot, const View& view, Effects& effects) {
+std::optional<Change> SoftPath::change_for(Slot& slot, const View& view, Time now,
+                                           Effects& effects) {
   if (!view.instance) {
     const auto chosen = choose_instance(seen_->config, slot.lookup.instance);
-    if (!chosen && (is_wanted(slot.desired) || view.presence != Presence::absent)) {
+    const bool starts = empty_since_ && now - *empty_since_ < empty_patience;
+    if (!chosen && !starts && (is_wanted(slot.desired) || view.presence != Presence::absent)) {
       trouble(slot, fmt::format("cannot be {}: {}", name(slot.desired), chosen.error().text()),
               effects);
     }
@@ -848,7 +857,7 @@ void SoftPath::make_plan(Time now, Effects& effects) {
     Slot& slot = slots_[i];
     if (slot.desired == Desired::as_it_is) continue;
     const View seen = view(slot);
-    if (auto change = change_for(slot, seen, effects)) {
+    if (auto change = change_for(slot, seen, now, effects)) {
       slot.table_differs_since.reset();
       wanted.emplace_back(std::move(*change), i);
     } else if (seen.instance && statement_agrees(slot, seen)) {

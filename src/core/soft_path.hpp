@@ -210,7 +210,7 @@ class SoftPath {
   void undone_by_others(Slot& slot, Time now, Effects& effects);
   void end_contests(Time now, Effects& effects);
   std::string contest_text(const Slot& slot, Time now) const;
-  std::optional<Change> change_for(Slot& slot, const View& view, Effects& effects);
+  std::optional<Change> change_for(Slot& slot, const View& view, Time now, Effects& effects);
   void await_table(Slot& slot, const View& view, Time now, Effects& effects);
   std::optional<DrainReport> drain_report(const Slot& slot, Time now) const;
   void make_plan(Time now, Effects& effects);
@@ -271,7 +271,8 @@ class SoftPath {
   Time next_try_{};
   Time next_read_{};
   Duration confirm_pause_{};
-  Duration failure_pause_{};  ///< zero: the last operation succeeded
+  Duration failure_pause_{};         ///< zero: the last operation succeeded
+  std::optional<Time> empty_since_;  ///< bgpd has had no instance at all
   std::optional<Time> looked_for_process_;
   Duration took_{};                  ///< the last read
   bool continuous_ = false;          ///< what is read now is of the same bgpd as what was before

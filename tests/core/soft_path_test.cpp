@@ -404,6 +404,25 @@ TEST_CASE("several instances and none chosen: an error that lists them, once, an
   CHECK(world.report().prefixes[0].trouble.has_value());
 }
 
+TEST_CASE("a bgpd that starts empty is given time to be configured; one that stays so is told of") {
+  auto world = healthy_world();
+  const auto instances = std::exchange(world.config.instances, {});
+  world.lose_connection();
+  world.run_for(4s);
+  CHECK(world.count_told(Severity::error) == 0);
+  SUBCASE("it is configured") {
+    world.config.instances = instances;
+    world.run_for(1min);
+    CHECK(world.count_told(Severity::error) == 0);
+    CHECK(world.controller().at_rest());
+  }
+  SUBCASE("it is not") {
+    world.run_for(1min);
+    CHECK(world.count_told(Severity::error, "there is no \"router bgp\"") == 1);
+    CHECK(world.controller().stuck());
+  }
+}
+
 TEST_CASE("several instances and one chosen: the statement goes there") {
   Settings settings = one_rule();
   settings.rules[0].instance.key = InstanceKey{InstanceKey::Kind::vrf, vty_name("RED")};
