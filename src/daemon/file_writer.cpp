@@ -46,12 +46,15 @@ struct FileWriter::State {
     begun = std::chrono::steady_clock::now();
     lock.unlock();
     Report report;
-    try {
-      report = next.job();
-    } catch (const std::exception&) {
-      report = {};  // no memory to write with: that is lost, and the next may do better
+    {
+      const files::Sleeper sleeper;
+      try {
+        report = next.job();
+      } catch (const std::exception&) {
+        report = {};  // no memory to write with: that is lost, and the next may do better
+      }
+      next.job = {};
     }
-    next.job = {};
     lock.lock();
     begun.reset();
     changed.notify_all();

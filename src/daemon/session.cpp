@@ -933,7 +933,7 @@ int run_session(config::Config config, Log log, SessionPlan plan) {
     done = session.finish_writing();
   }
   // A thread sleeps in the kernel. Nothing may be torn down below it.
-  if (!done) ::_exit(status);
+  if (!done || files::Sleeper::any()) ::_exit(status);
   return status;
 }
 

@@ -4,7 +4,6 @@
 #include <signal.h>
 
 #include <chrono>
-#include <map>
 #include <set>
 
 namespace withdrawd::files {
@@ -16,8 +15,8 @@ void* run(void* argument) {
   return nullptr;
 }
 
-/// Since when they sleep, by place; the mutex is for all threads that end.
-using Sleepers = std::map<std::string, std::multiset<core::Time>>;
+/// Where they sleep and since when; the mutex is for all threads that end.
+using Sleepers = std::multiset<std::pair<std::string, core::Time>>;
 std::mutex counting;
 Sleepers& asleep() {
   // Never torn down: threads may outlive main().
@@ -29,24 +28,25 @@ Sleepers& asleep() {
 
 Sleeper::Sleeper(std::string place)
     : place_(std::move(place)), since_(std::chrono::steady_clock::now()) {
-  if (place_.empty()) return;
   const std::lock_guard lock(counting);
-  asleep()[place_].insert(since_);
+  asleep().emplace(place_, since_);
 }
 
 Sleeper::~Sleeper() {
-  if (place_.empty()) return;
   const std::lock_guard lock(counting);
-  const auto found = asleep().find(place_);
-  found->second.erase(found->second.find(since_));
-  if (found->second.empty()) asleep().erase(found);
+  asleep().erase(asleep().find({place_, since_}));
 }
 
 bool Sleeper::any(const std::string& place, core::Duration span) {
   const std::lock_guard lock(counting);
-  const auto found = asleep().find(place);
-  return found != asleep().end() &&
-         std::chrono::steady_clock::now() - *found->second.begin() > span;
+  const auto first = asleep().lower_bound({place, core::Time::min()});
+  return first != asleep().end() && first->first == place &&
+         std::chrono::steady_clock::now() - first->second > span;
+}
+
+bool Sleeper::any() {
+  const std::lock_guard lock(counting);
+  return !asleep().empty();
 }
 
 bool start_thread(std::function<void()> work, std::size_t stack) {

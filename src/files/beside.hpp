@@ -37,12 +37,14 @@ bool start_thread(std::function<void()> work, std::size_t stack = usual_stack);
 class Sleeper {
  public:
   /// At `place`, a path; "": anywhere.
-  explicit Sleeper(std::string place);
+  explicit Sleeper(std::string place = "");
   ~Sleeper();
   Sleeper(const Sleeper&) = delete;
   Sleeper& operator=(const Sleeper&) = delete;
   /// Does another sleep there for longer than `span`?
   static bool any(const std::string& place, core::Duration span);
+  /// Does one sleep at all?
+  static bool any();
 
  private:
   std::string place_;
@@ -92,8 +94,9 @@ template <class Work>
 std::optional<std::invoke_result_t<Work&>> within(core::Duration limit, Work work) {
   using Result = std::invoke_result_t<Work&>;
   const auto shared = std::make_shared<Shared<Result>>();
+  const auto sleeper = std::make_shared<Sleeper>();
   const auto task = std::make_shared<Work>(std::move(work));
-  if (start_thread([shared, task] { shared->run(*task); })) {
+  if (start_thread([sleeper, shared, task] { shared->run(*task); })) {
     std::unique_lock lock(shared->mutex);
     shared->changed.wait_for(lock, limit, [&] { return shared->done; });
   } else {
@@ -111,7 +114,7 @@ boost::asio::awaitable<std::optional<std::invoke_result_t<Work&>>> beside(
   namespace asio = boost::asio;
   using Result = std::invoke_result_t<Work&>;
   const auto executor = co_await asio::this_coro::executor;
-  if (Sleeper::any(place, limit)) co_return std::nullopt;
+  if (!place.empty() && Sleeper::any(place, limit)) co_return std::nullopt;
   auto sleeper = std::make_shared<Sleeper>(std::move(place));
   const auto shared = std::make_shared<Shared<Result>>();
   const auto timer = std::make_shared<asio::steady_timer>(executor);
@@ -134,7 +137,7 @@ boost::asio::awaitable<std::optional<std::invoke_result_t<Work&>>> beside(
     });
   };
   const auto task = std::make_shared<Work>(std::move(work));
-  if (!start_thread([shared, task, sleeper] { shared->run(*task); }, stack)) shared->run(*task);
+  if (!start_thread([sleeper, shared, task] { shared->run(*task); }, stack)) shared->run(*task);
   // Cancelled when it is done.
   static_cast<void>(co_await timer->async_wait(asio::as_tuple(asio::use_awaitable)));
   co_return shared->take();
