@@ -64,7 +64,6 @@ std::expected<std::string, std::string> read_file(const std::filesystem::path& f
   auto text = files::read(file, longest_file);
   if (text) return *std::move(text);
   const auto& why = text.error();
-  if (why.number != 0) return std::unexpected("cannot be opened: " + why.happened);
   return std::unexpected("cannot be read: " + why.happened +
                          (why.advice.empty() ? "" : " (" + why.advice + ")"));
 }

@@ -347,7 +347,7 @@ core::Result<core::Memory> parse_state(std::string_view text, const StateFile::M
 StateFile::Loaded StateFile::load(const Moment& now, Damaged damaged) const {
   auto text = files::read(path_, largest);
   // Too long, it is no state of ours.
-  if (!text && text.error().number == 0 && text.error().advice.empty()) text = "";
+  if (!text && text.error().number == EFBIG) text = "";
   if (!text) {
     const auto& why = text.error();
     if (why.number == ENOENT) return {};

@@ -121,8 +121,8 @@ Refusal Refusal::of(int number) {
   return {number, std::generic_category().message(number), ""};
 }
 
-std::expected<FileDescriptor, Refusal> open_to_read(const fs::path& file, Links links) {
-  return open(file, O_RDONLY, 0, links);
+std::expected<FileDescriptor, Refusal> open_to_read(const fs::path& file) {
+  return open(file, O_RDONLY, 0, Links::follow);
 }
 
 std::expected<FileDescriptor, Refusal> open_to_write(const fs::path& file, int flags, mode_t mode,
@@ -135,8 +135,8 @@ std::expected<FileDescriptor, Refusal> open_to_write(const fs::path& file, int f
   return opened;
 }
 
-std::expected<std::string, Refusal> read(const fs::path& file, std::size_t longest, Links links) {
-  const auto opened = open_to_read(file, links);
+std::expected<std::string, Refusal> read(const fs::path& file, std::size_t longest) {
+  const auto opened = open_to_read(file);
   if (!opened) return std::unexpected(opened.error());
   std::string text;
   std::array<char, 16384> buffer;  // NOLINT: filled by read
@@ -147,7 +147,7 @@ std::expected<std::string, Refusal> read(const fs::path& file, std::size_t longe
     if (got == 0) return text;
     text.append(buffer.data(), static_cast<std::size_t>(got));
   }
-  return std::unexpected(Refusal{0,
+  return std::unexpected(Refusal{EFBIG,
                                  longest % 1'048'576 == 0
                                      ? fmt::format("it is longer than {} MiB", longest / 1'048'576)
                                      : fmt::format("it is longer than {} bytes", longest),

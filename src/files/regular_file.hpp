@@ -30,8 +30,7 @@ struct Refusal {
 enum class Links : bool { refuse, follow };
 
 /// Opens an existing regular file to be read.
-std::expected<FileDescriptor, Refusal> open_to_read(const std::filesystem::path& file,
-                                                    Links links = Links::follow);
+std::expected<FileDescriptor, Refusal> open_to_read(const std::filesystem::path& file);
 
 /// Opens a regular file to be read and written, and makes it where there is none; then it belongs
 /// to the owner of its folder, and in root's own
@@ -39,9 +38,8 @@ std::expected<FileDescriptor, Refusal> open_to_read(const std::filesystem::path&
 std::expected<FileDescriptor, Refusal> open_to_write(const std::filesystem::path& file, int flags,
                                                      mode_t mode, Links links = Links::refuse);
 
-/// All that is in a regular file. A longer one than `longest` bytes is refused.
-std::expected<std::string, Refusal> read(const std::filesystem::path& file, std::size_t longest,
-                                         Links links = Links::follow);
+/// All that is in a regular file. A longer one than `longest` bytes is refused: EFBIG.
+std::expected<std::string, Refusal> read(const std::filesystem::path& file, std::size_t longest);
 
 enum class Umask : bool { heeded, overruled };
 

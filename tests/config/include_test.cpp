@@ -64,7 +64,7 @@ TEST_CASE("a pattern that matches nothing is fine, a plain path that is not ther
   folder.file(std::string(include_all) + std::string(sound));
   CHECK(said(folder) == Lines{});
   folder.file("include = \"conf.d/a.toml\"\n" + std::string(sound));
-  CHECK(said(folder) == Lines{"F/conf.d/a.toml: error: cannot be opened: No such file or "
+  CHECK(said(folder) == Lines{"F/conf.d/a.toml: error: cannot be read: No such file or "
                               "directory (it is included in F/withdrawd.toml:1)"});
 }
 

@@ -34,7 +34,7 @@ TEST_CASE("a file is read and complained of by its path") {
 TEST_CASE("a file that is not there is named, with an example to start from") {
   const Folder folder;
   CHECK(complaint(folder.path() / "nosuch.toml") ==
-        ": error: cannot be opened: No such file or directory (etc/withdrawd.toml is an example to "
+        ": error: cannot be read: No such file or directory (etc/withdrawd.toml is an example to "
         "start from)");
 }
 
@@ -56,7 +56,7 @@ TEST_CASE("a file that may not be read says so") {
   }
   const auto said = complaint(file);
   if (root) REQUIRE(seteuid(0) == 0);
-  CHECK(said == ": error: cannot be opened: Permission denied");
+  CHECK(said == ": error: cannot be read: Permission denied");
 }
 
 TEST_CASE("an empty file is told from one without mistakes") {
