@@ -9,6 +9,7 @@
 
 #include "daemon/json_fields.hpp"
 #include "files/regular_file.hpp"
+#include "process/origin.hpp"
 
 namespace withdrawd::daemon {
 namespace json = boost::json;
@@ -30,24 +31,6 @@ core::Health health_of(std::string_view name) {
 bool flag_in(const json::object& parent, std::string_view key) {
   const auto* value = parent.if_contains(key);
   return value && value->is_bool() && value->get_bool();
-}
-
-/// Whoever may write the state file must not choose what root runs: of the commands that start bgpd
-/// only those of the host's own services are kept.
-bool is_plain(const core::RestartCommand& restart) {
-  if (restart.empty()) return true;
-  constexpr std::string_view scripts[] = {"/etc/init.d/bgpd", "/etc/init.d/frr",
-                                          "/etc/init.d/quagga", "/usr/lib/frr/frrinit.sh"};
-  const bool systemd = restart.front() == "systemctl";
-  if (!systemd && std::ranges::find(scripts, restart.front()) == std::ranges::end(scripts)) {
-    return false;
-  }
-  if (restart.size() < 2 || restart.size() > 3 || restart[1] != "restart") return false;
-  if (restart.size() == 2) return !systemd;
-  const auto& name = restart[2];
-  constexpr auto letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@:_.\\-";
-  return !name.empty() && name.front() != '-' && name.find_first_not_of(letters) == name.npos &&
-         name.ends_with(".service") == systemd;
 }
 
 core::NetworkOptions options_of(const json::object& entry) {
@@ -258,7 +241,7 @@ std::string state_text(const core::Memory& memory, const StateFile::Moment& now,
   };
   if (memory.restart) {
     json::array words;
-    if (is_plain(*memory.restart)) {
+    if (process::restarts_a_service(*memory.restart)) {
       words = json::array(memory.restart->begin(), memory.restart->end());
     }
     state["restart"] = std::move(words);
@@ -339,7 +322,8 @@ core::Result<core::Memory> parse_state(std::string_view text, const StateFile::M
     for (const json::value& word : restart->get_array()) {
       if (word.is_string()) memory.restart->emplace_back(word.get_string());
     }
-    if (!is_plain(*memory.restart)) memory.restart->clear();
+    // Whoever may write the state file must not choose what root runs.
+    if (!process::restarts_a_service(*memory.restart)) memory.restart->clear();
   }
   return memory;
 }

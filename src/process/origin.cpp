@@ -233,6 +233,21 @@ std::string describe(pid_t pid) {
   return core::printable(text, 160);
 }
 
+bool restarts_a_service(const core::RestartCommand& command) {
+  if (command.size() < 2 || command.size() > 3 || command[1] != "restart") return false;
+  const bool systemd = command[0] == "systemctl";
+  const bool script = command[0] == fs::path("/") / frr_script ||
+                      std::ranges::any_of(names, [&command](const std::string& name) {
+                        return command[0] == "/etc/init.d/" + name;
+                      });
+  if (!systemd && !script) return false;
+  if (command.size() == 2) return script;
+  const auto& name = command[2];
+  constexpr auto letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@:_.\\-";
+  return !name.empty() && name.front() != '-' && name.find_first_not_of(letters) == name.npos &&
+         name.ends_with(".service") == systemd;
+}
+
 core::Result<core::RestartCommand> default_restart(std::string_view our_cgroup,
                                                    const fs::path& root) {
   if (runs_systemd(root)) {

@@ -47,6 +47,10 @@ Origin origin_of(const Running& bgpd, std::string_view our_cgroup,
 /// `starter`: who would start it.
 Origin origin_of(pid_t pid, pid_t starter);
 
+/// Is that a command that origin_of or default_restart gives on such a host for a service of its
+/// own: systemctl, an init script or FRR's own script, with no more behind it than a name?
+bool restarts_a_service(const core::RestartCommand& command);
+
 /// For people: "pid 12, frr@edge.service, /usr/lib/frr/bgpd -d -N edge"; printable.
 std::string describe(pid_t pid);
 
