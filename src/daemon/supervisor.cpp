@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "core/outcome.hpp"
-#include "process/file_descriptor.hpp"
+#include "files/file_descriptor.hpp"
 
 namespace withdrawd::daemon {
 namespace {
@@ -71,8 +71,7 @@ void Supervisor::status(std::string_view text) {
 
 void Supervisor::say(const std::string& text) const {
   if (socket_.empty()) return;
-  const process::FileDescriptor out(
-      ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const files::FileDescriptor out(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (out.number() < 0) return;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;

@@ -121,7 +121,8 @@ struct BgpSessions::Session {
   }
 };
 
-BgpSessions::BgpSessions(asio::any_io_executor executor, pid_t pid, const FileDescriptor& pidfd)
+BgpSessions::BgpSessions(asio::any_io_executor executor, pid_t pid,
+                         const files::FileDescriptor& pidfd)
     : executor_(std::move(executor)) {
   const auto all = sockets_of(pid);
   if (!all) {
@@ -130,7 +131,8 @@ BgpSessions::BgpSessions(asio::any_io_executor executor, pid_t pid, const FileDe
   }
   const auto ports = bgp_ports(command_line(pid));
   for (const int one : *all) {
-    FileDescriptor copy(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd.number(), one, 0U)));
+    files::FileDescriptor copy(
+        static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd.number(), one, 0U)));
     if (!copy) {
       if (errno == EBADF || errno == ESRCH) continue;
       problem_ = refused(errno);

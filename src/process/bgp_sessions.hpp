@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "core/events.hpp"
-#include "process/file_descriptor.hpp"
+#include "files/file_descriptor.hpp"
 
 namespace withdrawd::process {
 
@@ -32,7 +32,7 @@ class BgpSessions {
   /// Of the process behind `pidfd`: its TCP connections with port 179 on either side, or the port
   /// that its command line names (`-p`). Needs what ptrace does: root, or CAP_SYS_PTRACE; and Linux
   /// 5.6.
-  BgpSessions(boost::asio::any_io_executor executor, pid_t pid, const FileDescriptor& pidfd);
+  BgpSessions(boost::asio::any_io_executor executor, pid_t pid, const files::FileDescriptor& pidfd);
 
   std::size_t count() const { return sessions_.size(); }
   /// Why not all sockets could be had; empty: they could.

@@ -160,7 +160,7 @@ core::Result<std::optional<Sighting>> find_by_name(const core::BgpdProcess& bgpd
 
 struct Held {
   Sighting sighting;
-  FileDescriptor pidfd;
+  files::FileDescriptor pidfd;
 };
 
 /// Its pidfd, if it still is bgpd with that in hand: so no other gets its signal. None: it has

@@ -27,7 +27,7 @@
 
 #include "core/outcome.hpp"
 #include "files/beside.hpp"
-#include "process/file_descriptor.hpp"
+#include "files/file_descriptor.hpp"
 #include "process/pidfd.hpp"
 
 extern char** environ;
@@ -48,8 +48,8 @@ std::string reason(int error) {
 }
 
 struct Pipe {
-  FileDescriptor read_end;
-  FileDescriptor write_end;
+  files::FileDescriptor read_end;
+  files::FileDescriptor write_end;
 };
 
 /// Both ends close on exec and lie above 2, so that setting up the child's 0, 1 and 2 cannot
@@ -57,10 +57,11 @@ struct Pipe {
 std::optional<Pipe> make_pipe() {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return std::nullopt;
-  std::array<FileDescriptor, 2> low{FileDescriptor(ends[0]), FileDescriptor(ends[1])};
+  std::array<files::FileDescriptor, 2> low{files::FileDescriptor(ends[0]),
+                                           files::FileDescriptor(ends[1])};
   for (auto& end : low) {
     if (end.number() > STDERR_FILENO) continue;
-    FileDescriptor high(::fcntl(end.number(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+    files::FileDescriptor high(::fcntl(end.number(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
     if (!high) return std::nullopt;
     end = std::move(high);
   }
@@ -117,13 +118,13 @@ std::vector<std::string> environment_with(const std::vector<std::string>& own) {
 /// would be spared as well. Anybody may make himself more likely to be killed, within what is his.
 void expose_to_memory_shortage(pid_t pid) {
   static const bool is_spared = [] {
-    const FileDescriptor own(::open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC));
+    const files::FileDescriptor own(::open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC));
     char sign = '0';
     return own.number() >= 0 && ::read(own.number(), &sign, 1) == 1 && sign == '-';
   }();
   if (!is_spared) return;
   const auto path = "/proc/" + std::to_string(pid) + "/oom_score_adj";
-  const FileDescriptor its(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  const files::FileDescriptor its(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   // Gone already, or not allowed to: then it stays as it is.
   if (its.number() >= 0 && ::write(its.number(), "0", 1) < 0) return;
 }
@@ -229,7 +230,7 @@ class Output {
   Output(const asio::any_io_executor& executor, std::size_t longest)
       : descriptor_(executor), longest_(longest) {}
 
-  error_code open(FileDescriptor read_end) {
+  error_code open(files::FileDescriptor read_end) {
     error_code failed;
     descriptor_.assign(read_end.number(), failed);
     if (failed) return failed;

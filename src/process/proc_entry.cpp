@@ -10,7 +10,7 @@
 #include <charconv>
 #include <system_error>
 
-#include "process/file_descriptor.hpp"
+#include "files/file_descriptor.hpp"
 
 namespace withdrawd::process {
 namespace {
@@ -45,7 +45,7 @@ core::Error hidden(pid_t pid, int error) {
 }  // namespace
 
 std::expected<std::string, int> read_small_file(const std::filesystem::path& file) {
-  const FileDescriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const files::FileDescriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!descriptor) return std::unexpected(errno);
   std::string text;
   std::array<char, 4096> buffer;  // NOLINT: filled by read

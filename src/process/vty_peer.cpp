@@ -30,7 +30,8 @@ std::shared_ptr<const VtyPeer> look_for_peer(const std::vector<std::filesystem::
     address.sun_family = AF_UNIX;
     if (path.native().size() >= sizeof address.sun_path) continue;
     std::memcpy(address.sun_path, path.c_str(), path.native().size());
-    const FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const files::FileDescriptor socket(
+        ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket) continue;
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): as the call wants it
     if (::connect(socket.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address) !=

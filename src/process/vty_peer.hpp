@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "process/file_descriptor.hpp"
+#include "files/file_descriptor.hpp"
 
 namespace withdrawd::process {
 
@@ -28,8 +28,8 @@ std::optional<Identity> identity_of(pid_t pid);
 /// nobody who gets its pid is taken for it.
 struct VtyPeer {
   std::filesystem::path socket;
-  pid_t pid = 0;         ///< 0: in a PID namespace that cannot be seen from ours
-  FileDescriptor pidfd;  ///< invalid: it was gone by then, or is not visible
+  pid_t pid = 0;                ///< 0: in a PID namespace that cannot be seen from ours
+  files::FileDescriptor pidfd;  ///< invalid: it was gone by then, or is not visible
   Identity identity;
 
   bool hidden() const { return pid == 0; }

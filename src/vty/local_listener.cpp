@@ -15,8 +15,8 @@
 #include <sstream>
 #include <system_error>
 
+#include "files/file_descriptor.hpp"
 #include "process/accounts.hpp"
-#include "process/file_descriptor.hpp"
 #include "vty/socket_transport.hpp"
 
 namespace withdrawd::vty {
@@ -28,7 +28,7 @@ constexpr std::string_view listening = "0A";
 /// descriptor is left), who listens is looked at all the same.
 bool is_here(const core::Endpoint& endpoint) {
   const bool ipv4 = endpoint.address.family() == core::Family::ipv4;
-  const process::FileDescriptor probe(
+  const files::FileDescriptor probe(
       ::socket(ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_storage storage{};
   socklen_t size = 0;

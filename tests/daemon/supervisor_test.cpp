@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "process/file_descriptor.hpp"
+#include "files/file_descriptor.hpp"
 #include "scratch.hpp"
 
 using namespace withdrawd;
@@ -46,7 +46,7 @@ class Listener {
   }
 
  private:
-  process::FileDescriptor socket_;
+  files::FileDescriptor socket_;
 };
 
 std::string abstract_name() {

@@ -20,7 +20,7 @@
 
 using namespace withdrawd;
 using namespace std::chrono_literals;
-using process::FileDescriptor;
+using files::FileDescriptor;
 
 namespace {
 
