@@ -102,7 +102,7 @@ int send(const DaemonOption& daemon, Request::Verb verb, std::string_view withou
       daemon.places().control_socket,
       Request{.verb = verb, .target = {}, .who = who(), .why = {}, .length = {}},
       // A daemon that reads many files says after some seconds that it is still at it.
-      std::chrono::seconds(6));
+      std::chrono::seconds(7));
   const int status = report(result);
   if (!result && daemon::nobody_answers(result.error())) {
     complain(std::string(without));

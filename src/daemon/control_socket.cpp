@@ -37,7 +37,11 @@ constexpr std::size_t most_clients = 64;  // at once; the one that has been ther
 constexpr auto to_ask = std::chrono::seconds(5);
 constexpr auto to_take = std::chrono::seconds(30);  // the answer
 
-using LaterAnswers = std::map<std::string, ControlServer::Later, std::less<>>;
+struct LaterAnswer {
+  ControlServer::Later answer;
+  std::string late;  ///< said if it does not come in time
+};
+using LaterAnswers = std::map<std::string, LaterAnswer, std::less<>>;
 
 struct Client {
   explicit Client(Local::socket accepted)
@@ -62,12 +66,11 @@ void close_after(const std::shared_ptr<Client>& client, core::Duration time) {
   });
 }
 
-/// Waits for an answer that takes its time; none: it has not come.
-asio::awaitable<std::string> wait_for(asio::any_io_executor executor,
-                                      const ControlServer::Later& answer) {
-  auto done = std::make_shared<asio::steady_timer>(executor, to_ask);
-  auto text = std::make_shared<std::string>();
-  answer([done, text](std::string said) {
+/// Waits for an answer that takes its time.
+asio::awaitable<std::string> wait_for(asio::any_io_executor executor, const LaterAnswer& later) {
+  auto done = std::make_shared<asio::steady_timer>(executor, ControlServer::patience);
+  auto text = std::make_shared<std::string>(later.late);
+  later.answer([done, text](std::string said) {
     *text = std::move(said);
     done->expires_after({});  // also where nobody waits yet
   });
@@ -202,8 +205,8 @@ core::Result<std::unique_ptr<ControlServer>> ControlServer::open(asio::any_io_ex
 ControlServer::ControlServer(std::shared_ptr<Inner> inner, std::filesystem::path path)
     : inner_(std::move(inner)), path_(std::move(path)) {}
 
-void ControlServer::answer_later(std::string word, Later answer) {
-  inner_->later.insert_or_assign(std::move(word), std::move(answer));
+void ControlServer::answer_later(std::string word, Later answer, std::string late) {
+  inner_->later.insert_or_assign(std::move(word), LaterAnswer{std::move(answer), std::move(late)});
 }
 
 ControlServer::~ControlServer() {

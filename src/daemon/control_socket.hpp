@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -30,8 +31,11 @@ class ControlServer {
   static core::Result<std::unique_ptr<ControlServer>> open(boost::asio::any_io_executor executor,
                                                            const std::filesystem::path& path,
                                                            Answer answer);
-  /// A request of this word is answered when the answer is there, within a few seconds.
-  void answer_later(std::string word, Later answer);
+  /// How long whoever asks waits for an answer of that kind.
+  static constexpr auto patience = std::chrono::seconds(5);
+  /// A request of this word is answered when the answer is there; with `late` when it is not in
+  /// time, and if that is empty, not at all.
+  void answer_later(std::string word, Later answer, std::string late = "");
   /// Gives the socket to a group, whose members may then connect.
   core::Result<void> give_to(gid_t group) const;
 

@@ -63,8 +63,6 @@ constexpr auto disk_patience = std::chrono::seconds(3);
 constexpr auto last_writes = std::chrono::seconds(2);
 /// A write that takes longer is told.
 constexpr auto hanging = std::chrono::seconds(5);
-/// Whoever asks for a reload hears after so long that it goes on.
-constexpr auto reload_patience = std::chrono::seconds(4);
 /// For a reader of TOML, which is nested.
 constexpr std::size_t reload_stack = std::size_t{8} * 1024 * 1024;
 constexpr auto lock_poll = std::chrono::milliseconds(20);
@@ -334,9 +332,13 @@ class Session {
       control_ = std::move(*control);
       control_->answer_later("fleet",
                              [this](ControlServer::Reply reply) { show_fleet(std::move(reply)); });
-      control_->answer_later("reload", [this](ControlServer::Reply reply) {
-        reload("`withdrawd reload`", std::move(reply));
-      });
+      control_->answer_later(
+          "reload",
+          [this](ControlServer::Reply reply) { reload("`withdrawd reload`", std::move(reply)); },
+          said(std::unexpected(core::Error{"reload",
+                                           "the configuration is still being read after " +
+                                               core::describe(ControlServer::patience),
+                                           "the log says what comes of it"})));
     } else {
       tell(Severity::warning, control.error().text());
     }
@@ -585,12 +587,12 @@ class Session {
   std::string answer(std::string_view line, uid_t peer) {
     auto request = Request::parse(line);
     if (!request) return said(std::unexpected(request.error()));
-    request->who = requester(peer, request->who);
     switch (request->verb) {
       case Request::Verb::status:
         return boost::json::serialize(to_json(report())) + "\n";
       case Request::Verb::drain:
       case Request::Verb::undrain:
+        request->who = requester(peer, request->who);
         return said(drain(*request));
       case Request::Verb::reload:
         break;  // answered later
@@ -726,28 +728,13 @@ class Session {
       }
       return;
     }
-    if (reply) answer_in_time(std::move(reply));
+    if (reply) reload_replies_.push_back(std::move(reply));
     reloaded_by_ = std::move(by);
     // What is being read may be what was there before.
     if (std::exchange(reload_wanted_, true) || reloading_) return;
     reloading_ = true;
     asio::co_spawn(io_, reload_as_wanted(), [](const std::exception_ptr& thrown) {
       if (thrown) std::rethrow_exception(thrown);
-    });
-  }
-
-  /// Whoever asks does not wait for ever.
-  void answer_in_time(ControlServer::Reply reply) {
-    const auto timer = std::make_shared<asio::steady_timer>(io_, reload_patience);
-    reload_replies_.push_back([timer, reply](std::string answer) {
-      if (timer->cancel() > 0) reply(std::move(answer));
-    });
-    timer->async_wait([reply](boost::system::error_code error) {
-      if (error) return;
-      reply(said(std::unexpected(core::Error{
-          "reload",
-          "the configuration is still being read after " + core::describe(reload_patience),
-          "the log says what comes of it"})));
     });
   }
 

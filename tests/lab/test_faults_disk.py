@@ -5,6 +5,7 @@ import ctypes
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -142,16 +143,26 @@ def test_a_frozen_disk_under_log_history_and_state_delays_nothing(lab, disk, mea
             said = lab.start("status", "--json", "-c", lab.directory / "withdrawd.toml")[1]
             assert '"source":"daemon"' in said
 
+        def written(name):
+            """Each file has a writer of its own: one that was to be made on the frozen disk may be
+            there a moment after the others."""
+            with contextlib.suppress(FileNotFoundError):
+                return (disk.place / name).read_text()
+            return ""
+
         def health():
-            state = json.loads((disk.place / "state.json").read_text())
-            return state["checks"]["resolver"]["health"]
+            state = json.loads(written("state.json") or "{}")
+            return state and state["checks"]["resolver"]["health"]
 
         wait_until("the newest state to be written", lambda: health() == "down", within=5)
         wait_until(
             "the history to be whole",
-            lambda: (disk.place / "history.jsonl").read_text().count('"withdrawn"') >= 9, within=5,
+            lambda: written("history.jsonl").count('"withdrawn"') >= 9, within=5,
         )
-        assert (disk.place / "log").read_text().count(f"{Prefixes.PLAIN} withdrawn") >= 3
+        wait_until(
+            "the log to be whole",
+            lambda: written("log").count(f"{Prefixes.PLAIN} withdrawn") >= 3, within=5,
+        )
         assert withdrawd.terminate() == 0
         lab.dns.repair()
 
@@ -190,6 +201,12 @@ def state_of(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
     except OSError:
         return ""
+
+
+def sleeps(pid):
+    """Is a thread of it in a sleep that the disk alone ends?"""
+    threads = (task.name for task in Path(f"/proc/{pid}/task").iterdir())
+    return any(state_of(f"{pid}/task/{thread}") == "D" for thread in threads)
 
 
 def test_standard_error_that_nobody_reads_delays_nothing(lab, measured):
@@ -248,8 +265,14 @@ def test_a_configuration_on_a_disk_that_hangs_is_a_reload_that_waits(lab, hangin
         withdrawd.wait_for_line("begins")
         (folder / "a.toml").symlink_to(hanging.place / "a.toml")
         withdrawd.signal_it(signal.SIGHUP)
-        time.sleep(0.5)
+        wait_until("a thread to sleep there", lambda: sleeps(withdrawd.pids()[0]), within=5)
         withdraws_and_announces(lab)
+        # Not by `withdrawd reload`, which reads the file itself and would sleep as well.
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(7)
+            client.connect(str(lab.directory / "control.sock"))
+            client.sendall(b"reload\n")
+            assert b"the configuration is still being read after 5.0 s" in client.recv(4096)
         assert withdrawd.terminate() == 0
     (folder / "a.toml").unlink()
     folder.rmdir()
