@@ -1,5 +1,6 @@
 #include "daemon/control_socket.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@
 #include <utility>
 
 #include "daemon/descriptors.hpp"
+#include "files/regular_file.hpp"
 
 namespace withdrawd::daemon {
 namespace asio = boost::asio;
@@ -180,7 +182,7 @@ core::Result<std::unique_ptr<ControlServer>> ControlServer::open(asio::any_io_ex
                                        "set control_socket; until then `status` asks bgpd itself"});
   };
   std::error_code ignored;
-  std::filesystem::create_directories(path.parent_path(), ignored);
+  files::make_folders(path.parent_path());
   // Whoever gets here holds the lock: a socket file in its place is a dead run's.
   if (std::filesystem::is_socket(path, ignored)) std::filesystem::remove(path, ignored);
   boost::system::error_code error;
@@ -190,10 +192,12 @@ core::Result<std::unique_ptr<ControlServer>> ControlServer::open(asio::any_io_ex
   Local::acceptor acceptor(executor);
   acceptor.open(endpoint.protocol(), error);
   if (error) return failed(error.message());
-  const mode_t before = ::umask(0117);  // 0660 from the first moment
   acceptor.bind(endpoint, error);
-  ::umask(before);
   if (error) return failed(error.message());
+  // Nobody can connect before it listens. Not by umask: that is also other threads'. Through no
+  // link: the folder may be the service's and we root.
+  if (::fchmodat(AT_FDCWD, path.c_str(), 0660, AT_SYMLINK_NOFOLLOW) != 0)
+    return failed(std::generic_category().message(errno));
   acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error) return failed(error.message());
   auto server = std::unique_ptr<ControlServer>(
@@ -222,7 +226,7 @@ ControlServer::~ControlServer() {
 }
 
 core::Result<void> ControlServer::give_to(gid_t group) const {
-  if (::chown(path_.c_str(), static_cast<uid_t>(-1), group) == 0) return {};
+  if (::lchown(path_.c_str(), static_cast<uid_t>(-1), group) == 0) return {};
   return std::unexpected(core::Error{"give the control socket " + path_.string() + " to its group",
                                      std::generic_category().message(errno),
                                      "withdrawd must be a member of that group, or root"});

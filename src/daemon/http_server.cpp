@@ -1,5 +1,6 @@
 #include "daemon/http_server.hpp"
 
+#include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -33,6 +34,7 @@
 #include "core/error.hpp"
 #include "core/outcome.hpp"
 #include "daemon/descriptors.hpp"
+#include "files/regular_file.hpp"
 
 namespace withdrawd::daemon {
 namespace asio = boost::asio;
@@ -135,7 +137,7 @@ error_code bind(Acceptor& acceptor, const HttpAddress& address) {
   error_code error;
   if (!address.socket.empty()) {
     std::error_code ignored;
-    std::filesystem::create_directories(address.socket.parent_path(), ignored);
+    files::make_folders(address.socket.parent_path());
     if (std::filesystem::is_socket(address.socket, ignored) &&
         !somebody_listens(address.socket, acceptor.get_executor())) {
       std::filesystem::remove(address.socket, ignored);
@@ -143,9 +145,11 @@ error_code bind(Acceptor& acceptor, const HttpAddress& address) {
     const asio::local::stream_protocol::endpoint endpoint(address.socket.string());
     acceptor.open(endpoint.protocol(), error);
     if (error) return error;
-    const mode_t before = ::umask(0117);  // 0660 from the first moment
     acceptor.bind(endpoint, error);
-    ::umask(before);
+    // As the control socket: not by umask, and through no link.
+    if (!error && ::fchmodat(AT_FDCWD, address.socket.c_str(), 0660, AT_SYMLINK_NOFOLLOW) != 0) {
+      error.assign(errno, boost::system::generic_category());
+    }
     return error;
   }
   asio::ip::address ip = asio::ip::make_address(address.endpoint.address.text(), error);
@@ -267,7 +271,7 @@ void HttpServer::Inner::share(const HttpAddress& address) const {
   // Without the right to, members of that group go without.
   if (group && !address.socket.empty()) {
     [[maybe_unused]] const int given =
-        ::chown(address.socket.c_str(), static_cast<uid_t>(-1), *group);
+        ::lchown(address.socket.c_str(), static_cast<uid_t>(-1), *group);
   }
 }
 
