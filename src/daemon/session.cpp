@@ -200,7 +200,7 @@ class Session {
       if (!state_writer_.finish(write_until_)) {
         tell(Severity::critical,
              fmt::format("the state could not be saved within {}: the disk of {} hangs",
-                         core::describe(last_writes), config_.state_file.string()));
+                         core::describe(last_writes), state_.path().string()));
       }
       measurements_->writer().finish(write_until_);
       if (plan_.single_round) {
@@ -396,7 +396,7 @@ class Session {
     const bool has_file = config_.log_target == config::LogTarget::file;
     return {{&log_.writer(), log_.lost(), has_file ? config_.log_file.string() : "standard error"},
             {&history_writer_, history_writer_.dropped(), config_.history_file.string()},
-            {&state_writer_, 0, config_.state_file.string()},
+            {&state_writer_, 0, state_.path().string()},
             {&measurements_->writer(), 0, config_.metrics.file.string()}};
   }
 
