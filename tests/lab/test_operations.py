@@ -48,9 +48,11 @@ def steps():
 
 
 def as_pattern(printed):
-    """A regular expression: numbers apart, and `...` for anything."""
+    """A regular expression: numbers apart, and `...` for anything. A line that goes on, indented, on
+    the next one may do so at another blank: one digit more, and it is wrapped before."""
     pattern = ""
-    for line in printed.splitlines():
+    lines = printed.splitlines()
+    for line, following in zip(lines, [*lines[1:], ""]):
         if line == "...":
             pattern += r"(?:[^\n]*\n)*?"
             continue
@@ -66,8 +68,24 @@ def as_pattern(printed):
                 pattern += r"\s+"
             else:
                 pattern += re.escape(word)
-        pattern += r"\n"
+        pattern += "" if following[:1].isspace() else r"\n"
     return pattern
+
+
+def test_a_text_is_the_same_wherever_it_is_wrapped():
+    page = as_pattern("last\n    it failed (A www.test.com, 10 ms);\n    by withdrawd\nand 1 more\n")
+    for said in (
+        "last\n    it failed (A www.test.com, 0.24 ms);\n    by withdrawd\nand 1 more\n",
+        "last\n    it failed (A www.test.com, 100\n    ms); by withdrawd\nand 1 more\n",
+        "last\n    it failed (A\n    www.test.com, 1 ms); by\n    withdrawd\nand 1 more\n",
+    ):
+        assert re.fullmatch(page, said)
+    for said in (
+        "last\n    it failed (A www.test.com, 10 ms);\n    by withdrawd and 1 more\n",
+        "last\n    it failed (A www.test.com, 10 ms); bywithdrawd\nand 1 more\n",
+        "last\n    it failed (A www.test.com, 10 ms);\n    by withdrawd\nand 1 more",
+    ):
+        assert not re.fullmatch(page, said)
 
 
 @pytest.fixture
