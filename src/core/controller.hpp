@@ -60,8 +60,8 @@ struct Report {
                         ///< for
   bool bgpd_gone;       ///< known not to run
   bool bgpd_killed;     ///< by the fallback, and not running since
-  bool failing;         ///< a sick prefix stays announced, and a human is needed
-  std::string failing_why;  ///< as Fallback::failing_why
+  bool failing;         ///< a human is needed: a sick prefix stays announced, or one is contested
+  std::string failing_why;  ///< as Fallback::failing_why; empty: no prefix is why
   std::string via;          ///< the transport that the last operation used; empty: none yet
   std::vector<Policy::GroupCount> groups;
   std::optional<FleetReport> fleet{};
