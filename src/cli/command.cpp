@@ -50,10 +50,10 @@ void DaemonOption::add_to(CLI::App& command) {
       "Control socket of the running withdrawd (default: the file's control_socket)");
 }
 
-config::Places DaemonOption::places() const {
-  config::Places places = config::find_places(file.file);
-  if (!socket.empty()) places.control_socket = socket;
-  return places;
+config::DaemonPaths DaemonOption::paths() const {
+  config::DaemonPaths paths = config::find_daemon_paths(file.file);
+  if (!socket.empty()) paths.control_socket = socket;
+  return paths;
 }
 
 std::optional<config::Config> DaemonOption::load() const {

@@ -49,7 +49,7 @@ struct DaemonOption {
   ConfigOption file;
   std::filesystem::path socket;  ///< empty: as the file has it
   void add_to(CLI::App& command);
-  config::Places places() const;
+  config::DaemonPaths paths() const;
   /// The whole configuration, with the socket as chosen. None after complaints, as above.
   std::optional<config::Config> load() const;
 };

@@ -28,7 +28,7 @@ struct FleetOptions {
 /// The fleet as the running withdrawd sees it; none, after a complaint.
 std::optional<json::value> ask(const DaemonOption& daemon) {
   constexpr auto patience = std::chrono::seconds(5);
-  const auto answer = daemon::ask_control(daemon.places().control_socket, "fleet", patience);
+  const auto answer = daemon::ask_control(daemon.paths().control_socket, "fleet", patience);
   if (!answer) {
     complain(answer.error().text());
     return std::nullopt;

@@ -55,7 +55,7 @@ bool wait_a_moment() {
 }
 
 int show(const LogRequest& request) {
-  const auto history_file = config::find_places(request.file.file).history_file;
+  const auto history_file = config::find_daemon_paths(request.file.file).history_file;
   if (history_file.empty()) {
     complain("no history is kept: history_file is empty");
     return daemon::exit_usage;

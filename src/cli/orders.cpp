@@ -87,7 +87,7 @@ int drain(const DrainOptions& options, Request::Verb verb) {
     }
     request.length = *length;
   }
-  auto answer = daemon::send_request(options.daemon.places().control_socket, request);
+  auto answer = daemon::send_request(options.daemon.paths().control_socket, request);
   if (!answer && daemon::nobody_answers(answer.error())) {
     const auto config = options.daemon.load();
     if (!config) return daemon::exit_usage;
@@ -99,7 +99,7 @@ int drain(const DrainOptions& options, Request::Verb verb) {
 /// An order that only a running withdrawd can take.
 int send(const DaemonOption& daemon, Request::Verb verb, std::string_view without) {
   const auto result = daemon::send_request(
-      daemon.places().control_socket,
+      daemon.paths().control_socket,
       Request{.verb = verb, .target = {}, .who = who(), .why = {}, .length = {}},
       // A daemon that reads many files says after some seconds that it is still at it.
       std::chrono::seconds(7));

@@ -197,9 +197,9 @@ std::string as_text(const Known& known, const Palette& palette) {
 /// What only a valid configuration tells: the rules of the prefix, and how bgpd itself is asked.
 /// Beside a daemon that answers, a file with a mistake in it costs no more than that.
 std::optional<Known> look(const DaemonOption& daemon, const core::Prefix& prefix) {
-  const config::Places places = daemon.places();
+  const config::DaemonPaths paths = daemon.paths();
   Known known{{}, std::unexpected(core::Error{}), {}, {}};
-  auto report = status_of_daemon(places.control_socket, known.problems);
+  auto report = status_of_daemon(paths.control_socket, known.problems);
   auto loaded = config::load(daemon.file.file);
   if (!loaded && !report) {
     static_cast<void>(daemon.load());  // for its complaints
@@ -233,7 +233,7 @@ std::optional<Known> look(const DaemonOption& daemon, const core::Prefix& prefix
     return std::nullopt;
   }
   for (const json::value& row : rows) rule_names.emplace(row.at("rule").as_string());
-  known.changes = changes_of(places.history_file, prefix, rule_names, known.problems);
+  known.changes = changes_of(paths.history_file, prefix, rule_names, known.problems);
   return known;
 }
 

@@ -31,7 +31,7 @@ std::string as_text(const json::value& report, const Palette& palette, bool as_j
 /// None after complaints: nobody answers, and the configuration cannot be used.
 std::optional<json::value> report_of(const DaemonOption& daemon,
                                      std::vector<std::string>& problems) {
-  if (auto report = status_of_daemon(daemon.places().control_socket, problems)) return report;
+  if (auto report = status_of_daemon(daemon.paths().control_socket, problems)) return report;
   const auto config = daemon.load();
   if (!config) return std::nullopt;
   return own_look(*config, problems);

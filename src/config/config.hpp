@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "config/daemon_paths.hpp"
 #include "config/http.hpp"
-#include "config/places.hpp"
 #include "core/bgpd_settings.hpp"
 #include "core/settings.hpp"
 
@@ -32,7 +32,7 @@ struct Config {
   core::FleetAccess fleet;  ///< no endpoints: `settings` has no fleet either
 
   std::filesystem::path state_file = "/var/lib/withdrawd/state.json";
-  std::filesystem::path control_socket = Places().control_socket;
+  std::filesystem::path control_socket = DaemonPaths().control_socket;
   std::filesystem::path lock_file = "/run/withdrawd/lock";
   LogTarget log_target = LogTarget::standard_error;
   std::filesystem::path log_file;  ///< if that is the target
@@ -42,7 +42,7 @@ struct Config {
   HttpSettings http;
   MetricsSettings metrics;
 
-  std::filesystem::path history_file = Places().history_file;  ///< empty: none
+  std::filesystem::path history_file = DaemonPaths().history_file;  ///< empty: none
   std::uint64_t history_size = 1'000'000;  ///< bytes, for each of the two files that are kept
   std::vector<std::string> on_change;      ///< the program and its arguments; empty: none
   core::Duration on_change_timeout = std::chrono::seconds(10);

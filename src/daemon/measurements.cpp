@@ -53,7 +53,7 @@ std::string Measurements::own_text() const {
                        .reload_failed = reload_failed_,
                        .changes_waiting = sources_.changes_waiting(),
                        .max_series = settings_.max_series,
-                       .places = sources_.places()});
+                       .writers = sources_.writers()});
 }
 
 std::string Measurements::text() const {

@@ -25,7 +25,7 @@ class Measurements {
   struct Sources {
     std::function<core::Report()> report;
     std::function<std::uint64_t()> changes_waiting;  ///< for on_change
-    std::function<std::vector<MetricsView::Place>()> places;
+    std::function<std::vector<MetricsView::WriterView>()> writers;
   };
 
   Measurements(const boost::asio::any_io_executor& executor, std::string run, Sources sources,

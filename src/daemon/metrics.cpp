@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <map>
 #include <set>
@@ -113,11 +112,11 @@ void host(const MetricsView& view, Exposition& out) {
   out.counter(
       "withdrawd_lines_lost_total",
       "Lines that found no room while nobody wrote them down: a disk hangs, a pipe is full.");
-  for (const auto& place : view.places) out.sample({{"place", place.name}}, number(place.lost));
+  for (const auto& writer : view.writers) out.sample({{"place", writer.name}}, number(writer.lost));
   out.gauge("withdrawd_write_waits_seconds",
             "For how long what is written now has been waiting for the disk; 0: it is not.");
-  for (const auto& place : view.places)
-    out.sample({{"place", place.name}}, std::chrono::duration<double>(place.waits).count());
+  for (const auto& writer : view.writers)
+    out.sample({{"place", writer.name}}, std::chrono::duration<double>(writer.waits).count());
 }
 
 void fleet(const MetricsView& view, Exposition& out) {

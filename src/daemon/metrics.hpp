@@ -28,12 +28,12 @@ struct MetricsView {
   std::uint64_t changes_waiting = 0;  ///< for on_change
   std::uint32_t max_series = 10'000;
   /// A place that is written to beside the loop.
-  struct Place {
+  struct WriterView {
     std::string name;        ///< "log", "history", "state"
     std::uint64_t lost = 0;  ///< lines that found no room
     core::Duration waits{};  ///< of the write under way
   };
-  std::vector<Place> places;
+  std::vector<WriterView> writers;
 };
 
 /// What is left out of metrics, the finest first, so that there are not more than `max_series`.

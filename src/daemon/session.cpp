@@ -390,7 +390,7 @@ class Session {
   struct Disk {
     const FileWriter* writer;
     std::uint64_t lost;
-    std::string place;  ///< for messages
+    std::string path;  ///< for messages
   };
   std::vector<Disk> disks() const {
     const bool has_file = config_.log_target == config::LogTarget::file;
@@ -400,13 +400,13 @@ class Session {
             {&measurements_->writer(), 0, config_.metrics.file.string()}};
   }
 
-  std::vector<MetricsView::Place> places() const {
-    std::vector<MetricsView::Place> places;
+  std::vector<MetricsView::WriterView> writers() const {
+    std::vector<MetricsView::WriterView> writers;
     for (const Disk& disk : disks()) {
-      places.push_back(
+      writers.push_back(
           {disk.writer->name(), disk.lost, disk.writer->busy_for().value_or(core::Duration{})});
     }
-    return places;
+    return writers;
   }
 
   /// Tells of a write that does not end, and when it has.
@@ -418,14 +418,14 @@ class Session {
         tell(Severity::error,
              fmt::format("{} ({}): a write has not ended for {}: the disk hangs or is frozen, or "
                          "nobody reads the pipe; withdrawals go on, what is to be written waits",
-                         name, disk.place, core::describe(hanging)));
+                         name, disk.path, core::describe(hanging)));
       } else if (!hangs && hanging_.erase(name) > 0) {
-        tell(Severity::info, fmt::format("{} ({}): writes end again", name, disk.place));
+        tell(Severity::info, fmt::format("{} ({}): writes end again", name, disk.path));
       }
       const auto lost = std::exchange(lost_told_[name], disk.lost);
       if (name != "log" && disk.lost > lost) {
         tell(Severity::error, fmt::format("{} ({}): {} lines were lost: too many wait already",
-                                          name, disk.place, disk.lost - lost));
+                                          name, disk.path, disk.lost - lost));
       }
     }
     disk_timer_.expires_after(between_statuses);
@@ -469,7 +469,7 @@ class Session {
         io_.get_executor(), plan_.mode,
         Measurements::Sources{.report = [this] { return report(); },
                               .changes_waiting = [this] { return on_change_->left(); },
-                              .places = [this] { return places(); }},
+                              .writers = [this] { return writers(); }},
         [this](Severity severity, const std::string& text) { tell(severity, text); });
     measurements_->use(config_);
     // A daemon's counters begin with it, as those of daemons do.
@@ -866,8 +866,8 @@ class Session {
   FileWriter history_writer_{"history", io_.get_executor()};
   FileWriter state_writer_{"state", io_.get_executor()};
   asio::steady_timer disk_timer_{io_};
-  std::set<std::string> hanging_;                   ///< places that were told to
-  std::map<std::string, std::uint64_t> lost_told_;  ///< lines, by place
+  std::set<std::string> hanging_;                   ///< writers that were told to
+  std::map<std::string, std::uint64_t> lost_told_;  ///< lines, by writer
   std::optional<OnChange> on_change_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Measurements> measurements_;

@@ -1,4 +1,4 @@
-#include "config/places.hpp"
+#include "config/daemon_paths.hpp"
 
 #include <toml++/toml.h>
 #include <optional>
@@ -43,19 +43,19 @@ std::optional<std::string> text_at(const toml::table& root, std::string_view key
 
 }  // namespace
 
-Places find_places(const std::filesystem::path& file) {
-  Places places;
+DaemonPaths find_daemon_paths(const std::filesystem::path& file) {
+  DaemonPaths paths;
   const auto text = read_file(file);
-  if (!text) return places;
+  if (!text) return paths;
   const toml::table root = readable_part(*text);
   if (auto socket = text_at(root, "control_socket"); socket && socket->starts_with('/')) {
-    places.control_socket = *socket;
+    paths.control_socket = *socket;
   }
   if (auto history = text_at(root, "history_file");
       history && (history->empty() || history->starts_with('/'))) {
-    places.history_file = *history;
+    paths.history_file = *history;
   }
-  return places;
+  return paths;
 }
 
 }  // namespace withdrawd::config
