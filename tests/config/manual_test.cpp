@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <set>
 
 #include "written_config.hpp"
@@ -150,5 +152,30 @@ TEST_CASE("each example of the manual is free of complaints") {
     std::string said;
     for (const auto& line : complaints(made_whole(block.text))) said += line + "\n";
     CHECK(said == "");
+  }
+}
+
+TEST_CASE("the files that docs/architecture.md names are there, and each folder is named") {
+  namespace fs = std::filesystem;
+  const auto root = fs::path(MANUAL).parent_path().parent_path();
+  std::ifstream file(root / "docs/architecture.md");
+  const std::string page(std::istreambuf_iterator<char>(file), {});
+  std::size_t named = 0;
+  for (std::size_t at = 0; (at = page.find('`', at)) != page.npos;) {
+    const auto end = page.find('`', ++at);
+    REQUIRE(end != page.npos);
+    const auto path = page.substr(at, end - at);
+    at = end + 1;
+    if (!path.starts_with("src/") && !path.starts_with("tests/") && !path.starts_with("docs/"))
+      continue;
+    CAPTURE(path);
+    CHECK(fs::exists(root / path));
+    ++named;
+  }
+  CHECK(named > 40);
+  for (const auto& folder : fs::directory_iterator(root / "src")) {
+    if (!folder.is_directory()) continue;
+    CAPTURE(folder.path().string());
+    CHECK(page.find(folder.path().filename().string()) != page.npos);
   }
 }

@@ -379,6 +379,48 @@ systemctl daemon-reload && systemctl restart withdrawd
     world.wait_for(ALL, within=60)
 
 
+def test_what_is_restarted_is_the_unit_that_bgpd_belongs_to(world):
+    """FRR as frr@edge.service, in a pathspace of its own, beside frr.service, which is off."""
+    world.host.do("""
+systemctl disable --now frr
+mkdir /etc/frr/edge && cp /etc/frr/daemons /etc/frr/frr.conf /etc/frr/vtysh.conf /etc/frr/edge/
+chown -R frr:frr /etc/frr/edge
+usermod -aG frr withdrawd
+systemctl start frr@edge
+""")
+    edge = "[bgpd]\nsocket = \"/run/frr/edge/bgpd.vty\"\ntransports = [\"socket\"]\n"
+    quick = "[fallback]\nafter = \"1s\"\n" + CHECK + RULE.replace("CHECKS", '"resolver"')
+    configure(world, edge + quick)
+    bgpd = None
+    try:
+        world.wait_for(ALL, within=90)
+        world.host.do("systemctl restart withdrawd")
+        world.host.until("health", "withdrawd status --json | grep -q '\"health\":\"up\"'")
+        bgpd = world.host.do("pidof bgpd").strip()
+        said = " ".join(world.host.sh("withdrawd doctor")[1].split())
+        assert "restart of bgpd: systemctl restart frr@edge.service" in said, said
+        world.host.do(f"kill -STOP {bgpd}")
+        world.dns.kill()
+        wait_until(
+            "bgpd to be another", lambda: world.host.sh("pidof bgpd")[1].strip() not in ("", bgpd),
+            within=60, every=0.2,
+        )
+        journal = world.host.do("journalctl -u withdrawd --no-pager")
+        assert "frr@edge.service" in journal, journal
+        # What it announces by itself is withdrawn, by the same bgpd.
+        world.wait_for(ALL - {Prefixes.PLAIN}, within=90)
+        assert "frr@edge.service" in world.host.do("cat /proc/$(pidof bgpd)/cgroup")
+        assert world.host.sh("systemctl is-active frr")[1].strip() == "inactive"
+        world.dns.repair()
+        world.wait_for(ALL)
+    finally:
+        if bgpd:
+            world.host.sh(f"kill -CONT {bgpd}")
+        world.dns.repair()
+        world.host.do("systemctl stop frr@edge; rm -r /etc/frr/edge; systemctl enable --now frr")
+        world.wait_for(ALL, within=90)
+
+
 def test_an_upgrade_keeps_what_was_edited_and_restarts_what_runs(world):
     edited = "# By hand.\n" + CHECK + RULE.replace("CHECKS", '"resolver"')
     configure(world, edited)
