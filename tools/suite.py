@@ -263,6 +263,10 @@ def run(options, tally, stack):
     everything = not (options.unit or options.lab)
     strict = ["-Dwerror=true"] if options.all else []
     prefix = Path(options.build_dir).absolute()
+    if options.debian_13:
+        prefix.mkdir(exist_ok=True)
+        other_release_tests(prefix, tally)
+        return
     # Without debug information, and not optimised to the last, it is built in half the time.
     optimization = "0" if options.release else "1"
     main = Build("g++", prefix, [*strict, f"-Doptimization={optimization}", "-Ddebug=false"])
@@ -271,17 +275,16 @@ def run(options, tally, stack):
         return
     tally.times.append(("build: g++", main.took))
     if options.release:
-        if not options.build_only:
-            unit_tests(main, options.k, tally)
-            assumptions(tally)
-            files = [LAB / name for name in options.release.split(",")]
-            listed = LabRun(main, "main files", files, options.k)
-            stack.callback(listed.end)
-            listed.finish(tally)
+        unit_tests(main, options.k, tally)
+        assumptions(tally)
+        files = [LAB / name for name in options.release.split(",")]
+        listed = LabRun(main, "main files", files, options.k)
+        stack.callback(listed.end)
+        listed.finish(tally)
         return
 
     lab = everything or options.lab
-    crond = package = gentle = release = None
+    crond = package = gentle = None
     if lab:
         crond = LabRun(main, "crond", [LAB / SLOW], options.k, output=main.folder / "lab-crond.log")
         stack.callback(crond.end)
@@ -310,8 +313,6 @@ def run(options, tally, stack):
                 stack.callback(gentle.end)
         else:
             tally.fail("build: " + checked.title)
-    if options.debian_13:
-        release = begin_other_release(main, options, tally, stack)
     if lab:
         if not options.k:
             assumptions(tally)
@@ -326,38 +327,31 @@ def run(options, tally, stack):
     if gentle:
         with tally.timed("lint and fuzzers, after the lab"):
             gentle.finish(tally, say)
-    if release:
-        with tally.timed(f"Debian {release.suite}: unit tests and the main lab files"):
-            finish_other_release(release, options, tally)
+    if options.all and not options.k:
+        other_release_tests(prefix, tally)
 
 
-def begin_other_release(main, options, tally, stack):
-    """Builds in a root of the next Debian, gently, beside the lab. None: it cannot be done here."""
+def other_release_tests(folder, tally):
+    """In a root of the next Debian, when nothing else runs: they have times to keep."""
     import other_release
 
-    why = other_release.unavailable()
-    if options.k or why:
-        if why:
-            tally.skip(f"Debian {other_release.SUITE}", why)
-        return None
+    title = f"Debian {other_release.SUITE}"
+    say(f"{title}: a build, the unit tests and the main files of the lab")
+    if why := other_release.unavailable():
+        tally.skip(title, why)
+        return
     try:
-        with tally.timed(f"Debian {other_release.SUITE}: its root"):
-            release = other_release.OtherRelease(main.folder / "other-release.log")
+        with tally.timed(f"{title}: its root"):
+            release = other_release.OtherRelease(folder / "other-release.log")
     except (other_release.debian_root.Unavailable, RuntimeError) as problem:
-        tally.fail(f"Debian {other_release.SUITE}: {problem}")
-        return None
-    stack.callback(release.end)
-    release.start("--release", ",".join(other_release.LAB_FILES), "--build-only", nice=19)
-    return release
-
-
-def finish_other_release(release, options, tally):
-    """Its tests, when nothing else runs: they have times to keep."""
-    title = f"Debian {release.suite}"
-    said = release.wait()
-    if release.process.returncode == 0:
-        release.start("--release", ",".join(release.files))
-        said = release.wait()
+        tally.fail(f"{title}: {problem}")
+        return
+    with tally.timed(f"{title}: build and tests"):
+        try:
+            release.start("--release", ",".join(release.files))
+            said = release.wait()
+        finally:
+            release.end()
     say(f"{title}:\n" + (said or "it hangs"))
     last = re.search(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", said or "", re.M)
     if not last:
@@ -374,9 +368,8 @@ def main():
     parser.add_argument("-k")
     parser.add_argument("--build-dir", default=ROOT / "build")
     parser.add_argument("--debian-13", action="store_true")
-    # Of tools/other_release.py: these files of the lab only; a build, and nothing more.
+    # Of tools/other_release.py: the unit tests, and these files of the lab only.
     parser.add_argument("--release", default="")
-    parser.add_argument("--build-only", action="store_true")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     started = time.monotonic()
@@ -395,7 +388,7 @@ def main():
             say(f"    {name}")
     for failure in tally.failures:
         say(f"failed: {failure}")
-    if not tally.passed and not tally.failed and not options.build_only:
+    if not tally.passed and not tally.failed:
         tally.fail("nothing ran")
     minutes, seconds = divmod(int(time.monotonic() - started), 60)
     say(f"took {minutes} min {seconds} s")
