@@ -85,7 +85,9 @@ const std::optional<Owner>& service() {
 void give_away(int fd, const struct stat& folder) {
   if (::geteuid() != 0) return;
   struct stat status{};
+  // With a second name it may be anybody's file that was linked to from here.
   if (::fstat(fd, &status) != 0 || status.st_uid != 0) return;
+  if (S_ISREG(status.st_mode) && status.st_nlink != 1) return;
   const auto owner = folder.st_uid != 0 ? Owner{folder.st_uid, folder.st_gid}
                                         : service().value_or(Owner{0, folder.st_gid});
   // Without the right to (a container, NFS), it stays root's.
@@ -127,11 +129,13 @@ std::expected<FileDescriptor, Refusal> open_to_read(const fs::path& file) {
 
 std::expected<FileDescriptor, Refusal> open_to_write(const fs::path& file, int flags, mode_t mode,
                                                      Links links) {
+  struct stat folder{}, link{};
+  const bool known = ::stat(folder_of(file).c_str(), &folder) == 0;
+  // Whom the folder belongs to could have root write anywhere.
+  if (known && folder.st_uid != 0 && ::geteuid() == 0) links = Links::refuse;
   auto opened = open(file, O_RDWR | O_CREAT | flags, mode, links);
-  struct stat folder{};
-  if (opened && ::stat(folder_of(file).c_str(), &folder) == 0) {
-    give_away(opened->number(), folder);
-  }
+  const bool is_link = ::lstat(file.c_str(), &link) != 0 || S_ISLNK(link.st_mode);
+  if (opened && known && !is_link) give_away(opened->number(), folder);
   return opened;
 }
 

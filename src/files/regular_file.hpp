@@ -27,14 +27,15 @@ struct Refusal {
 };
 
 /// Where the last part of a path is a link: where nobody but we should put anything, it is refused.
+/// Root follows none in another user's folder.
 enum class Links : bool { refuse, follow };
 
 /// Opens an existing regular file to be read.
 std::expected<FileDescriptor, Refusal> open_to_read(const std::filesystem::path& file);
 
 /// Opens a regular file to be read and written, and makes it where there is none; then it belongs
-/// to the owner of its folder, and in root's own
-/// folder to the service's user, whoever makes it. `flags`: O_APPEND or 0.
+/// to the owner of its folder, and in root's own folder to the service's user, whoever makes it; but
+/// not what a link points at. `flags`: O_APPEND or 0.
 std::expected<FileDescriptor, Refusal> open_to_write(const std::filesystem::path& file, int flags,
                                                      mode_t mode, Links links = Links::refuse);
 

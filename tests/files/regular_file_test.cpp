@@ -173,3 +173,26 @@ TEST_CASE("what root makes in the service's folder is the service's, and what it
   REQUIRE(open_to_write(folder / "third", O_APPEND, 0644));
   CHECK(status_of(folder / "third").st_uid == somebody + 1);
 }
+
+TEST_CASE(
+    "root is led nowhere by a link in another user's folder, and gives away no link's target") {
+  if (!is_root()) return;
+  const Folder folder, elsewhere;
+  write(elsewhere / "shadow", "root's");
+  fs::create_symlink(elsewhere / "shadow", folder / "link");
+  const auto open_link = [&] {
+    return open_to_write(folder / "link", O_APPEND, 0600, Links::follow);
+  };
+  // In its own folder it is root's own link.
+  CHECK(open_link());
+  CHECK(status_of(elsewhere / "shadow").st_uid == 0);
+  REQUIRE(::chown(folder.path.c_str(), somebody, somebody) == 0);
+  const auto refused = open_link();
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().happened == "it is a symbolic link");
+  CHECK(status_of(elsewhere / "shadow").st_uid == 0);
+  // Nor by a second name of the file itself.
+  fs::create_hard_link(elsewhere / "shadow", folder / "name");
+  CHECK(open_to_write(folder / "name", O_APPEND, 0600));
+  CHECK(status_of(elsewhere / "shadow").st_uid == 0);
+}
