@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "core/outcome.hpp"
+#include "files/regular_file.hpp"
 #include "process/accounts.hpp"
 #include "process/bgp_sessions.hpp"
 #include "process/command.hpp"
@@ -79,12 +80,13 @@ bool is_bgpd(const VtyPeer& peer, const core::BgpdProcess& bgpd) {
 /// None: there is no such file, so no bgpd has written it.
 core::Result<std::optional<pid_t>> read_pid_file(const fs::path& file) {
   const auto tried = "read the pid file " + core::printable(file.string());
-  const auto text = read_small_file(file);
+  const auto text = files::read(file, longest_pid_file);
   if (!text) {
-    if (text.error() == ENOENT) return std::nullopt;
+    const auto& why = text.error();
+    if (why.number == ENOENT) return std::nullopt;
     return std::unexpected(core::Error{
-        tried, reason(text.error()),
-        text.error() == EACCES ? "let withdrawd's user read it, or name no pid_file" : ""});
+        tried, why.happened,
+        why.number == EACCES ? "let withdrawd's user read it, or name no pid_file" : why.advice});
   }
   std::string_view digits = *text;
   const auto begin = std::min(digits.find_first_not_of(" \t"), digits.size());

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "files/regular_file.hpp"
 #include "process/pidfd.hpp"
 #include "process/proc_entry.hpp"
 
@@ -36,7 +37,7 @@ bool bears_name(pid_t pid, std::string_view name) {
 }
 
 std::optional<pid_t> pid_in(const fs::path& file) {
-  const auto text = read_small_file(file);
+  const auto text = files::read(file, longest_pid_file);
   if (!text) return std::nullopt;
   const auto begin = std::min(text->find_first_not_of(" \t\n"), text->size());
   pid_t pid = 0;

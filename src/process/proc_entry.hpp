@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -12,6 +13,9 @@
 #include "core/error.hpp"
 
 namespace withdrawd::process {
+
+/// Of a pid file; a number needs less.
+inline constexpr std::size_t longest_pid_file = 4096;
 
 /// A small file's bytes, or an errno; never waits, as it would for a FIFO.
 std::expected<std::string, int> read_small_file(const std::filesystem::path& file);

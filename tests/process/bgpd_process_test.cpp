@@ -204,10 +204,11 @@ TEST_CASE("a pid file from which nobody can tell is an error that names it") {
   for (const auto* text : {"12x", "12 13", "-1", "0", "1.5", "99999999999999999999", "0x10"}) {
     CHECK(error(scratch.write("pid", text)) == "it holds no number: \"" + std::string(text) + "\"");
   }
-  CHECK(error(scratch.path()) == "Is a directory");
+  CHECK(error(scratch.path()) == "it is a directory");
   CHECK(error(scratch.path() / "pid" / "below") == "Not a directory");
   ::mkfifo((scratch.path() / "fifo").c_str(), 0600);
-  CHECK(error(scratch.path() / "fifo") == "it is empty");
+  CHECK(error(scratch.path() / "fifo") == "it is a FIFO");
+  CHECK(error("/dev/zero") == "it is a device");
 }
 
 TEST_CASE("stopping kills bgpd and nothing else, and ends when it is gone") {
