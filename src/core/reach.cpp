@@ -85,7 +85,7 @@ std::vector<Reach> judge_reach(const ReachFacts& facts) {
   if (const auto there = instance.other_tables.find(facts.prefix);
       there != instance.other_tables.end()) {
     found.push_back({Reach::Kind::other_table,
-                     fmt::format("has a network statement in {} of {} as well, which withdrawd "
+                     fmt::format("has a statement in {} of {} as well, which withdrawd "
                                  "does not touch",
                                  listed(there->second, most_listed), instance.text())});
   }
@@ -96,9 +96,9 @@ std::vector<Reach> judge_reach(const ReachFacts& facts) {
         std::ranges::count(facts.looked_after, other.key) > 0) {
       continue;
     }
-    found.push_back({Reach::Kind::other_instance,
-                     fmt::format("has a network statement in {} as well, which no rule looks after",
-                                 other.text())});
+    found.push_back(
+        {Reach::Kind::other_instance,
+         fmt::format("has a statement in {} as well, which no rule looks after", other.text())});
   }
   if (const auto to = instance.default_originates.find(facts.prefix.family());
       to != instance.default_originates.end()) {

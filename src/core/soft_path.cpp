@@ -613,10 +613,13 @@ void SoftPath::undone_by_others(Slot& slot, Time now, Effects& effects) {
 std::string SoftPath::contest_text(const Slot& slot, Time now) const {
   const bool wanted = is_wanted(slot.desired);
   const std::string who =
-      on_vty_.empty() ? "bgpd's `who` names nobody: a script through vtysh or its socket?"
-                      : fmt::format("on bgpd's vty{}: {}",
-                                    via_.starts_with("telnet") ? ", withdrawd itself included" : "",
-                                    fmt::join(on_vty_, ", "));
+      on_vty_.empty() && via_.starts_with("vtysh")
+          ? "vtysh, by which withdrawd talks to bgpd, cannot say who else does"
+      : on_vty_.empty()
+          ? "bgpd's `who` names nobody: a script through vtysh or its socket?"
+          : fmt::format("on bgpd's vty{}: {}",
+                        via_.starts_with("telnet") ? ", withdrawd itself included" : "",
+                        fmt::join(on_vty_, ", "));
   return fmt::format(
       "was {} by somebody else {} times in {}, the last time {} ago, and put right "
       "each time ({}): find who does it, and end it",

@@ -9,7 +9,8 @@ namespace {
 
 /// What read_running_config takes notice of; there each has its reason. Words are compared from
 /// their beginning: `exit-address-family` is one.
-constexpr std::array<std::string_view, 15> noticed{"network",
+constexpr std::array<std::string_view, 16> noticed{"network",
+                                                   "aggregate-address",
                                                    "router",
                                                    "address-family",
                                                    "exit",

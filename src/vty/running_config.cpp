@@ -168,6 +168,7 @@ core::Result<void> Reader::line(std::string_view rest) {
     return unreadable(fmt::format("bgpd answered \"{}\"", core::printable(whole, 120)));
   }
   if (word == "network") return network(rest);
+  if (word == "aggregate-address" && table_ == Table::other) return network(rest);
   if (word == "neighbor") {
     if (place_ == Place::inside) neighbor(rest);
     return {};
@@ -322,7 +323,7 @@ void Reader::neighbor(std::string_view rest) {
   auto& instance = config_.instances[instance_];
   const auto name = next_word(rest);
   auto what = next_word(rest);
-  if (what == "default-originate" && table_ == Table::unicast) {
+  if (what == "default-originate") {
     instance.default_originates[family_].insert(core::printable(name, 64));
     return;
   }

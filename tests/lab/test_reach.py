@@ -110,7 +110,7 @@ def test_a_path_imported_from_a_vrf_is_not_taken_for_ours(lab, sick):
         wait_until("the peer to have the imported path", lambda: P in lab.peer.prefixes(), within=5)
         said_everywhere(lab, sick, "imported", "by a path imported from 10.53.0.9:2")
         said_everywhere(lab, sick, "other_instance",
-                        "a network statement in router bgp 65001 vrf RED as well")
+                        "a statement in router bgp 65001 vrf RED as well")
         time.sleep(2.5)  # longer than fallback.after
         assert lab.bgpd.pids() == pids
         assert "redistribut" not in sick.text()
@@ -133,7 +133,7 @@ def test_other_tables_and_a_default_route_are_said(lab, sick):
     type_all("")
     try:
         said_everywhere(lab, sick, "other_table",
-                        "a network statement in ipv4 labeled-unicast, ipv4 multicast, ipv4 vpn of "
+                        "a statement in ipv4 labeled-unicast, ipv4 multicast, ipv4 vpn of "
                         "router bgp 65001")
         said_everywhere(lab, sick, "default_route", "default route that bgpd originates to 10.53.0.2")
     finally:

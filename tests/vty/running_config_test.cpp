@@ -327,6 +327,20 @@ TEST_CASE("graceful restart: for how long peers keep what they have heard") {
                  "router bgp 65001\nexit\n") == Promise{30s, 0s});
 }
 
+TEST_CASE("in other tables an aggregate and a default route count as well") {
+  const auto config = read_running_config(
+      "router bgp 65001\n aggregate-address 203.0.113.0/24\n !\n address-family ipv4 multicast\n"
+      "  aggregate-address 192.0.2.0/24 summary-only\n exit-address-family\n !\n"
+      " address-family ipv6 labeled-unicast\n  neighbor fd53::2 default-originate\n"
+      " exit-address-family\nexit\n!\n");
+  REQUIRE(config);
+  const auto& instance = config->instances.front();
+  CHECK(instance.other_tables.at(prefix("192.0.2.0/24")) ==
+        std::set<std::string>{"ipv4 multicast"});
+  CHECK_FALSE(instance.other_tables.contains(prefix("203.0.113.0/24")));
+  CHECK(instance.default_originates.at(core::Family::ipv6) == std::set<std::string>{"fd53::2"});
+}
+
 TEST_CASE("other tables, neighbors' AS and default routes are taken from both bgpds") {
   const auto frr = read_running_config(
       Transcript::load("frr-8.4.4-socket-reach").answer("show running-config", 1));
