@@ -216,6 +216,7 @@ def test_a_soak(lab, day, request, measured):
     minutes = request.config.getoption("--soak")
     if not minutes:
         pytest.skip("takes as long as --soak says")
+    assert request.config.getoption("--sanitized")
     faults = int(minutes * 30)
     with lab.withdrawd("run", "-c", day.configuration) as withdrawd:
         day.withdrawd = withdrawd
@@ -230,6 +231,7 @@ def test_a_soak(lab, day, request, measured):
         measured(
             f"{faults} faults in {(time.monotonic() - begin) / 60:.1f} min, {late} of them begun late"
         )
+        assert late < faults / 10
         assert withdrawd.lines("critical") == []
         assert withdrawd.terminate(within=30) == 0
     lab.wait_for_announcements(Prefixes.ALL)
