@@ -35,9 +35,6 @@ namespace {
 constexpr std::size_t longest_request = 4096;
 constexpr std::size_t longest_answer = std::size_t{64} * 1024 * 1024;
 constexpr std::string_view asking = "ask the running withdrawd at ";
-constexpr std::size_t most_clients = 64;  // at once; the one that has been there longest makes room
-constexpr auto to_ask = std::chrono::seconds(5);
-constexpr auto to_take = std::chrono::seconds(30);  // the answer
 
 struct LaterAnswer {
   ControlServer::Later answer;
@@ -96,13 +93,17 @@ uid_t peer_of(Local::socket& socket) {
 /// What handlers that are under way keep alive: a completion may be queued already when the server
 /// ends.
 struct ControlServer::Inner : std::enable_shared_from_this<Inner> {
-  Inner(Local::acceptor on, Answer with)
-      : acceptor(std::move(on)), answer(std::move(with)), pause(acceptor.get_executor()) {}
+  Inner(Local::acceptor on, Answer with, ControlLimits within)
+      : acceptor(std::move(on)),
+        answer(std::move(with)),
+        limits(within),
+        pause(acceptor.get_executor()) {}
 
   Local::acceptor acceptor;
   Answer answer;
+  ControlLimits limits;
   LaterAnswers later;
-  asio::steady_timer pause;  ///< after a failed accept: there may be no descriptors left
+  asio::steady_timer pause;                    ///< after a failed accept
   std::list<std::shared_ptr<Client>> clients;  ///< the oldest first
   bool over = false;
 
@@ -121,7 +122,7 @@ void ControlServer::Inner::accept() {
           inner->accept();
           return;
         }
-        inner->pause.expires_after(std::chrono::seconds(1));
+        inner->pause.expires_after(inner->limits.to_accept_again);
         inner->pause.async_wait([weak](boost::system::error_code cancelled) {
           const auto still = weak.lock();
           if (!cancelled && still && !still->over) still->accept();
@@ -130,7 +131,7 @@ void ControlServer::Inner::accept() {
 }
 
 void ControlServer::Inner::admit(Local::socket socket) {
-  if (clients.size() >= most_clients || is_reserved(socket.native_handle())) {
+  if (clients.size() >= limits.clients || is_reserved(socket.native_handle())) {
     // Who asks in earnest has done so within milliseconds, so the oldest is one that dawdles.
     auto oldest = std::ranges::find_if(clients, [](const auto& one) { return !one->has_asked; });
     if (oldest == clients.end()) oldest = clients.begin();
@@ -153,7 +154,7 @@ asio::awaitable<void> ControlServer::Inner::serve(std::shared_ptr<Client> client
   const auto self = shared_from_this();
   boost::system::error_code error;
   std::string line;
-  close_after(client, to_ask);
+  close_after(client, limits.to_ask);
   const std::size_t length =
       co_await asio::async_read_until(client->socket, asio::dynamic_buffer(line, longest_request),
                                       '\n', asio::redirect_error(asio::use_awaitable, error));
@@ -169,14 +170,15 @@ asio::awaitable<void> ControlServer::Inner::serve(std::shared_ptr<Client> client
     reply = co_await wait_for(client->socket.get_executor(), slow->second);
     if (over) co_return;
   }
-  close_after(client, to_take);
+  close_after(client, limits.to_take);
   co_await asio::async_write(client->socket, asio::buffer(reply),
                              asio::redirect_error(asio::use_awaitable, error));
 }
 
 core::Result<std::unique_ptr<ControlServer>> ControlServer::open(asio::any_io_executor executor,
                                                                  const std::filesystem::path& path,
-                                                                 Answer answer) {
+                                                                 Answer answer,
+                                                                 ControlLimits limits) {
   const auto failed = [&path](const std::string& why) {
     return std::unexpected(core::Error{"open the control socket " + path.string(), why,
                                        "set control_socket; until then `status` asks bgpd itself"});
@@ -200,8 +202,8 @@ core::Result<std::unique_ptr<ControlServer>> ControlServer::open(asio::any_io_ex
     return failed(std::generic_category().message(errno));
   acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error) return failed(error.message());
-  auto server = std::unique_ptr<ControlServer>(
-      new ControlServer(std::make_shared<Inner>(std::move(acceptor), std::move(answer)), path));
+  auto server = std::unique_ptr<ControlServer>(new ControlServer(
+      std::make_shared<Inner>(std::move(acceptor), std::move(answer), limits), path));
   server->inner_->accept();
   return server;
 }

@@ -4,6 +4,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <chrono>
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -14,6 +15,15 @@
 #include "core/time.hpp"
 
 namespace withdrawd::daemon {
+
+/// What one who asks can take of this process.
+struct ControlLimits {
+  core::Duration to_ask = std::chrono::seconds(5);
+  core::Duration to_take = std::chrono::seconds(30);  ///< the answer
+  std::size_t clients = 64;  ///< at once; the one that has been there longest makes room
+  /// After a failed accept: there may be no descriptors left.
+  core::Duration to_accept_again = std::chrono::seconds(1);
+};
 
 /// The door for other commands of withdrawd: a unix socket of mode 0660. A request is one line, the
 /// answer is one JSON value and the end of the connection. Nobody who asks can hold up the event
@@ -30,7 +40,8 @@ class ControlServer {
   /// be made; the caller may go on without.
   static core::Result<std::unique_ptr<ControlServer>> open(boost::asio::any_io_executor executor,
                                                            const std::filesystem::path& path,
-                                                           Answer answer);
+                                                           Answer answer,
+                                                           ControlLimits limits = {});
   /// How long whoever asks waits for an answer of that kind.
   static constexpr auto patience = std::chrono::seconds(5);
   /// A request of this word is answered when the answer is there; with `late` when it is not in

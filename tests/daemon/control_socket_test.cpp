@@ -1,6 +1,7 @@
 #include "daemon/control_socket.hpp"
 
 #include <doctest/doctest.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstring>
 #include <thread>
@@ -18,19 +20,25 @@
 #include "scratch.hpp"
 
 using namespace withdrawd;
+using namespace std::chrono_literals;
 using daemon::ControlServer;
 using daemon::testing::ScratchDirectory;
 
 namespace {
 
-/// A server that runs beside the test, answering with the request turned into capitals.
+constexpr std::size_t much = 10'000'000;  // more than a socket holds
+
+/// A server that runs beside the test, answering with the request and dots.
 class RunningServer {
  public:
-  explicit RunningServer(const std::filesystem::path& path) {
-    auto opened =
-        ControlServer::open(io_.get_executor(), path, [](std::string_view request, uid_t) {
-          return "you said " + std::string(request) + std::string(100'000, '.');
-        });
+  explicit RunningServer(const std::filesystem::path& path, daemon::ControlLimits limits = {}) {
+    auto opened = ControlServer::open(
+        io_.get_executor(), path,
+        [](std::string_view request, uid_t) {
+          return "you said " + std::string(request) +
+                 std::string(request == "much" ? much : 100'000, '.');
+        },
+        limits);
     REQUIRE(opened);
     server_ = std::move(*opened);
     thread_ = std::thread([this] { io_.run(); });
@@ -44,6 +52,38 @@ class RunningServer {
   boost::asio::io_context io_;
   std::unique_ptr<ControlServer> server_;
   std::thread thread_;
+};
+
+std::string heard_until_the_end(int fd) {
+  std::string heard;
+  char buffer[65536];
+  while (true) {
+    pollfd waiting{fd, POLLIN, 0};
+    REQUIRE(::poll(&waiting, 1, 20'000) == 1);
+    const ssize_t got = ::recv(fd, buffer, sizeof buffer, 0);
+    if (got <= 0) return heard;
+    heard.append(buffer, static_cast<std::size_t>(got));
+  }
+}
+
+/// No descriptor can be had for as long as it lives.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
+    const int next = ::dup(STDERR_FILENO);
+    ::close(next);
+    rlimit none = before_;
+    none.rlim_cur = static_cast<rlim_t>(next);
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    CHECK(::dup(STDERR_FILENO) == -1);
+  }
+  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  NoDescriptors(const NoDescriptors&) = delete;
+  NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+ private:
+  rlimit before_{};
 };
 
 int connected(const std::filesystem::path& path) {
@@ -78,12 +118,35 @@ TEST_CASE("clients that say nothing, too much, or leave do not keep others from 
   const RunningServer server(scratch / "control.sock");
   const int silent = connected(scratch / "control.sock");
   const int talker = connected(scratch / "control.sock");
-  const std::string much(5000, 'x');
-  CHECK(::send(talker, much.data(), much.size(), MSG_NOSIGNAL) > 0);
+  const std::string line(5000, 'x');
+  CHECK(::send(talker, line.data(), line.size(), MSG_NOSIGNAL) > 0);
   ::close(connected(scratch / "control.sock"));
   CHECK(daemon::ask_control(scratch / "control.sock", "status"));
   ::close(silent);
   ::close(talker);
+}
+
+TEST_CASE("who is slow to ask or to take the answer is left, and keeps nobody else waiting") {
+  const ScratchDirectory scratch;
+  daemon::ControlLimits limits;
+  limits.to_ask = limits.to_take = 50ms;
+  const RunningServer server(scratch / "control.sock", limits);
+  const int silent = connected(scratch / "control.sock");
+  const int dawdler = connected(scratch / "control.sock");
+  const int deaf = connected(scratch / "control.sock");
+  CHECK(::send(dawdler, "stat", 4, MSG_NOSIGNAL) == 4);
+  CHECK(::send(deaf, "much\n", 5, MSG_NOSIGNAL) == 5);
+  CHECK(daemon::ask_control(scratch / "control.sock", "status"));
+  CHECK(heard_until_the_end(silent).empty());
+  CHECK(heard_until_the_end(dawdler).empty());
+  // What was on its way is heard; the rest never comes.
+  pollfd waiting{deaf, 0, 0};
+  REQUIRE(::poll(&waiting, 1, 20'000) == 1);
+  CHECK((waiting.revents & POLLHUP) != 0);
+  const auto heard = heard_until_the_end(deaf);
+  CHECK(heard.starts_with("you said much."));
+  CHECK(heard.size() < much);
+  for (const int fd : {silent, dawdler, deaf}) ::close(fd);
 }
 
 TEST_CASE("a thousand silent clients take a few descriptors, and others are answered at once") {
@@ -160,6 +223,58 @@ TEST_CASE("a server that ends at any moment leaves nothing that is still to happ
     io.poll();
     for (const int fd : clients) ::close(fd);
   }
+}
+
+TEST_CASE("who connects while there is no descriptor is answered when there are some again") {
+  const ScratchDirectory scratch;
+  boost::asio::io_context io;
+  const auto server = ControlServer::open(
+      io.get_executor(), scratch / "control.sock",
+      [](std::string_view, uid_t) { return std::string("answered"); }, {.to_accept_again = 20ms});
+  REQUIRE(server);
+  const int client = connected(scratch / "control.sock");
+  CHECK(::send(client, "x\n", 2, MSG_NOSIGNAL) == 2);
+  {
+    const NoDescriptors none;
+    CHECK(io.poll() == 1);            // the accept, which fails
+    CHECK(io.run_one_for(20s) == 1);  // the pause, and it fails again
+  }
+  char byte;
+  ssize_t got = -1;
+  for (int turns = 0; got < 0 && turns < 1000; ++turns) {
+    io.run_one_for(20ms);
+    got = ::recv(client, &byte, 1, MSG_DONTWAIT);
+  }
+  CHECK(got == 1);
+  ::close(client);
+}
+
+TEST_CASE("a server that ends when its pause has just ended as well does not accept any more") {
+  // ASan and Valgrind see what happens to it all the same.
+  const ScratchDirectory scratch;
+  boost::asio::io_context io;
+  constexpr auto pause = 10ms;
+  auto server = ControlServer::open(io.get_executor(), scratch / "control.sock",
+                                    [](std::string_view, uid_t) { return std::string("answered"); },
+                                    {.to_accept_again = pause});
+  REQUIRE(server);
+  const int client = connected(scratch / "control.sock");
+  const auto before = std::chrono::steady_clock::now();
+  {
+    const NoDescriptors none;
+    CHECK(io.poll() == 1);
+  }
+  // Due before the pause's end, and handled in the same turn of the loop: the completion of the
+  // pause is queued already, and can no longer be cancelled.
+  boost::asio::steady_timer end(io);
+  end.expires_at(before);
+  end.async_wait([&](boost::system::error_code) { server->reset(); });
+  std::this_thread::sleep_until(std::chrono::steady_clock::now() + pause);
+  io.run();
+  CHECK(*server == nullptr);
+  char byte;
+  CHECK(::recv(client, &byte, 1, MSG_DONTWAIT) <= 0);
+  ::close(client);
 }
 
 TEST_CASE("a socket file left by a dead run is replaced; the own one is removed at the end") {
