@@ -1,6 +1,10 @@
 #include <doctest/doctest.h>
+#include <sys/wait.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <thread>
 
 #include "asked.hpp"
 
@@ -17,6 +21,29 @@ std::string run(std::vector<std::string> command, core::Duration timeout = 20s) 
 
 std::string shell(const std::string& script) {
   return run({"/bin/sh", "-c", script});
+}
+
+/// Asks, and then the loop is kept from all else by `work`.
+template <class Work>
+core::Outcome asked_before(Work work, core::ExecCheck check) {
+  boost::asio::io_context loop;
+  core::Outcome outcome{core::OutcomeKind::error, {}, "not asked"};
+  boost::asio::co_spawn(
+      loop, checks::ask(std::move(check)),
+      [&outcome](const std::exception_ptr&, core::Outcome result) { outcome = std::move(result); });
+  loop.poll();
+  work();
+  loop.run();
+  return outcome;
+}
+
+void wait_until_a_child_has_ended() {
+  siginfo_t info{};
+  for (int i = 0; i < 20'000 && info.si_pid == 0; ++i) {
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0)
+      std::this_thread::sleep_for(1ms);
+  }
+  REQUIRE(info.si_pid != 0);
 }
 
 }  // namespace
@@ -55,4 +82,27 @@ TEST_CASE("a command that cannot be started is an error that says why") {
   const auto outcome = asked(core::ExecCheck{{"/nonexistent/check"}, 20s});
   CHECK(core::name(outcome.kind) == "error");
   CHECK(outcome.detail == "there is no such program");
+}
+
+TEST_CASE(
+    "a command that is killed late is no failure of what it looks at: this host stood still") {
+  const auto outcome = asked_before([] { std::this_thread::sleep_for(300ms); },
+                                    core::ExecCheck{{"/bin/sleep", "5"}, 100ms});
+  CHECK(core::name(outcome.kind) == "unable");
+  CHECK(outcome.detail.starts_with("cannot ask (this host stood still for "));
+  CHECK(outcome.latency < 5s);
+}
+
+TEST_CASE("a command that ended in time counts, also where the loop hears of it too late") {
+  const auto late = [] {
+    const auto begun = std::chrono::steady_clock::now();
+    wait_until_a_child_has_ended();
+    std::this_thread::sleep_until(begun + 300ms);
+  };
+  for (const int status : {0, 2}) {
+    const auto script = "echo fine; exit " + std::to_string(status);
+    const auto outcome = asked_before(late, core::ExecCheck{{"/bin/sh", "-c", script}, 100ms});
+    CHECK(in_words(outcome) == (status == 0 ? "ok: fine" : "error: exit 2: fine"));
+    CHECK(outcome.latency >= 100ms);
+  }
 }

@@ -7,6 +7,7 @@
 
 #include <cstring>
 #include <regex>
+#include <thread>
 
 #include "scratch.hpp"
 
@@ -59,6 +60,55 @@ class Taker {
   std::filesystem::path path_;
   int fd_ = -1;
 };
+
+/// Standard error is a pipe for as long as it lives.
+class StandardErrorIsAPipe {
+ public:
+  StandardErrorIsAPipe() {
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    read_end_ = ends[0];
+    REQUIRE(::dup2(ends[1], STDERR_FILENO) == STDERR_FILENO);
+    ::close(ends[1]);
+  }
+  ~StandardErrorIsAPipe() {
+    give_back();
+    if (reader_.joinable()) reader_.join();
+    ::close(read_end_);
+    ::close(before_);
+  }
+  StandardErrorIsAPipe(const StandardErrorIsAPipe&) = delete;
+  StandardErrorIsAPipe& operator=(const StandardErrorIsAPipe&) = delete;
+
+  /// From now on somebody reads it.
+  void drain() {
+    reader_ = std::thread([this] {
+      char buffer[65536];
+      ssize_t got = 0;
+      while ((got = ::read(read_end_, buffer, sizeof buffer)) > 0)
+        text_.append(buffer, static_cast<std::size_t>(got));
+    });
+  }
+  /// All that was read. Standard error is what it was before.
+  const std::string& text() {
+    give_back();
+    reader_.join();
+    return text_;
+  }
+
+ private:
+  void give_back() { ::dup2(before_, STDERR_FILENO); }
+
+  int before_ = ::dup(STDERR_FILENO);
+  int read_end_ = -1;
+  std::string text_;
+  std::thread reader_;
+};
+
+std::size_t count(const std::string& text, const std::regex& pattern) {
+  return static_cast<std::size_t>(
+      std::distance(std::sregex_iterator(text.begin(), text.end(), pattern), {}));
+}
 
 }  // namespace
 
@@ -182,4 +232,33 @@ TEST_CASE("who takes no lines holds up nobody, and is told how many were lost") 
   CHECK(taker.next().ends_with(": " + std::to_string(many - taken) +
                                " lines of the log were lost: nobody took them"));
   CHECK(taker.next().ends_with(": after"));
+}
+
+TEST_CASE("standard error that nobody reads holds up nobody; each line arrives or is counted") {
+  std::size_t told = 0;
+  std::uint64_t lost = 0;
+  std::string text;
+  {
+    StandardErrorIsAPipe pipe;
+    auto log = Log::open({});
+    REQUIRE(log);
+    const std::string line(1000, 'x');
+    for (; log->lost() < 100 && told < 100'000; ++told) log->tell(Severity::info, line);
+    lost = log->lost();
+    REQUIRE(lost == 100);
+    pipe.drain();
+    REQUIRE(log->finish(soon()));
+    log->tell(Severity::info, "after");
+    CHECK(log->lost() == lost);
+    REQUIRE(log->finish(soon()));
+    text = pipe.text();
+  }
+  CHECK(text.ends_with(" info after\n"));
+  CHECK(count(text, std::regex(" info xxx")) == told - lost);
+  // Where there is room for so short a line it comes while others still find none.
+  std::uint64_t counted = 0;
+  const std::regex note(R"( error (\d+) lines of the log were lost: nobody took them\n)");
+  for (std::sregex_iterator it(text.begin(), text.end(), note), end; it != end; ++it)
+    counted += std::stoul((*it)[1]);
+  CHECK(counted == lost);
 }

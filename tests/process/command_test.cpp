@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +18,7 @@
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "event_loop.hpp"
@@ -75,6 +78,24 @@ bool is_gone(pid_t pid) {
   if (!std::getline(in, stat)) return true;
   const auto state = stat[stat.rfind(')') + 2];
   return state == 'Z' || state == 'X';
+}
+
+std::string memory_adjustment() {
+  std::string text;
+  std::getline(std::ifstream("/proc/self/oom_score_adj"), text);
+  return text;
+}
+
+/// This process from now on, as the service manager does it for the unit. Root in a container may
+/// not: then it is 500, which is as easily told from 0, and `claim` lies about it.
+bool be_spared(const std::filesystem::path& claim) {
+  std::ofstream("/proc/self/oom_score_adj") << "-500" << std::flush;
+  if (memory_adjustment().starts_with('-')) return true;
+  std::ofstream("/proc/self/oom_score_adj") << "500" << std::flush;
+  return ::unshare(CLONE_NEWNS) == 0 &&
+         ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+         ::mount(claim.c_str(), "/proc/self/oom_score_adj", nullptr, MS_BIND, nullptr) == 0 &&
+         memory_adjustment().starts_with('-');
 }
 
 void wait_until_gone(pid_t pid) {
@@ -388,4 +409,35 @@ TEST_CASE("without a free descriptor a run fails with that reason, and works aga
   }
   CHECK(result_in_loop());
   for (const int fd : hoard) ::close(fd);
+}
+
+TEST_CASE("what is run may be killed for memory, although this process is spared") {
+  // In a process of its own: a process looks at how it is spared once.
+  if (!memory_adjustment().starts_with('-')) {
+    const test::ScratchDirectory scratch;
+    const auto claim = scratch.write("claim", "-500\n");
+    const pid_t spared = ::fork();
+    if (spared == 0) {
+      if (!be_spared(claim)) ::_exit(77);
+      ::execl("/proc/self/exe", "test_process", "--no-intro", "--minimal",
+              "--test-case=what is run may be killed for memory*", nullptr);
+      ::_exit(127);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(spared, &status, 0) == spared);
+    REQUIRE(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77) {
+      MESSAGE("only root may spare a process");
+    } else {
+      CHECK(WEXITSTATUS(status) == 0);
+    }
+    return;
+  }
+  // It is written once the program runs already; what that starts then has it from it.
+  const auto finished = result_of(shell(
+      "i=0; while [ $i -lt 200 ] && [ \"$(cat /proc/$$/oom_score_adj)\" != 0 ]; "
+      "do sleep 0.01; i=$((i+1)); done; cat /proc/$$/oom_score_adj /proc/self/oom_score_adj"));
+  REQUIRE(finished);
+  CHECK(finished->out == "0\n0\n");
+  CHECK(memory_adjustment().starts_with('-'));
 }
