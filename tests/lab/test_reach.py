@@ -1,15 +1,21 @@
 """Withdrawn here, reachable all the same; announced, and heard by nobody: it is said."""
 
 import json
+import re
+import socket
 import threading
 import time
+import urllib.error
+import urllib.request
 
 import pytest
 
 from lab import Peer, Prefixes, wait_until
 from lab.namespaces import NetworkNamespace, command
+from lab.network import VTY_PASSWORD
 
 P = Prefixes.PLAIN
+HTTP = '\n[http]\nlisten = "127.0.0.1:9853"\n'
 
 SITE = f"""hostname site
 router bgp 65003
@@ -31,7 +37,8 @@ def sick(lab):
     """withdrawd at work, and all of rule "anycast" withdrawn."""
     # By name, because one of the tests has a second instance.
     text = lab.configuration(fallback={"after": "1s"}, rule={"vrf": "default"})
-    configuration = lab.write(text.replace("[rule.other]", '[rule.other]\nvrf = "default"'))
+    text = text.replace("[rule.other]", '[rule.other]\nvrf = "default"')
+    configuration = lab.write(text + HTTP)
     with lab.withdrawd("run", "-c", configuration) as program:
         program.wait_for_health("resolver", "up")
         program.wait_for_health("other", "up")
@@ -56,6 +63,21 @@ def said_everywhere(lab, program, kind, words, by=("status", "show", "doctor")):
         what = ("show", P) if name == "show" else (name,)
         text = lab.start(*what, "-c", program.configuration)[1]
         assert words in " ".join(text.split()), f"{name}:\n{text}"
+    wait_until(
+        "metrics to say so",
+        lambda: re.search(rf'^withdrawd_prefixes_reach{{kind="{kind}"}} [1-9]', page(lab, "metrics"), re.M),
+        within=5,
+    )
+    assert words in page(lab, "healthz")
+
+
+def page(lab, name):
+    """What the daemon serves there, also with 503."""
+    try:
+        with lab.edge.entered(), urllib.request.urlopen(f"http://127.0.0.1:9853/{name}", timeout=3) as got:
+            return got.read().decode()
+    except urllib.error.HTTPError as ill:
+        return ill.read().decode()
 
 
 @pytest.fixture
@@ -148,12 +170,17 @@ def test_a_second_writer_is_undone_within_a_second_each_time_and_told_of(lab, si
             lab.bgpd.configure(65001, "ipv4", f"network {P}")
             ended.wait(1.1)
 
+    # Somebody sits at a terminal, and may be the one.
+    terminal = lab.edge.socket(socket.AF_INET, socket.SOCK_STREAM)
+    terminal.connect(("127.0.0.1", 2605))
+    terminal.sendall(VTY_PASSWORD.encode() + b"\n")
     begun = time.time()
     writer = threading.Thread(target=write)
     writer.start()
     try:
         line = sick.wait_for_line("by somebody else 5 times", level="critical", within=30)
         assert P in line.message
+        assert "connected from 127.0.0.1" in line.message
         said_everywhere(lab, sick, "contested", "by somebody else", by=("status", "show"))
         text = lab.start("status", "-c", sick.configuration)[1]
         assert "a human is needed" in text
@@ -162,6 +189,7 @@ def test_a_second_writer_is_undone_within_a_second_each_time_and_told_of(lab, si
     finally:
         ended.set()
         writer.join()
+        terminal.close()
     wait_until("it to be withdrawn for good", lambda: P not in lab.peer.prefixes(), within=5)
     mine = [(at, verb) for at, verb, prefix in lab.peer.events(begun) if prefix == P]
     assert mine[-1][1] == "withdrawn"
@@ -173,7 +201,7 @@ def test_a_second_writer_is_undone_within_a_second_each_time_and_told_of(lab, si
 
 @pytest.mark.parametrize("how", ["shutdown", "maximum-prefix"])
 def test_a_healthy_prefix_that_nobody_hears_is_said(lab, how):
-    configuration = lab.write(lab.configuration())
+    configuration = lab.write(lab.configuration() + HTTP)
     there = {
         "shutdown": (lab.bgpd, "router bgp 65001", "neighbor 10.53.0.2 shutdown"),
         "maximum-prefix": (lab.peer, "router bgp 65002", "neighbor 10.53.0.1 maximum-prefix 1"),
