@@ -14,8 +14,35 @@
 #include "core/outcome.hpp"
 #include "daemon/exit_status.hpp"
 
+namespace {
+
+using namespace withdrawd;
+
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& known,
+                         const std::string& help) {
+  const std::string meant = config::near_miss(word, known);
+  return meant.empty() ? fmt::format("; `{} --help` lists them", help)
+                       : fmt::format("; did you mean \"{}\"?", meant);
+}
+
+/// Of what `command`, which is typed as `by`, does not take.
+void complain_of_extra(const CLI::App& command, const std::string& by, const std::string& extra) {
+  const std::string word = extra.substr(0, extra.find('='));
+  if (!word.starts_with('-')) {
+    cli::complain(fmt::format("`{}` does not take \"{}\"", by, core::printable(extra, 40)));
+    return;
+  }
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  cli::complain(fmt::format("`{}` has no option \"{}\"{}", by, core::printable(word, 40),
+                            did_you_mean(word, names, by)));
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
-  using namespace withdrawd;
   CLI::App app(
       "Keeps anycast DNS honest: asks a DNS server what its users ask, withdraws the server's "
       "prefixes\n"
@@ -49,16 +76,23 @@ int main(int argc, char** argv) {
     std::vector<std::string> names;
     for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
     if (std::ranges::count(names, first) == 0) {
-      const std::string meant = config::near_miss(first, names);
       cli::complain(fmt::format("there is no command \"{}\"{}", core::printable(first, 40),
-                                meant.empty() ? "; `withdrawd --help` lists them"
-                                              : fmt::format("; did you mean \"{}\"?", meant)));
+                                did_you_mean(first, names, "withdrawd")));
       return daemon::exit_usage;
     }
   }
   try {
     app.parse(argc, argv);
+  } catch (const CLI::ExtrasError&) {
+    const CLI::App& command = *app.get_subcommands().front();
+    complain_of_extra(command, "withdrawd " + command.get_name(), app.remaining(true).front());
+    return daemon::exit_usage;
   } catch (const CLI::ParseError& problem) {
+    // Without a command, it is an option that there is not.
+    if (problem.get_name() == "RequiredError" && *argv[1] == '-') {
+      complain_of_extra(app, "withdrawd", argv[1]);
+      return daemon::exit_usage;
+    }
     return app.exit(problem) == 0 ? daemon::exit_fine : daemon::exit_usage;
   } catch (const std::exception& problem) {
     cli::complain(problem.what());

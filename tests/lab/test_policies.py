@@ -144,12 +144,20 @@ def test_orders_that_make_no_sense(lab):
         (["drain", "anycast", "--for", "30"], "--for"),
         (["drain", "anycast", "--all"], "excludes"),
         (["darin", "anycast"], 'there is no command "darin"; did you mean "drain"?'),
+        (["drain", "anycast", "--resaon", "x"], '`withdrawd drain` has no option "--resaon"; did you mean "--reason"?'),
+        (["undrain", "anycast", "other"], '`withdrawd undrain` does not take "other"'),
         (["reload"], "runs of cron read the configuration anew"),
         (["now"], "withdrawd once"),
     ):
         code, said = lab.start(*arguments, "-c", configuration)
         assert code == 2, said
         assert text in said
+    for arguments, text in (
+        (["--verson"], '`withdrawd` has no option "--verson"; did you mean "--version"?'),
+        (["show"], "prefix"),
+    ):
+        code, said = lab.start(*arguments)
+        assert (code, text in said) == (2, True), said
     assert not (lab.directory / "state.json").exists()
 
 
