@@ -7,8 +7,12 @@ namespace withdrawd::core {
 
 std::optional<StaleRoutes> stale_routes(const SessionsEnded& sessions,
                                         const KnownGracefulRestart& known, Time now) {
-  if (sessions.all() || (known && !*known)) return std::nullopt;
+  if (known && !*known) return std::nullopt;
+  // A frozen bgpd's sessions may have gone without a trace, and peers have kept what they heard.
+  const bool none_was_left = known && sessions.ended == 0;
+  if (sessions.all() && !none_was_left) return std::nullopt;
   StaleRoutes stale{sessions.left, sessions.problem, {}};
+  if (stale.why.empty()) stale.why = "none was left to send it on";
   if (known) stale.until = now + (*known)->kept();
   return stale;
 }

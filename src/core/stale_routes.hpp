@@ -19,14 +19,15 @@ struct StaleRoutes {
   std::optional<Time> until;       ///< none: nobody knows, bgpd was never read
   bool operator==(const StaleRoutes&) const = default;
 
-  /// "peers with graceful restart may keep its prefixes for up to 2 min 0 s (10.0.0.2; why)"
+  /// "peers with graceful restart may keep its prefixes for up to 2 min (10.0.0.2; why)"
   std::string text(Time now) const;
 };
 
 /// What bgpd's configuration says of graceful restart; none: it has not been read.
 using KnownGracefulRestart = std::optional<std::optional<GracefulRestart>>;
 
-/// None: no peer keeps anything, since all sessions have been ended or bgpd asks nobody to.
+/// None: no peer keeps anything, since all sessions have been ended or bgpd asks nobody to. That
+/// there was none to be ended is no all-clear where bgpd is known to have graceful restart.
 std::optional<StaleRoutes> stale_routes(const SessionsEnded& sessions,
                                         const KnownGracefulRestart& known, Time now);
 

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -35,6 +36,7 @@ using boost::system::error_code;
 /// A peer that reads at all has hung up within milliseconds.
 constexpr auto patience = std::chrono::seconds(1);
 constexpr std::uint16_t usual_port = 179;
+constexpr std::uint16_t usual_vty_port = 2605;
 #ifndef SYS_pidfd_getfd
 #define SYS_pidfd_getfd 438
 #endif
@@ -66,26 +68,50 @@ std::expected<std::vector<int>, int> sockets_of(pid_t pid) {
   return all;
 }
 
-struct Ends {
-  tcp::endpoint here, there;
+struct Connection {
+  tcp::endpoint here;
+  tcp::endpoint there;  ///< unspecified: it has been reset, and nobody knows any longer
+  bool stands = false;
+  bool marked = false;  ///< with a type of service, as routing protocols do
 };
 
-/// None: it is no TCP connection.
-std::optional<Ends> ends_of(int socket) {
+template <typename Value>
+bool read_option(int socket, int level, int name, Value& value) {
+  socklen_t size = sizeof value;
+  return ::getsockopt(socket, level, name, &value, &size) == 0;
+}
+
+/// None: it is no TCP connection, nor has it been one.
+std::optional<Connection> connection_of(int socket) {
   int type = 0;
   int protocol = 0;
-  socklen_t size = sizeof type;
-  if (::getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_STREAM ||
-      ::getsockopt(socket, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) != 0 ||
-      protocol != IPPROTO_TCP) {
+  tcp_info state{};
+  if (!read_option(socket, SOL_SOCKET, SO_TYPE, type) || type != SOCK_STREAM ||
+      !read_option(socket, SOL_SOCKET, SO_PROTOCOL, protocol) || protocol != IPPROTO_TCP ||
+      !read_option(socket, IPPROTO_TCP, TCP_INFO, state)) {
     return std::nullopt;
   }
-  Ends ends;
-  socklen_t length = static_cast<socklen_t>(ends.here.capacity());
-  if (::getsockname(socket, ends.here.data(), &length) != 0) return std::nullopt;
-  length = static_cast<socklen_t>(ends.there.capacity());
-  if (::getpeername(socket, ends.there.data(), &length) != 0) return std::nullopt;
-  return ends;
+  // Without a round trip it has never been connected: refused, or not even tried.
+  const bool reset = state.tcpi_state == TCP_CLOSE && state.tcpi_rtt != 0;
+  Connection connection{.stands = state.tcpi_state == TCP_ESTABLISHED};
+  auto length = static_cast<socklen_t>(connection.here.capacity());
+  if (::getsockname(socket, connection.here.data(), &length) != 0) return std::nullopt;
+  length = static_cast<socklen_t>(connection.there.capacity());
+  if (::getpeername(socket, connection.there.data(), &length) != 0 && !reset) return std::nullopt;
+  int service = 0;
+  const bool v6 = connection.here.protocol() == tcp::v6();
+  connection.marked =
+      read_option(socket, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TCLASS : IP_TOS, service) &&
+      service > 0;
+  return connection;
+}
+
+/// bgpd marks what it sends to neighbors (192, or `bgp session-dscp`), and nothing else: neither a
+/// BMP station, nor an RPKI cache, nor a vty. The latter might mirror its client's mark.
+bool is_bgp(const Connection& connection, const std::set<std::uint16_t>& bgp, std::uint16_t vty) {
+  const auto here = connection.here.port();
+  return bgp.contains(here) || bgp.contains(connection.there.port()) ||
+         (connection.marked && here != vty);
 }
 
 /// For peers that have not hung up yet.
@@ -99,10 +125,13 @@ struct Waiting {
 }  // namespace
 
 struct BgpSessions::Session {
-  Session(const asio::any_io_executor& executor, tcp::endpoint far)
-      : socket(executor), peer(std::move(far)) {}
+  Session(const asio::any_io_executor& executor, const Connection& connection)
+      : socket(executor), peer(connection.there.address()) {
+    // Its hold time is over, most likely, and it keeps what it has heard.
+    if (!connection.stands) failed = "the peer had hung up before";
+  }
   tcp::socket socket;
-  tcp::endpoint peer;
+  asio::ip::address peer;
   std::string failed;  ///< to be notified: why
   bool hung_up = false;
 
@@ -129,7 +158,9 @@ BgpSessions::BgpSessions(asio::any_io_executor executor, pid_t pid,
     problem_ = refused(all.error());
     return;
   }
-  const auto ports = bgp_ports(command_line(pid));
+  const auto words = command_line(pid);
+  const auto ports = bgp_ports(words);
+  const auto vty = number(option_of(words, 'P', "vty_port")).value_or(usual_vty_port);
   for (const int one : *all) {
     files::FileDescriptor copy(
         static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd.number(), one, 0U)));
@@ -138,13 +169,11 @@ BgpSessions::BgpSessions(asio::any_io_executor executor, pid_t pid,
       problem_ = refused(errno);
       return;
     }
-    const auto ends = ends_of(copy.number());
-    if (!ends || (!ports.contains(ends->here.port()) && !ports.contains(ends->there.port()))) {
-      continue;
-    }
-    auto session = std::make_shared<Session>(executor_, ends->there);
+    const auto connection = connection_of(copy.number());
+    if (!connection || !is_bgp(*connection, ports, vty)) continue;
+    auto session = std::make_shared<Session>(executor_, *connection);
     error_code failed;
-    session->socket.assign(ends->here.protocol(), copy.number(), failed);
+    session->socket.assign(connection->here.protocol(), copy.number(), failed);
     if (failed) {
       problem_ = failed.message();
       continue;
@@ -154,8 +183,14 @@ BgpSessions::BgpSessions(asio::any_io_executor executor, pid_t pid,
   }
 }
 
+std::size_t BgpSessions::count() const {
+  const auto stands = [](const auto& session) { return session->failed.empty(); };
+  return static_cast<std::size_t>(std::ranges::count_if(sessions_, stands));
+}
+
 void BgpSessions::notify() {
   for (const auto& session : sessions_) {
+    if (!session->failed.empty()) continue;
     const int socket = session->socket.native_handle();
     // Else a small segment waits for the answer to the one before it.
     const int at_once = 1;
@@ -191,7 +226,7 @@ asio::awaitable<core::SessionsEnded> BgpSessions::ended() {
       ++result.ended;
       continue;
     }
-    result.left.push_back(session->peer.address().to_string());
+    if (!session->peer.is_unspecified()) result.left.push_back(session->peer.to_string());
     if (result.problem.empty()) {
       result.problem = session->failed.empty()
                            ? "not acknowledged within " + core::describe(patience)

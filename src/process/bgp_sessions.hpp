@@ -30,19 +30,21 @@ namespace withdrawd::process {
 class BgpSessions {
  public:
   /// Of the process behind `pidfd`: its TCP connections with port 179 on either side, or the port
-  /// that its command line names (`-p`). Needs what ptrace does: root, or CAP_SYS_PTRACE; and Linux
-  /// 5.6.
+  /// that its command line names (`-p`); and those by another port (`neighbor ... port`) that bear
+  /// a mark of IP's type of service, which bgpd gives to neighbors alone. Needs what ptrace does:
+  /// root, or CAP_SYS_PTRACE; and Linux 5.6.
   BgpSessions(boost::asio::any_io_executor executor, pid_t pid, const files::FileDescriptor& pidfd);
 
-  std::size_t count() const { return sessions_.size(); }
+  /// Of those that stand: the peer has not hung up.
+  std::size_t count() const;
   /// Why not all sockets could be had; empty: they could.
   const std::string& problem() const { return problem_; }
 
-  /// Writes the NOTIFICATION on each. Does not wait.
+  /// Writes the NOTIFICATION on each that stands. Does not wait.
   void notify();
 
   /// Waits until each peer has hung up, which says that it has read it; a second at most. Which did
-  /// not, and which sockets could not be had, is in what comes back.
+  /// not, which had hung up before, and which sockets could not be had, is in what comes back.
   boost::asio::awaitable<core::SessionsEnded> ended();
 
  private:

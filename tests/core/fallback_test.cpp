@@ -562,6 +562,25 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("no session was left to be ended: that is no sign that peers keep nothing") {
+  SmallWorld world(one_rule());
+  world.networks().emplace(p, NetworkOptions{});
+  world.config.graceful_restart = GracefulRestart{120s, {}};
+  world.sessions = {};  // frozen for longer than the hold time, and reset by its peers
+  world.run_for(2s);
+  world.manner = Manner::locked;
+  verdict(world);
+  world.run_until([&] { return !world.stopped.empty(); });
+  world.manner = Manner::obeys;
+  world.run_for(1s);
+  CHECK(world.restarted.size() == 1);
+  CHECK(world.count_told(Severity::critical,
+                         "may keep its prefixes for up to 2 min (their sessions have no "
+                         "NOTIFICATION: none was left to send it on)") == 1);
+  REQUIRE(world.report().stale);
+  CHECK(world.report().stale->peers.empty());
+}
+
 TEST_CASE(
     "a bgpd that was never read: whether peers keep anything is not known, and that is said") {
   SmallWorld world(one_rule());

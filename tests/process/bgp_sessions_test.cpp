@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <doctest/doctest.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -28,7 +29,8 @@ namespace {
 /// closes it; the other end is a peer's.
 class ConnectedChild {
  public:
-  explicit ConnectedChild(std::size_t peers = 1) {
+  /// `mark`: of its connections, by IP's type of service.
+  explicit ConnectedChild(std::size_t peers = 1, bool port_is_named = true, int mark = 0) {
     const FileDescriptor listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -42,10 +44,11 @@ class ConnectedChild {
     std::vector<FileDescriptor> own;
     while (peers_.size() < peers) {
       own.emplace_back(::socket(AF_INET, SOCK_STREAM, 0));
+      REQUIRE(::setsockopt(own.back().number(), IPPROTO_IP, IP_TOS, &mark, sizeof mark) == 0);
       REQUIRE(::connect(own.back().number(), general, size) == 0);
       peers_.emplace_back(::accept4(listener.number(), nullptr, nullptr, SOCK_CLOEXEC));
     }
-    const std::string port = "--bgp_port=" + std::to_string(port_);
+    const std::string port = "--bgp_port=" + std::to_string(port_is_named ? port_ : 1);
     pid_ = ::fork();
     if (pid_ == 0) {
       // A command line that names the port, and a peer's bytes that nobody reads.
@@ -65,6 +68,7 @@ class ConnectedChild {
 
   pid_t pid() const { return pid_; }
   std::size_t peers() const { return peers_.size(); }
+  bool listens(std::size_t peer) const { return bool(peers_[peer]); }
   /// What a peer reads within a moment; its end as " END".
   std::string read(std::size_t peer) {
     std::string all;
@@ -78,6 +82,12 @@ class ConnectedChild {
     return all;
   }
   void hang_up(std::size_t peer) { peers_[peer].close(); }
+  void reset(std::size_t peer) {
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    REQUIRE(::setsockopt(peers_[peer].number(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) ==
+            0);
+    hang_up(peer);
+  }
 
  private:
   std::uint16_t port_ = 0;
@@ -94,7 +104,9 @@ core::SessionsEnded killed(ConnectedChild& child, bool last_peer_listens) {
   ::kill(child.pid(), SIGKILL);
   std::vector<std::string> heard;
   std::thread peers([&] {
-    for (std::size_t i = 0; i < child.peers(); ++i) heard.push_back(child.read(i));
+    for (std::size_t i = 0; i < child.peers(); ++i) {
+      if (child.listens(i)) heard.push_back(child.read(i));
+    }
     if (last_peer_listens) child.hang_up(child.peers() - 1);
   });
   boost::asio::co_spawn(loop, sessions.ended(),
@@ -131,6 +143,42 @@ TEST_CASE("a peer that does not hang up hides no other that does") {
   const auto ended = killed(child, true);
   CHECK(ended.ended == 1);
   CHECK(ended.left == std::vector<std::string>{"127.0.0.1"});
+}
+
+TEST_CASE("a peer that had hung up before has not heard it, though its socket can be written to") {
+  ConnectedChild child(2);
+  child.hang_up(0);
+  const auto ended = killed(child, true);
+  CHECK(ended.ended == 1);
+  CHECK(ended.left == std::vector<std::string>{"127.0.0.1"});
+  CHECK(ended.problem == "the peer had hung up before");
+}
+
+TEST_CASE("a peer that had reset the connection has not heard it, though nobody knows who it was") {
+  ConnectedChild child(2, true, IPTOS_PREC_INTERNETCONTROL);
+  child.reset(0);
+  const auto ended = killed(child, true);
+  CHECK(ended.ended == 1);
+  CHECK(ended.left.empty());
+  CHECK(ended.problem == "the peer had hung up before");
+  CHECK_FALSE(ended.all());
+}
+
+TEST_CASE("a session by a port that nobody names is known by bgpd's mark, and ended as well") {
+  ConnectedChild child(1, false, IPTOS_PREC_INTERNETCONTROL);
+  const auto ended = killed(child, true);
+  CHECK(ended.ended == 1);
+  CHECK(ended.all());
+}
+
+TEST_CASE("a connection to another port without a mark is no neighbor's, and nothing is sent") {
+  ConnectedChild child(1, false);
+  boost::asio::io_context loop;
+  process::BgpSessions sessions(loop.get_executor(), child.pid(), process::open_pidfd(child.pid()));
+  CHECK(sessions.problem().empty());
+  CHECK(sessions.count() == 0);
+  sessions.notify();
+  CHECK(child.read(0).empty());
 }
 
 TEST_CASE("a connection that is not BGP's is left alone") {
