@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +51,12 @@ def deepest(pid, comm):
     return None
 
 
+def command_lines(lab):
+    """Of each bgpd, but for how the first word says where the program is."""
+    words = [Path(f"/proc/{pid}/cmdline").read_text().split("\0") for pid in lab.bgpd.pids()]
+    return [(Path(first).name, *others) for first, *others in words]
+
+
 def alive(pid):
     with contextlib.suppress(OSError):
         return open(f"/proc/{pid}/stat").read().rsplit(") ", 1)[1][0] not in "ZX"
@@ -77,6 +84,23 @@ def test_a_frozen_bgpd_is_killed_whatever_its_pid_file_says(alone, says):
         assert withdrawd.lines(containing="bgpd is not running") == []
         lab.dns.repair()
         lab.wait_for_announcements(Prefixes.ALL)
+
+
+def test_one_in_no_service_is_started_again_by_its_own_command_line(alone):
+    lab = alone
+    configuration = lab.write(
+        lab.configuration(bgpd={"restart": None}, fallback=FALLBACK, other=False)
+    )
+    before = command_lines(lab)
+    with lab.withdrawd("run", "-c", configuration) as withdrawd:
+        withdrawd.wait_for_health("resolver", "up")
+        lab.bgpd.freeze()
+        lab.dns.kill()
+        wait_until("bgpd to be killed", lambda: not lab.bgpd.running(), within=6)
+        lab.dns.repair()
+        withdrawd.wait_for_line("bgpd restarted after the fallback", level="warning", within=10)
+        lab.wait_for_announcements(Prefixes.ALL)
+    assert command_lines(lab) == before
 
 
 def test_a_bgpd_of_another_network_namespace_is_not_killed_with_ours(alone):
