@@ -51,6 +51,13 @@ def deepest(pid, comm):
     return None
 
 
+def hard_configuration(lab):
+    """Hard mode, which knows bgpd by its name alone."""
+    changes = {"pid_file": None, "password_file": None, "enable_password_file": None}
+    text = lab.configuration(top={"mode": "hard"}, bgpd=changes, other=False)
+    return lab.write(text.split("[rule.anycast]")[0])
+
+
 def command_lines(lab):
     """Of each bgpd, but for how the first word says where the program is."""
     words = [Path(f"/proc/{pid}/cmdline").read_text().split("\0") for pid in lab.bgpd.pids()]
@@ -103,19 +110,28 @@ def test_one_in_no_service_is_started_again_by_its_own_command_line(alone):
     assert command_lines(lab) == before
 
 
-def test_a_bgpd_of_another_network_namespace_is_not_killed_with_ours(alone):
+@pytest.mark.parametrize("mode", ("soft", "hard"))
+def test_a_bgpd_of_another_network_namespace_is_not_killed_with_ours(alone, mode):
     lab = alone
-    configuration = lab.write(
-        lab.configuration(bgpd={"pid_file": None}, fallback=FALLBACK, other=False)
-    )
+    if mode == "hard":
+        configuration = hard_configuration(lab)
+    else:
+        configuration = lab.write(
+            lab.configuration(bgpd={"pid_file": None}, fallback=FALLBACK, other=False)
+        )
+    level = "warning" if mode == "hard" else "critical"
     with called_bgpd(lab, "unshare", "--net", "--") as lives:
         with lab.withdrawd("run", "-c", configuration) as withdrawd:
             withdrawd.wait_for_health("resolver", "up")
             lab.bgpd.freeze()
             lab.dns.kill()
             wait_until("bgpd to be killed", lambda: not lab.bgpd.running(), within=6)
-            withdrawd.wait_for_line("killed, with all its prefixes", level="critical")
+            withdrawd.wait_for_line(") killed", level=level)
+            lab.dns.repair()
+            # The other is none of ours: it does not count as running either.
+            withdrawd.wait_for_line("bgpd restarted", level="warning", within=10)
         assert lives()
+    lab.wait_for_announcements(Prefixes.ALL)
 
 
 def test_of_two_that_fit_none_is_killed_and_both_are_named(alone):
@@ -136,13 +152,7 @@ def test_of_two_that_fit_none_is_killed_and_both_are_named(alone):
 
 def test_a_user_who_calls_a_process_bgpd_does_not_keep_the_real_one_down(alone):
     lab = alone
-    configuration = lab.write(
-        lab.configuration(
-            top={"mode": "hard"},
-            bgpd={"pid_file": None, "password_file": None, "enable_password_file": None},
-            other=False,
-        ).split("[rule.anycast]")[0]
-    )
+    configuration = hard_configuration(lab)
     lab.bgpd.kill()
     user = ("setpriv", "--reuid", "1234", "--regid", "1234", "--clear-groups", "--")
     with called_bgpd(lab, *user) as lives:

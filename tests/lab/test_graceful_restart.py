@@ -18,8 +18,9 @@ WITHOUT_PTRACE = "setpriv --bounding-set=-sys_ptrace --inh-caps=-sys_ptrace"
 
 
 class GracefulLab(Lab):
-    """Both bgpds have graceful restart on, and so does the one that is started again. `both` are more
-    statements of each; with a `port` only the edge opens sessions, by that port of the peer's."""
+    """Both bgpds have graceful restart on, and so does the one that is started again. `both` are
+    more statements of each; with a `port` only the edge opens sessions, by that port of the peer's.
+    """
 
     def __init__(self, program, name="", both="", port=None):
         super().__init__(program, name=name)
