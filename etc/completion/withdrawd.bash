@@ -11,7 +11,7 @@ _withdrawd_options() {
     status | fleet) echo "$common $daemon --json --watch --interval" ;;
     show) echo "$common $daemon --json" ;;
     check | doctor) echo "$common --json" ;;
-    log) echo "$common --json -n --lines -f --follow" ;;
+    log) echo "$common --json -n --lines --since --until -f --follow" ;;
     drain) echo "$common $daemon --all --for --reason --force" ;;
     undrain) echo "$common $daemon --all" ;;
     reload | now) echo "$common $daemon" ;;
@@ -57,7 +57,7 @@ _withdrawd() {
       mapfile -t COMPREPLY < <(compgen -W "debug info warning error critical" -- "$current")
       return
       ;;
-    --for | --interval | --name | --server | --process-name | --restart | --reason | -n | --lines)
+    --for | --since | --until | --interval | --name | --server | --process-name | --restart | --reason | -n | --lines)
       return
       ;;
   esac

@@ -62,6 +62,8 @@ complete -c withdrawd -n "$is status show fleet drain undrain reload now" -s s -
 complete -c withdrawd -n "$is status fleet" -l watch -d "Again and again"
 complete -c withdrawd -n "$is status fleet" -l interval -x -d "How often"
 complete -c withdrawd -n "$is log" -s n -l lines -x -d "Only the last so many"
+complete -c withdrawd -n "$is log" -l since -x -d "Only what has changed since"
+complete -c withdrawd -n "$is log" -l until -x -d "Only what had changed before"
 complete -c withdrawd -n "$is log" -s f -l follow -d "Go on showing"
 complete -c withdrawd -n "$is drain undrain" -l all -d "Every prefix of every rule"
 complete -c withdrawd -n "$is drain" -l for -x -d "End it after this time"

@@ -1,5 +1,6 @@
 #include "cli/change_log.hpp"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -65,6 +66,31 @@ bool is_about(const daemon::HistoryEntry& entry, std::string_view target) {
   if (entry.rule == target || entry.prefix == target) return true;
   const auto prefix = core::Prefix::parse(target);
   return prefix && entry.prefix == prefix->text();
+}
+
+core::Result<std::string> typed_time(const std::string& text,
+                                     std::chrono::system_clock::time_point now) {
+  // What is left out of it is the beginning of the day, the hour, the minute.
+  static const std::string shape = "0000-00-00T00:00:00";
+  std::string time = text.ends_with('Z') ? text.substr(0, text.size() - 1) : text;
+  if (time.size() > 10 && time[10] == ' ') time[10] = 'T';
+  const auto fits = [&](std::size_t at) {
+    const bool is_digit = time[at] >= '0' && time[at] <= '9';
+    return shape[at] == '0' ? is_digit : time[at] == shape[at];
+  };
+  const bool whole = time.size() == 10 || time.size() == 16 || time.size() == 19;
+  std::size_t at = 0;
+  while (whole && at < time.size() && fits(at)) ++at;
+  if (whole && at == time.size()) return time;
+  const auto ago = parse_length(text);
+  if (ago) {
+    const auto then = now - std::chrono::duration_cast<std::chrono::seconds>(*ago);
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}",
+                       fmt::gmtime(std::chrono::system_clock::to_time_t(then)));
+  }
+  return std::unexpected(core::Error{
+      "", fmt::format("\"{}\" is neither a time nor how long ago", core::printable(text, 60)),
+      "expected such as \"2h\" or \"2026-11-23T03:31Z\""});
 }
 
 std::string change_line(const daemon::HistoryEntry& entry, const Palette& palette,

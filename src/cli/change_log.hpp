@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,12 @@ namespace withdrawd::cli {
 /// each;
 /// "" is everything.
 bool is_about(const daemon::HistoryEntry& entry, std::string_view target);
+
+/// A time as an operator types it, in the form of an entry's: "2h" or "3d" is so long before `now`;
+/// "2026-11-23", "2026-11-23T03:31" and "2026-11-23 03:31:21Z" are UTC. An error says what is
+/// expected.
+core::Result<std::string> typed_time(const std::string& text,
+                                     std::chrono::system_clock::time_point now);
 
 /// One line of `withdrawd log`, with its end. `width` is that of the terminal: longer lines go on,
 /// indented, at a blank. 0: it stays one line.

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "config/duration.hpp"
 #include "core/visible.hpp"
 
 namespace withdrawd::cli {
@@ -60,6 +61,17 @@ std::optional<config::Config> DaemonOption::load() const {
   auto config = file.load();
   if (config && !socket.empty()) config->control_socket = socket;
   return config;
+}
+
+core::Result<core::Duration> parse_length(const std::string& text) {
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  const std::string number = text.substr(0, digits);
+  const std::string unit = text.substr(digits);
+  if (unit == "m") return config::parse_duration(number + "min");
+  if (unit == "d" && !number.empty() && number.size() <= 3) {
+    return config::parse_duration(fmt::format("{}h", 24 * std::stoi(number)));
+  }
+  return config::parse_duration(text);
 }
 
 void LogOptions::add_to(CLI::App& command) {

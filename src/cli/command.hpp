@@ -63,6 +63,10 @@ struct LogOptions {
   void apply_to(config::Config& config) const;
 };
 
+/// A length of time as an operator types it: as in the configuration, and here "30m" leaves no
+/// doubt, and neither does "2d".
+core::Result<core::Duration> parse_length(const std::string& text);
+
 /// Colours for a terminal; empty strings when `stream` is none, or NO_COLOR is set.
 struct Palette {
   explicit Palette(int file_descriptor);

@@ -8,6 +8,7 @@
 #include <CLI/Option.hpp>
 #include <CLI/Validators.hpp>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <memory>
 
@@ -23,7 +24,8 @@ constexpr std::size_t terminal_width = 80;
 struct LogRequest {
   ConfigOption file;
   std::string target;
-  std::size_t most = 0;  ///< 0: all
+  std::size_t most = 0;      ///< 0: all
+  std::string since, until;  ///< as entries have them; empty: all
   bool as_json = false;
   bool follow = false;
 };
@@ -54,6 +56,18 @@ bool wait_a_moment() {
   return interrupted == 0 && !closed;
 }
 
+/// False after a complaint.
+bool settle(std::string& time, const char* option) {
+  if (time.empty()) return true;
+  auto typed = typed_time(time, std::chrono::system_clock::now());
+  if (!typed) {
+    complain(fmt::format("{}: {}", option, typed.error().text()));
+    return false;
+  }
+  time = *std::move(typed);
+  return true;
+}
+
 int show(const LogRequest& request) {
   const auto history_file = config::find_daemon_paths(request.file.file).history_file;
   if (history_file.empty()) {
@@ -67,7 +81,10 @@ int show(const LogRequest& request) {
       complain(entries.error().text());
       return daemon::exit_usage;
     }
-    std::erase_if(*entries, [&](const auto& entry) { return !is_about(entry, request.target); });
+    std::erase_if(*entries, [&](const auto& entry) {
+      return !is_about(entry, request.target) || entry.time < request.since ||
+             (!request.until.empty() && entry.time >= request.until);
+    });
     if (first && request.most > 0 && entries->size() > request.most) {
       entries->erase(entries->begin(), entries->end() - static_cast<std::ptrdiff_t>(request.most));
     }
@@ -86,6 +103,9 @@ void add_log(CLI::App& app, int& status) {
                       "The prefix or rule to show (default: everything)");
   command->add_option("-n,--lines", request->most, "Only the last so many changes")
       ->check(CLI::Range(1, 1'000'000));
+  command->add_option("--since", request->since,
+                      "Only what has changed since: \"2h\" ago, or \"2026-11-23T03:31Z\"");
+  command->add_option("--until", request->until, "Only what had changed before, likewise");
   command->add_flag("--json", request->as_json,
                     "A line of JSON for each; the shape is documented in docs/history-json.md");
   command->add_flag("-f,--follow", request->follow, "Go on showing what is added, until Ctrl-C");
@@ -99,7 +119,8 @@ void add_log(CLI::App& app, int& status) {
     ::sigaction(SIGINT, &action, nullptr);
     ::sigaction(SIGTERM, &action, nullptr);
     static_cast<void>(::signal(SIGPIPE, SIG_IGN));
-    status = show(*request);
+    const bool fine = settle(request->since, "--since") && settle(request->until, "--until");
+    status = fine ? show(*request) : daemon::exit_usage;
   });
 }
 

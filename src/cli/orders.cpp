@@ -10,7 +10,6 @@
 #include <memory>
 
 #include "cli/command.hpp"
-#include "config/duration.hpp"
 #include "core/outcome.hpp"
 #include "daemon/control_socket.hpp"
 #include "daemon/exit_status.hpp"
@@ -37,18 +36,6 @@ int report(const core::Result<std::string>& result) {
   }
   complain(result.error().text());
   return daemon::exit_usage;
-}
-
-/// A drain lasts minutes or days: here "30m" leaves no doubt, and neither does "2d".
-core::Result<core::Duration> drain_length(const std::string& text) {
-  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-  const std::string number = text.substr(0, digits);
-  const std::string unit = text.substr(digits);
-  if (unit == "m") return config::parse_duration(number + "min");
-  if (unit == "d" && !number.empty() && number.size() <= 3) {
-    return config::parse_duration(fmt::format("{}h", 24 * std::stoi(number)));
-  }
-  return config::parse_duration(text);
 }
 
 struct DrainOptions {
@@ -79,7 +66,7 @@ int drain(const DrainOptions& options, Request::Verb verb) {
                   .length = {},
                   .force = options.force};
   if (!options.length.empty()) {
-    auto length = drain_length(options.length);
+    auto length = parse_length(options.length);
     if (!length) {
       complain(fmt::format("--for: \"{}\": {}", core::printable(options.length, 60),
                            length.error().text()));

@@ -1,6 +1,7 @@
 #include "cli/change_log.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/chrono.h>
 
 using namespace withdrawd;
 using namespace withdrawd::cli;
@@ -55,4 +56,25 @@ TEST_CASE("changes are picked by rule or prefix, however that is written") {
   daemon::HistoryEntry killed;
   killed.kind = "killed";
   CHECK(is_about(killed, "192.0.2.0/24"));
+}
+
+TEST_CASE("a time is typed as a moment or as how long ago") {
+  using namespace std::chrono;
+  const auto now = system_clock::from_time_t(1795575081);
+  const auto typed = [&](const std::string& text) { return typed_time(text, now).value_or("?"); };
+  CHECK(typed("2026-11-23") == "2026-11-23");
+  CHECK(typed("2026-11-23T03:31") == "2026-11-23T03:31");
+  CHECK(typed("2026-11-23 03:31:21Z") == "2026-11-23T03:31:21");
+  CHECK(typed("90m") == fmt::format("{:%Y-%m-%dT%H:%M:%S}", fmt::gmtime(1795575081 - 5400)));
+  CHECK(typed("1d") == fmt::format("{:%Y-%m-%dT%H:%M:%S}", fmt::gmtime(1795575081 - 86400)));
+  // As text they stand in the order of time.
+  CHECK(typed("2026-11-23T03:31") < entry.time);
+  CHECK(typed("2026-11-23T03:32") > entry.time);
+  for (const auto* wrong : {"", "yesterday", "2026-11-2", "2026-11-23T", "2026-11-23X03:31", "3"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(typed_time(wrong, now));
+  }
+  CHECK(typed_time("soon", now).error().text() ==
+        "\"soon\" is neither a time nor how long ago (expected such as \"2h\" or "
+        "\"2026-11-23T03:31Z\")");
 }

@@ -99,3 +99,5 @@ def test_log_follows_until_it_is_told_to_end(lab):
             )
             follower.assert_running()
             assert follower.terminate() == 0
+        for bounds, shown in ((["--since", "1h"], 3), (["--until", "1h"], 0), (["--since", "2100-01-01"], 0)):
+            assert lab.start("log", *bounds, "-c", configuration)[1].count("-> withdrawn") == shown
