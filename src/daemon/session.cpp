@@ -143,10 +143,10 @@ struct Loaded {
   }
 
   /// Where the configuration leaves it to the host: whether that has a command. Which one it is,
-  /// the process that is killed tells.
+  /// the process that is killed tells. Also a unit will do that somebody starts later, by hand.
   static std::optional<core::Error> without_restart(const config::Config& config) {
     if (!config.process.restart.empty()) return {};
-    const auto found = process::default_restart(::getpid());
+    const auto found = process::default_restart(::getpid(), process::Units::installed);
     return found ? std::nullopt : std::optional(found.error());
   }
 };

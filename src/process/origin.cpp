@@ -40,16 +40,30 @@ bool has_unit(const fs::path& root, const std::string& unit) {
   return false;
 }
 
-/// "frr@edge.service", "frr.service", ... as far as they are started with the host.
-std::set<std::string> enabled_units(const fs::path& root) {
+/// "frr@edge.service", "frr.service", ... that are started with the host, or are active: who starts
+/// them by hand runs bgpd by them as well. An active one has a cgroup.
+std::set<std::string> used_units(const fs::path& root) {
   std::set<std::string> found;
-  std::error_code failed;
-  for (const auto& wants : fs::directory_iterator(root / "etc/systemd/system", failed)) {
-    if (wants.path().extension() != ".wants") continue;
-    std::error_code ignored;
-    for (const auto& unit : fs::directory_iterator(wants.path(), ignored)) {
-      found.insert(unit.path().filename().string());
+  const auto add_from = [&found](const fs::path& directory) {
+    std::error_code failed;
+    for (const auto& unit : fs::directory_iterator(directory, failed)) {
+      if (unit.path().extension() == ".service") found.insert(unit.path().filename().string());
     }
+  };
+  const auto add_from_each = [&](const fs::path& directory, std::string_view extension) {
+    std::error_code failed;
+    for (const auto& one : fs::directory_iterator(directory, failed)) {
+      if (one.path().extension() == extension) add_from(one.path());
+    }
+  };
+  for (const auto* directory : {"etc/systemd/system", "run/systemd/system", "lib/systemd/system",
+                                "usr/lib/systemd/system"}) {
+    add_from_each(root / directory, ".wants");
+    add_from_each(root / directory, ".requires");
+  }
+  for (const auto* tree : {"sys/fs/cgroup", "sys/fs/cgroup/systemd", "sys/fs/cgroup/unified"}) {
+    add_from(root / tree / "system.slice");
+    add_from_each(root / tree / "system.slice", ".slice");  // of frr@: system-frr.slice
   }
   return found;
 }
@@ -249,20 +263,20 @@ bool restarts_a_service(const core::RestartCommand& command) {
 }
 
 core::Result<core::RestartCommand> default_restart(std::string_view our_cgroup,
-                                                   const fs::path& root) {
+                                                   const fs::path& root, Units units) {
   if (runs_systemd(root)) {
-    const auto enabled = enabled_units(root);
-    std::vector<std::string> instances;
-    std::ranges::copy_if(enabled, std::back_inserter(instances), [](const std::string& unit) {
-      return unit.starts_with("frr@") && unit.ends_with(".service") && unit != "frr@.service";
-    });
+    const auto used = used_units(root);
+    std::string unused;
     for (const std::string name : names) {
       const auto unit = name + ".service";
       if (!has_unit(root, unit)) continue;
-      // Not enabled beside another that is: it is not how bgpd is run here.
-      if (!enabled.contains(unit) && !instances.empty()) continue;
-      return core::RestartCommand{"systemctl", "restart", unit};
+      if (used.contains(unit)) return core::RestartCommand{"systemctl", "restart", unit};
+      if (unused.empty()) unused = unit;
     }
+    std::vector<std::string> instances;
+    std::ranges::copy_if(used, std::back_inserter(instances), [](const std::string& unit) {
+      return unit.starts_with("frr@") && unit != "frr@.service";
+    });
     if (instances.size() == 1) {
       return core::RestartCommand{"systemctl", "restart", instances.front()};
     }
@@ -271,6 +285,16 @@ core::Result<core::RestartCommand> default_restart(std::string_view our_cgroup,
           core::Error{"find out how bgpd is restarted",
                       fmt::format("several services run one: {}", fmt::join(instances, ", ")),
                       "set `restart` under [bgpd] in the configuration"});
+    }
+    // What it would start may be another bgpd than the one that is meant, from another file.
+    if (!unused.empty() && units == Units::installed) {
+      return core::RestartCommand{"systemctl", "restart", unused};
+    }
+    if (!unused.empty()) {
+      return std::unexpected(
+          core::Error{"find out how bgpd is restarted",
+                      unused + " is installed, but neither enabled nor active",
+                      "set `restart` under [bgpd] in the configuration, or enable that"});
     }
   }
   const auto ours = ending_service(our_cgroup, root);
@@ -286,8 +310,8 @@ core::Result<core::RestartCommand> default_restart(std::string_view our_cgroup,
       "set `restart` under [bgpd] in the configuration"});
 }
 
-core::Result<core::RestartCommand> default_restart(pid_t starter) {
-  return default_restart(cgroup_of(starter));
+core::Result<core::RestartCommand> default_restart(pid_t starter, Units units) {
+  return default_restart(cgroup_of(starter), "/", units);
 }
 
 }  // namespace withdrawd::process

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -54,12 +55,19 @@ bool restarts_a_service(const core::RestartCommand& command);
 /// For people: "pid 12, frr@edge.service, /usr/lib/frr/bgpd -d -N edge"; printable.
 std::string describe(pid_t pid);
 
-/// The restart command for a host on which bgpd has not been seen: systemctl or the init script of
-/// whichever of bgpd, frr, quagga is installed under `root`, the only enabled frr@ service where
-/// frr.service is not enabled, else FRR's own script. An error if there is none, or what it starts
-/// would end with our service.
+/// Which of a host's systemd units count.
+enum class Units : std::uint8_t {
+  used,       ///< enabled, or active now: by these bgpd is run here
+  installed,  ///< also those that may be in use later: none is ever started for that reason alone
+};
+
+/// The restart command for a host on which bgpd has not been seen: systemctl for whichever of bgpd,
+/// frr, quagga is in use under `root`, or the only frr@ service that is; where none is installed,
+/// the init script of that name, else FRR's own script. An error if there is none, if one is
+/// installed that does not count, or if what it starts would end with our service.
 core::Result<core::RestartCommand> default_restart(std::string_view our_cgroup,
-                                                   const std::filesystem::path& root = "/");
-core::Result<core::RestartCommand> default_restart(pid_t starter);
+                                                   const std::filesystem::path& root = "/",
+                                                   Units units = Units::used);
+core::Result<core::RestartCommand> default_restart(pid_t starter, Units units = Units::used);
 
 }  // namespace withdrawd::process

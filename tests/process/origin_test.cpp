@@ -146,18 +146,45 @@ TEST_CASE("an option's value is read in each of its forms, and the last one coun
   CHECK(process::option_of({"bgpd", "--vty_socket", "x"}, '\0', "vty_socket") == "x");
 }
 
-TEST_CASE("a frr.service that is not enabled is not started beside an instance that is") {
-  const Host host;
+TEST_CASE("a frr.service that is not in use is not started, whether an instance is or not") {
+  Host host;
   const auto& root = host.root();
+  const auto usual = [&] { return process::default_restart("", root.path()); };
+  const Words frr{"systemctl", "restart", "frr.service"};
   root.write("lib/systemd/system/frr.service", "");
-  CHECK(process::default_restart("", root.path()) == Words{"systemctl", "restart", "frr.service"});
-  root.write("etc/systemd/system/multi-user.target.wants/frr@edge.service", "");
-  CHECK(process::default_restart("", root.path()) ==
-        Words{"systemctl", "restart", "frr@edge.service"});
-  root.write("etc/systemd/system/multi-user.target.wants/frr@core.service", "");
-  CHECK_FALSE(process::default_restart("", root.path()));
-  root.write("etc/systemd/system/multi-user.target.wants/frr.service", "");
-  CHECK(process::default_restart("", root.path()) == Words{"systemctl", "restart", "frr.service"});
+  // Nor by its init script, which hands on to it.
+  host.program("etc/init.d/frr");
+  REQUIRE_FALSE(usual());
+  CHECK(usual().error().happened == "frr.service is installed, but neither enabled nor active");
+  CHECK(usual().error().advice ==
+        "set `restart` under [bgpd] in the configuration, or enable that");
+  // Whoever only wants to know whether bgpd could be started again: somebody may start it later.
+  CHECK(process::default_restart("", root.path(), process::Units::installed) == frr);
+  SUBCASE("an instance is enabled") {
+    root.write("etc/systemd/system/multi-user.target.wants/frr@edge.service", "");
+    CHECK(usual() == Words{"systemctl", "restart", "frr@edge.service"});
+    root.write("etc/systemd/system/multi-user.target.wants/frr@core.service", "");
+    CHECK_FALSE(usual());
+    root.write("etc/systemd/system/multi-user.target.wants/frr.service", "");
+    CHECK(usual() == frr);
+  }
+  SUBCASE("an instance was started by hand") {
+    root.write("sys/fs/cgroup/system.slice/system-frr.slice/frr@edge.service/cgroup.procs", "");
+    CHECK(usual() == Words{"systemctl", "restart", "frr@edge.service"});
+  }
+  SUBCASE("it was started by hand") {
+    for (const std::string tree : {"", "systemd/", "unified/"}) {
+      const auto slice = "sys/fs/cgroup/" + tree + "system.slice";
+      root.write(slice + "/frr.service/cgroup.procs", "");
+      CHECK(usual() == frr);
+      std::filesystem::remove_all(root.path() / slice);
+      CHECK_FALSE(usual());
+    }
+  }
+  SUBCASE("it is enabled until the next boot") {
+    root.write("run/systemd/system/multi-user.target.wants/frr.service", "");
+    CHECK(usual() == frr);
+  }
 }
 
 TEST_CASE("without a unit and an init script, FRR's own script is the restart command") {
@@ -165,9 +192,12 @@ TEST_CASE("without a unit and an init script, FRR's own script is the restart co
   CHECK(process::default_restart("", host.root().path()) == Words{host.frr_script, "restart"});
 }
 
-TEST_CASE("with systemd, the restart command is the first unit there is of bgpd, frr and quagga") {
+TEST_CASE("with systemd, the restart command is the first unit in use of bgpd, frr and quagga") {
   const ScratchDirectory root;
   std::filesystem::create_directories(root.path() / "run/systemd/system");
+  for (const std::string name : {"bgpd", "frr", "quagga"}) {
+    root.write("etc/systemd/system/multi-user.target.wants/" + name + ".service", "");
+  }
   const auto usual = [&] { return process::default_restart("", root.path()).value(); };
   root.write("usr/lib/systemd/system/quagga.service", "");
   CHECK(usual() == Words{"systemctl", "restart", "quagga.service"});
