@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from lab import Prefixes, stays, wait_until
+from lab.manager import Manager
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -102,9 +103,9 @@ def hanging(lab):
 
 
 @contextlib.contextmanager
-def started(lab, more="", *arguments, **changes):
+def started(lab, more="", *arguments, env=None, **changes):
     configuration = lab.write(lab.configuration(**changes) + more)
-    with lab.withdrawd("run", "-c", configuration, *arguments) as withdrawd:
+    with lab.withdrawd("run", "-c", configuration, *arguments, env=env) as withdrawd:
         wait_until(
             "withdrawd to know that all is well",
             lambda: '"source":"daemon"' in (said := lab.start("status", "--json", "-c", configuration))[1]
@@ -165,6 +166,32 @@ def test_a_frozen_disk_under_log_history_and_state_delays_nothing(lab, disk, mea
         )
         assert withdrawd.terminate() == 0
         lab.dns.repair()
+
+
+@pytest.fixture
+def manager(lab):
+    manager = Manager(lab.directory / "notify", patience=1)
+    yield manager
+    manager.close()
+
+
+def test_a_frozen_disk_is_told_of_and_the_service_manager_hears_of_a_daemon_that_lives(
+    lab, disk, manager
+):
+    with started(lab, top=on(disk.place), env=manager.environment) as withdrawd:
+        names = {"history": disk.place / "history.jsonl", "state": disk.place / "state.json"}
+        with disk.frozen():
+            withdraws_and_announces(lab)
+            for name, path in names.items():
+                withdrawd.wait_for_line(
+                    f"{name} ({path}): a write has not ended for ", level="error", within=10
+                )
+            before = manager.beats()
+            wait_until("signs of life", lambda: manager.beats() >= before + 4, within=10)
+            assert withdrawd.lines(containing="writes end again") == []
+        for name, path in names.items():
+            withdrawd.wait_for_line(f"{name} ({path}): writes end again", level="info")
+        assert withdrawd.terminate() == 0
 
 
 def test_the_end_of_a_run_does_not_wait_for_a_frozen_disk(lab, disk, measured):
@@ -254,6 +281,40 @@ def test_a_file_check_on_a_disk_that_hangs_stops_no_other(lab, hanging):
         withdraws_and_announces(lab)
 
 
+def asked(lab, request, within=7):
+    """What the daemon answers, and how long it took. Not by a command of withdrawd, which may look
+    at the same disk itself, and would sleep as well."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(within)
+        asked_at = time.monotonic()
+        client.connect(str(lab.directory / "control.sock"))
+        client.sendall(request.encode() + b"\n")
+        answer = b""
+        while got := client.recv(65536):
+            answer += got
+        return answer.decode(), time.monotonic() - asked_at
+
+
+def test_history_and_state_on_a_disk_that_hangs_delay_nothing(lab, hanging, measured):
+    configuration = lab.write(lab.configuration(top=on(hanging.place)))
+    with lab.withdrawd("run", "-c", configuration) as withdrawd:
+        withdrawd.wait_for_line("begins", within=20)
+        withdrawd.wait_for_health("resolver", "up", within=20)
+        lab.wait_for_announcements(Prefixes.ALL)
+        for _ in range(2):
+            took = withdraws_and_announces(lab)
+            answer, status_took = asked(lab, "status")
+            measured(
+                f"history and state on a disk that hangs: withdrawn {took:.2f} s after the fault, "
+                f"status answered in {status_took * 1000:.0f} ms"
+            )
+            assert took < 1
+            assert json.loads(answer)["checks"]
+            assert status_took < 0.5
+        withdrawd.wait_for_line(": a write has not ended for ", level="error", within=10)
+        assert withdrawd.terminate(within=8) == 0
+
+
 def test_a_configuration_on_a_disk_that_hangs_is_a_reload_that_waits(lab, hanging):
     folder = lab.directory / "conf.d"
     folder.mkdir()
@@ -267,12 +328,7 @@ def test_a_configuration_on_a_disk_that_hangs_is_a_reload_that_waits(lab, hangin
         withdrawd.signal_it(signal.SIGHUP)
         wait_until("a thread to sleep there", lambda: sleeps(withdrawd.pids()[0]), within=5)
         withdraws_and_announces(lab)
-        # Not by `withdrawd reload`, which reads the file itself and would sleep as well.
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(7)
-            client.connect(str(lab.directory / "control.sock"))
-            client.sendall(b"reload\n")
-            assert b"the configuration is still being read after 5.0 s" in client.recv(4096)
+        assert "the configuration is still being read after 5.0 s" in asked(lab, "reload")[0]
         assert withdrawd.terminate() == 0
     (folder / "a.toml").unlink()
     folder.rmdir()

@@ -1,8 +1,11 @@
 """A host that fails: withdrawd goes on with what it can do, and withdraws nothing for it."""
 
 import contextlib
+import json
 import signal
+import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -163,6 +166,86 @@ def test_a_configuration_that_is_longer_than_may_be_is_the_next_transports_to_ge
             withdraws_and_announces(lab, withdrawd)
             line = withdrawd.wait_for_line("longer than 8 MiB", level="warning")
             assert f"{proxy.path}: " in line.message and "through telnet" in line.message
+            assert withdrawd.lines("critical") == []
+    finally:
+        proxy.close()
+    assert lab.bgpd.pids() == pids
+    assert lab.peer.changes_since(sessions) == []
+
+
+def longer_by(size):
+    """Of a running configuration: `size` bytes of prefix lists go before its first router."""
+    entry = "ip prefix-list LONG seq {} permit 10.{}.{}.0/24\n!\n"
+    block = "".join(entry.format(n + 1, n >> 8, n & 255) for n in range(65536)).encode()
+    lists = (block * (size // len(block) + 1))[:size]
+    lists = lists[: lists.rindex(b"\n!\n") + 3]
+
+    def alter(answer):
+        head, router, rest = answer.partition(b"router bgp ")
+        assert router
+        return head + lists + router + rest
+
+    return alter
+
+
+class Asker(threading.Thread):
+    """Asks for the status again and again, and has how long the slowest answer took."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.path, self.closing = path, False
+        self.slowest, self.answers, self.last = 0.0, 0, ""
+
+    def run(self):
+        while not self.closing:
+            begun = time.monotonic()
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(10)
+                client.connect(str(self.path))
+                client.sendall(b"status\n")
+                answer = b""
+                while got := client.recv(65536):
+                    answer += got
+            self.slowest = max(self.slowest, time.monotonic() - begun)
+            self.answers += 1
+            self.last = answer.decode()
+            time.sleep(0.01)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.closing = True
+        self.join()
+
+
+def test_a_configuration_of_60_megabytes_is_read_as_it_comes(lab, sizes_count, measured):
+    pids, sessions = lab.bgpd.pids(), lab.peer.sessions()
+    proxy = VtyProxy(lab.bgpd, lab.directory / "long")
+    sent = []
+    alter = longer_by(60 * MEGABYTE)
+
+    def longer(answer):
+        sent.append(alter(answer))
+        return sent[-1]
+
+    proxy.altered["show running-config"] = longer
+    try:
+        with started(lab, bgpd={"socket": proxy.path}) as withdrawd:
+            with Asker(lab.directory / "control.sock") as asker:
+                withdraws_and_announces(lab, withdrawd)
+            assert len(sent) >= 3 and all(len(one) > 59 * MEGABYTE for one in sent)
+            measured(
+                f"a configuration of 60 MB: memory {peak_kib(withdrawd) / 1024:.1f} MiB at most, "
+                f"status answered {asker.answers} times, in {asker.slowest * 1000:.0f} ms at most"
+            )
+            assert json.loads(asker.last)["bgpd"]["transport"] == f"socket {proxy.path}"
+            assert asker.answers > 10 and asker.slowest < 0.3
+            assert peak_kib(withdrawd) < 64 * 1024
+            assert withdrawd.lines(containing="longer than") == []
+            for word in ("through vtysh", "through telnet"):
+                assert withdrawd.lines(containing=word) == []
             assert withdrawd.lines("critical") == []
     finally:
         proxy.close()

@@ -1,48 +1,17 @@
 """What a service manager hears of a daemon that guards a real bgpd."""
 
 import signal
-import socket
 import time
 
 from lab import Prefixes, wait_until
-
-
-class Manager:
-    """A socket as systemd's, and all that was said to it."""
-
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        self.socket.bind(str(path))
-        self.words = []
-
-    def heard(self):
-        while True:
-            try:
-                self.words.append(self.socket.recv(4096).decode())
-            except BlockingIOError:
-                return self.words
-
-    def wait_for(self, word, after=0, within=10):
-        def probe():
-            return any(said.startswith(word) for said in self.heard()[after:])
-
-        return wait_until(f"it to say {word}", probe, within)
-
-    def beats(self):
-        return self.heard().count("WATCHDOG=1")
-
-    def close(self):
-        self.socket.close()
+from lab.manager import Manager
 
 
 def test_a_service_manager_hears_of_readiness_reload_health_and_end(lab):
     configuration = lab.write(lab.configuration())
-    path = lab.directory / "notify"
-    path.unlink(missing_ok=True)
-    outside = Manager(path)
+    outside = Manager(lab.directory / "notify", patience=2)
     try:
-        environment = {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "2000000"}
-        with lab.withdrawd("run", "-c", configuration, env=environment) as withdrawd:
+        with lab.withdrawd("run", "-c", configuration, env=outside.environment) as withdrawd:
             outside.wait_for("READY=1")
             withdrawd.wait_for_health("resolver", "up")
             lab.dns.kill()

@@ -65,13 +65,15 @@ class VtyProxy(_Proxy):
 
     `moment(stage, command)`, if there is one, is called for each command: with "before" while bgpd
     has not heard it, with "after" when bgpd has carried it out and nobody knows. Whatever it does,
-    bgpd stands still meanwhile. `instead` has the whole answer to a command that bgpd never hears.
+    bgpd stands still meanwhile. `instead` has the whole answer to a command that bgpd never hears;
+    `altered` has, by command, a function that makes what is heard of what bgpd answers.
     """
 
     def __init__(self, bgpd, directory):
         self.bgpd = bgpd
         self.moment = None
         self.instead = {}
+        self.altered = {}
         self.directory = Path(directory)
         self.directory.mkdir(exist_ok=True)
         self.path = self.directory / "bgpd.vty"
@@ -116,6 +118,8 @@ class VtyProxy(_Proxy):
             answer += got
         if self.moment:
             self.moment("after", command)
+        if command in self.altered:
+            return self.altered[command](answer)
         return answer
 
 
