@@ -475,15 +475,19 @@ def test_a_state_file_is_not_written_through_a_link(lab):
     folder.rmdir()
 
 
-def test_what_root_makes_first_belongs_to_the_service(lab):
+@pytest.mark.parametrize("command", ("once", "cron"))
+def test_what_root_makes_first_belongs_to_the_service(lab, command):
     """Root's drain before the daemon's first start, and root's cron."""
     home = lab.directory / "service"
     home.mkdir()
     os.chown(home, 65534, 65534)
     configuration = lab.write(lab.configuration(top={**on(home), "lock_file": home / "lock"}))
     assert said(lab, "drain", "anycast", "--for", "1h", "-c", configuration)[0] == 0
-    lab.start("once", "-c", configuration)
-    wait_until("a withdrawal", lambda: lab.peer.prefixes() == Prefixes.STAYING, within=5)
+    with lab.withdrawd(command, "-c", configuration) as run:
+        wait_until("a withdrawal", lambda: lab.peer.prefixes() == Prefixes.STAYING, within=5)
+        if command == "cron":
+            run.signal_it(signal.SIGTERM)
+        run.wait(within=20)
     files = {path.name: path.stat().st_uid for path in home.iterdir()}
     assert set(files) >= {"lock", "state.json", "history.jsonl"}
     assert set(files.values()) == {65534}

@@ -58,6 +58,16 @@ def test_a_lie_is_no_answer(lab, liar, withdrawd, measured, lie):
     assert lab.peer.communities(Prefixes.TAGGED) == Prefixes.COMMUNITY
 
 
+def test_log_status_and_check_say_the_same_of_a_fault(lab, liar, withdrawd):
+    liar.lie = "TCP stops"
+    down = withdrawd.wait_for_health("resolver", "down")
+    known = "no answer in 150 ms (over TCP, after a truncated answer)"
+    assert known in down.message
+    for command in (["status", "--json"], ["show", Prefixes.PLAIN], ["check", "resolver", "--json"]):
+        said = lab.start(*command, "-c", lab.directory / "withdrawd.toml")[1]
+        assert known in " ".join(said.split()), said
+
+
 @pytest.mark.parametrize("odd", ("flood of forgeries", "truncated"))
 def test_a_good_answer_is_found_behind(lab, liar, withdrawd, odd):
     liar.lie = odd

@@ -319,6 +319,29 @@ def test_a_broken_configuration_fails_the_reload_and_changes_nothing(world):
     world.host.do("systemctl is-active withdrawd")
 
 
+def test_what_root_makes_before_the_first_start_does_not_keep_the_unit_from_starting(world):
+    configure(world, CHECK + RULE.replace("CHECKS", '"resolver"'))
+    folders = "/run/withdrawd /var/lib/withdrawd"
+    world.host.do(f"systemctl stop withdrawd && rm -r {folders}")
+    world.host.do("withdrawd drain anycast --for 1h")
+    world.host.do("test -f /var/lib/withdrawd/state.json")
+    # It withdraws as the drain says, and takes the daemon's lock for that.
+    world.host.sh("withdrawd once")
+    world.host.do("test -f /run/withdrawd/lock")
+    world.wait_for(ALL - {Prefixes.PLAIN})
+
+    world.host.do("systemctl start withdrawd && systemctl is-active withdrawd")
+    world.host.do("withdrawd undrain anycast")
+    world.wait_for(ALL)
+    owners = dict(
+        line.split()
+        for line in world.host.do(f"find {folders} -printf '%p %u\\n'").splitlines()
+    )
+    names = {path.rsplit("/", 1)[1] for path in owners}
+    assert {"lock", "control.sock", "state.json", "history.jsonl"} <= names, owners
+    assert set(owners.values()) == {"withdrawd"}, owners
+
+
 def test_a_daemon_that_is_stuck_is_started_again_by_systemd(world):
     world.host.do("""
 mkdir -p /etc/systemd/system/withdrawd.service.d
