@@ -319,10 +319,17 @@ def test_a_broken_configuration_fails_the_reload_and_changes_nothing(world):
     world.host.do("systemctl is-active withdrawd")
 
 
-def test_what_root_makes_before_the_first_start_does_not_keep_the_unit_from_starting(world):
+@pytest.mark.parametrize(
+    "missing",
+    ("/run/withdrawd /var/lib/withdrawd", "/run/withdrawd/* /var/lib/withdrawd/*"),
+    ids=("the folders", "what is in them"),
+)
+def test_what_root_makes_before_the_first_start_does_not_keep_the_unit_from_starting(world, missing):
+    """Folders that are root's systemd gives to the service with all that is in them; what is root's in
+    the service's own folder it leaves so."""
     configure(world, CHECK + RULE.replace("CHECKS", '"resolver"'))
     folders = "/run/withdrawd /var/lib/withdrawd"
-    world.host.do(f"systemctl stop withdrawd && rm -r {folders}")
+    world.host.do(f"systemctl stop withdrawd && rm -r {missing}")
     world.host.do("withdrawd drain anycast --for 1h")
     world.host.do("test -f /var/lib/withdrawd/state.json")
     # It withdraws as the drain says, and takes the daemon's lock for that.
