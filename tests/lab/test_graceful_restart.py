@@ -109,6 +109,12 @@ def status(lab):
     return json.loads(lab.start("status", "--json", "-c", lab.directory / "withdrawd.toml")[1])
 
 
+def hard_configuration(lab):
+    changes = {"settle": "500ms", "password_file": None, "enable_password_file": None}
+    text = lab.configuration(top={"mode": "hard"}, bgpd=changes, other=False)
+    return lab.write(text.split("[rule.anycast]")[0])
+
+
 def doctors(lab, configuration):
     """What `doctor` finds about what peers would keep."""
     said = json.loads(lab.start("doctor", "--json", "-c", configuration)[1])
@@ -205,13 +211,7 @@ def test_doctor_says_whether_peers_would_let_go(each_lab):
 
 
 def test_hard_mode_ends_the_sessions_and_bgpd_stays_down(lab, measured):
-    configuration = lab.write(
-        lab.configuration(
-            top={"mode": "hard"},
-            bgpd={"settle": "500ms", "password_file": None, "enable_password_file": None},
-            other=False,
-        ).split("[rule.anycast]")[0]
-    )
+    configuration = hard_configuration(lab)
     with lab.withdrawd("run", "-c", configuration) as withdrawd:
         withdrawd.wait_for_line("nothing to do")
         lab.dns.kill()
@@ -225,17 +225,26 @@ def test_hard_mode_ends_the_sessions_and_bgpd_stays_down(lab, measured):
 
 
 def test_hard_mode_says_what_peers_keep_where_it_may_not_end_the_sessions(lab):
-    configuration = lab.write(
-        lab.configuration(
-            top={"mode": "hard"},
-            bgpd={"settle": "500ms", "password_file": None, "enable_password_file": None},
-            other=False,
-        ).split("[rule.anycast]")[0]
-    )
+    configuration = hard_configuration(lab)
     with lab.without_ptrace(), lab.withdrawd("run", "-c", configuration) as withdrawd:
         withdrawd.wait_for_line("nothing to do")
         lab.dns.kill()
         line = withdrawd.wait_for_line("killed", level="warning").message
         assert "peers with graceful restart may keep its prefixes until it runs again" in line
+        assert Prefixes.ALL <= lab.peer.prefixes()  # what is said is true
+        assert status(lab)["bgpd"]["kept_by_peers"]["left_s"] is None
+
+
+def test_hard_mode_says_what_peers_keep_whose_hold_time_was_over(hurried_lab):
+    lab = restored(hurried_lab)
+    configuration = hard_configuration(lab)
+    with lab.withdrawd("run", "-c", configuration) as withdrawd:
+        withdrawd.wait_for_line("nothing to do")
+        lab.bgpd.freeze()
+        wait_until("the hold time to be over", lambda: not lab.peer.established(), within=6)
+        lab.dns.kill()
+        line = withdrawd.wait_for_line("killed", level="warning").message
+        assert "may keep its prefixes until it runs again" in line
+        assert "had hung up before" in line
         assert Prefixes.ALL <= lab.peer.prefixes()  # what is said is true
         assert status(lab)["bgpd"]["kept_by_peers"]["left_s"] is None
