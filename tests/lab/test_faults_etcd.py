@@ -41,12 +41,14 @@ class SilentNameServer:
         self.socket = lab.edge.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.9", 53))
 
-    def wait_for_a_question(self, within=15):
-        """One from now on."""
+    def forget(self):
+        """What has been asked so far."""
         self.socket.setblocking(False)
         with contextlib.suppress(BlockingIOError):
             while True:
                 self.socket.recv(512)
+
+    def wait_for_a_question(self, within=15):
         self.socket.settimeout(within)
         assert b"\4etcd\7example" in self.socket.recv(512)
 
@@ -80,19 +82,20 @@ def test_name_servers_that_are_silent_delay_neither_a_withdrawal_nor_the_end(
     try:
         withdrawd.wait_for_health("resolver", "up")
         name_server.wait_for_a_question()
-        took = withdrawn_after_a_fault(lab)
-        assert took < TIMEOUT + 0.5
-        withdrawd.wait_for_line("is withdrawn without leave of the fleet")
-        lab.dns.repair()
-        lab.wait_for_announcements(within=10)
+        # The first time nobody knows yet that there is no etcd; later that is known.
+        for _ in range(2):
+            took = withdrawn_after_a_fault(lab)
+            measured(f"name servers that are silent: withdrawn {took:.2f} s after the fault")
+            assert took < TIMEOUT + 0.5
+            withdrawd.wait_for_line("is withdrawn without leave of the fleet")
+            lab.dns.repair()
+            lab.wait_for_announcements(within=10)
+        name_server.forget()
         name_server.wait_for_a_question()
         asked_at = time.monotonic()
         assert withdrawd.terminate(within=10) == 0
         end_took = time.monotonic() - asked_at
-        measured(
-            f"name servers that are silent: withdrawn {took:.2f} s after the fault, "
-            f"over {end_took * 1000:.0f} ms after SIGTERM"
-        )
+        measured(f"name servers that are silent: over {end_took * 1000:.0f} ms after SIGTERM")
         assert end_took < 1
     finally:
         withdrawd.close()
