@@ -34,8 +34,8 @@ enum class Links : bool { refuse, follow };
 std::expected<FileDescriptor, Refusal> open_to_read(const std::filesystem::path& file);
 
 /// Opens a regular file to be read and written, and makes it where there is none; then it belongs
-/// to the owner of its folder, and in root's own folder to the service's user, whoever makes it; but
-/// not what a link points at. `flags`: O_APPEND or 0.
+/// to the owner of its folder, and in root's own folder to the service's user, whoever makes it;
+/// but not what a link points at. `flags`: O_APPEND or 0.
 std::expected<FileDescriptor, Refusal> open_to_write(const std::filesystem::path& file, int flags,
                                                      mode_t mode, Links links = Links::refuse);
 

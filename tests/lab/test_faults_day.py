@@ -232,7 +232,9 @@ def test_a_soak(lab, day, request, measured):
             f"{faults} faults in {(time.monotonic() - begin) / 60:.1f} min, {late} of them begun late"
         )
         assert late < faults / 10
-        assert withdrawd.lines("critical") == []
+        # Of these faults one is to be told as critical: that somebody else types again and again.
+        critical = [x.message for x in withdrawd.lines("critical")]
+        assert [x for x in critical if "by somebody else" not in x] == []
         assert withdrawd.terminate(within=30) == 0
     lab.wait_for_announcements(Prefixes.ALL)
 

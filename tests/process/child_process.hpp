@@ -32,7 +32,8 @@ class ChildProcess {
     if (::posix_spawn(&pid_, program.c_str(), nullptr, nullptr, argv.data(), environment) != 0) {
       throw std::runtime_error("posix_spawn failed");
     }
-    // exec gives the caller its turn a moment before it changes the name, and that before the words.
+    // exec gives the caller its turn a moment before it changes the name, and that before the
+    // words.
     while (comm() != name.substr(0, 15) || !has_words()) std::this_thread::yield();
   }
   ~ChildProcess() {
