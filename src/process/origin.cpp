@@ -123,9 +123,11 @@ std::string systemd_path(std::string_view cgroup) {
     cgroup.remove_prefix(std::min(line.size() + 1, cgroup.size()));
     const auto path = line.find(":/");
     if (path == line.npos) continue;
-    // systemd's own tree, of the time before there was one for all.
-    if (line.find(":name=systemd:") != line.npos) return std::string(line.substr(path + 1));
-    if (line.starts_with("0::")) unified = line.substr(path + 1);
+    const auto within = line.substr(path + 1);
+    // systemd's own tree, of the time before there was one for all. The kernel shows it also where
+    // systemd does not use it, with all processes at its root.
+    if (line.find(":name=systemd:") != line.npos && within != "/") return std::string(within);
+    if (line.starts_with("0::")) unified = within;
   }
   return unified;
 }

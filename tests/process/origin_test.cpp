@@ -56,6 +56,8 @@ TEST_CASE("the systemd service that a bgpd is in is restarted, under any name") 
   CHECK(restart("0::/system.slice/system-frr.slice/frr@edge.service\n") == edge);
   CHECK(restart("9:name=systemd:/system.slice/frr@edge.service\n4:memory:/other.service\n0::/\n") ==
         edge);
+  // The older tree is there as well, and nobody uses it.
+  CHECK(restart("9:name=systemd:/\n8:pids:/\n0::/system.slice/frr@edge.service\n") == edge);
   // Of a container that is a service: that service.
   CHECK(restart("0::/system.slice/router.service/libpod-payload-1/frr.service\n") ==
         Words{"systemctl", "restart", "router.service"});
