@@ -131,7 +131,7 @@ def test_peers_are_counted_as_the_prefix_is_really_advertised(lab, healthy):
 def test_a_plain_member_of_the_vty_group_sees_what_members_may(lab, healthy):
     with lab.withdrawd("run", "-c", healthy) as withdrawd:
         withdrawd.wait_for_health("resolver", "up")
-        seen = doctor(lab, healthy, as_user("frrvty"))
+        seen = doctor(lab, healthy, as_user(lab.software.vty_group))
         assert seen.status == 0, seen.said
         assert one(seen.about("bgpd's process"))["verdict"] == "unseen"
         assert "advertised to 1 peer" in one(seen.about(Prefixes.PLAIN))["text"]
@@ -141,9 +141,9 @@ def test_without_the_group_the_group_is_named(lab, healthy):
     seen = doctor(lab, healthy, as_user())
     assert seen.status == 3
     for finding in seen.wrong("transport"):
-        assert finding["cure"] == "usermod -aG frrvty nobody"
+        assert finding["cure"] == f"usermod -aG {lab.software.vty_group} nobody"
     # What the command would bring about:
-    assert doctor(lab, healthy, as_user("frrvty")).status == 0
+    assert doctor(lab, healthy, as_user(lab.software.vty_group)).status == 0
 
 
 def test_a_broken_configuration_is_2(lab, healthy):
@@ -217,6 +217,7 @@ def test_a_pid_file_that_names_nobody_and_a_restart_that_is_not_there(lab, healt
     assert all(x["cure"] for x in seen.wrong())
 
 
+@pytest.mark.needs_frr("Quagga's vtysh mixes several instances up, a fault of its own")
 def test_several_instances_and_a_rule_that_names_none(lab, healthy):
     lab.bgpd.command("configure terminal", "router bgp 65001 view LAB", "end")
     seen = doctor(lab, healthy)
@@ -277,7 +278,7 @@ def test_a_statement_that_the_start_up_file_lacks_is_mentioned(lab, healthy):
         assert Prefixes.PLAIN in told["note"] and "only withdrawd announces it" in told["note"]
         assert Prefixes.OTHER in told["ok"] and Prefixes.PLAIN not in told["ok"]
         lab.bgpd.configuration.chmod(0o600)
-        told = one(doctor(lab, healthy, as_user("frrvty")).about(str(lab.bgpd.configuration)))
+        told = one(doctor(lab, healthy, as_user(lab.software.vty_group)).about(str(lab.bgpd.configuration)))
         assert told["verdict"] == "unseen"
     finally:
         lab.bgpd.configuration.write_text(kept)
@@ -431,6 +432,7 @@ def with_zebra(lab):
         lab.wait_for_announcements()
 
 
+@pytest.mark.needs_frr("the lab gives doctor's tests FRR's zebra only")
 def test_import_check_that_holds_prefixes_back_is_lifted_by_the_cure(lab, healthy, with_zebra):
     def told():
         return {x["subject"] for x in doctor(lab, healthy).wrong("prefix")}
@@ -444,6 +446,7 @@ def test_import_check_that_holds_prefixes_back_is_lifted_by_the_cure(lab, health
     wait_until("bgpd to let them go", lambda: not told(), within=10)
 
 
+@pytest.mark.needs_frr("the lab gives doctor's tests FRR's zebra only")
 def test_redistribution_in_place_of_or_besides_a_statement_is_named_and_taken_out(
     lab, healthy, with_zebra
 ):

@@ -122,6 +122,7 @@ def test_another_sites_path_that_is_handed_on_is_said(lab, other_site, sick):
     assert sick.lines("critical") == []
 
 
+@pytest.mark.needs_frr("Quagga has no VRFs")
 def test_a_path_imported_from_a_vrf_is_not_taken_for_ours(lab, sick):
     pids = lab.bgpd.pids()
     lab.bgpd.command("configure terminal", "router bgp 65001 vrf RED", "bgp router-id 10.53.0.9",
@@ -144,9 +145,11 @@ def test_a_path_imported_from_a_vrf_is_not_taken_for_ours(lab, sick):
 
 def test_other_tables_and_a_default_route_are_said(lab, sick):
     asked = ("configure terminal", "router bgp 65001", "address-family ipv4 {}", "{} {}", "end")
-    wanted = [("multicast", f"network {P}"), ("labeled-unicast", f"network {P}"),
-              ("vpn", f"network {P} rd 65001:7 label 77"),
-              ("unicast", "neighbor 10.53.0.2 default-originate")]
+    wanted = [("multicast", f"network {P}"), ("unicast", "neighbor 10.53.0.2 default-originate")]
+    tables = "ipv4 multicast"
+    if not lab.software.is_quagga:
+        wanted += [("labeled-unicast", f"network {P}"), ("vpn", f"network {P} rd 65001:7 label 77")]
+        tables = "ipv4 labeled-unicast, ipv4 multicast, ipv4 vpn"
 
     def type_all(no):
         for table, statement in wanted:
@@ -154,9 +157,7 @@ def test_other_tables_and_a_default_route_are_said(lab, sick):
 
     type_all("")
     try:
-        said_everywhere(lab, sick, "other_table",
-                        "a statement in ipv4 labeled-unicast, ipv4 multicast, ipv4 vpn of "
-                        "router bgp 65001")
+        said_everywhere(lab, sick, "other_table", f"a statement in {tables} of router bgp 65001")
         said_everywhere(lab, sick, "default_route", "default route that bgpd originates to 10.53.0.2")
     finally:
         type_all("no ")
@@ -196,7 +197,8 @@ def test_a_second_writer_is_undone_within_a_second_each_time_and_told_of(lab, si
     spans = [end - start for (start, verb), (end, _) in zip(mine, mine[1:]) if verb == "announced"]
     measured(f"a second writer: announced {len(spans)} times in 20 s, there for {sum(spans):.2f} s "
              f"in all, {max(spans):.2f} s at most")
-    assert len(spans) >= 5 and max(spans) < 1.0
+    # Quagga mostly has not sent yet what is undone so soon.
+    assert len(spans) >= (1 if lab.software.is_quagga else 5) and max(spans) < 1.0
 
 
 @pytest.mark.parametrize("how", ["shutdown", "maximum-prefix"])
