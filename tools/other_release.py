@@ -23,7 +23,8 @@ LAB_FILES = [
 # Seconds, for the build and for the tests; what takes longer hangs.
 LIMIT = 2400
 
-# The checkout cannot be written to; what is built is kept beside the root; the rest is in memory.
+# The checkout cannot be written to; what is built is kept beside the root; the rest is in memory. The
+# root of its mount namespace, so that whoever enters that is in it.
 INSIDE = """
 set -e
 mount --make-rprivate /
@@ -40,7 +41,11 @@ mount -t tmpfs -o mode=1777 tmpfs tmp
 mount --bind {source} src
 mount -o remount,bind,ro src
 mount --bind {build} build
-exec chroot . /usr/bin/env -i HOME=/root PATH={path} LC_ALL=C.UTF-8 "$@"
+mkdir -p old
+pivot_root . old
+cd /
+umount -l /old
+exec /usr/bin/env -i HOME=/root PATH={path} LC_ALL=C.UTF-8 "$@"
 """
 
 

@@ -1,6 +1,7 @@
 #include "daemon/observe.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
@@ -53,8 +54,16 @@ TEST_CASE("a look at a host without DNS and without bgpd says both") {
   CHECK(seen.report.checks[0].health == core::Health::down);
   CHECK_FALSE(seen.report.bgpd_reachable);
   CHECK(seen.withheld.empty());
-  REQUIRE(seen.problems.size() == 1);
-  CHECK(seen.problems[0].find("bgpd.vty") != std::string::npos);
+  // A busy host may have stood still as well.
+  const auto about = [&](std::string_view word) {
+    return std::ranges::count_if(seen.problems, [word](const std::string& problem) {
+      return problem.find(word) != std::string::npos;
+    });
+  };
+  const std::string all = fmt::format("{}", fmt::join(seen.problems, "\n"));
+  CAPTURE(all);
+  CHECK(about("bgpd.vty") == 1);
+  CHECK(about("bgpd.vty") + about("stood still") == std::ssize(seen.problems));
   CHECK_FALSE(std::filesystem::exists(scratch / "state.json"));
 }
 
