@@ -50,8 +50,12 @@ def lock(proxies, answer):
         proxy.locked = answer
 
 
+NO_PROXY = pytest.mark.needs_frr("Quagga's vtysh goes where it was built to, and to no proxy")
+VTYSH = pytest.param("vtysh", marks=NO_PROXY)
+
+
 @pytest.mark.parametrize("whose", LOCKED)
-@pytest.mark.parametrize("way", ("socket", "vtysh", "telnet"))
+@pytest.mark.parametrize("way", ("socket", VTYSH, "telnet"))
 def test_a_lock_of_three_seconds_is_waited_for(lab, proxied, measured, way, whose):
     pids, sessions = lab.bgpd.pids(), lab.peer.sessions()
     with running(lab, proxied, way) as (withdrawd, proxies):
@@ -78,7 +82,10 @@ def test_a_lock_of_three_seconds_is_waited_for(lab, proxied, measured, way, whos
 
 @pytest.mark.parametrize(
     ("way", "whose", "after"),
-    (("socket", "Quagga", DEFAULT_AFTER), ("vtysh", "newer FRR", 1.5), ("telnet", "Quagga", 1.5)),
+    (
+        ("socket", "Quagga", DEFAULT_AFTER), pytest.param("vtysh", "newer FRR", 1.5, marks=NO_PROXY),
+        ("telnet", "Quagga", 1.5),
+    ),
 )
 def test_a_lock_for_good_ends_in_the_fallback(lab, proxied, measured, way, whose, after):
     with running(lab, proxied, way, after) as (withdrawd, proxies):

@@ -100,7 +100,11 @@ def lab(shared_lab):
     return restored(shared_lab)
 
 
-@pytest.fixture(params=("shared_lab", "long_lived_lab", "other_port_lab"))
+@pytest.fixture(params=(
+    "shared_lab",
+    pytest.param("long_lived_lab", marks=pytest.mark.needs_frr("Quagga has no long-lived kind")),
+    "other_port_lab",
+))
 def each_lab(request):
     return restored(request.getfixturevalue(request.param))
 
@@ -235,6 +239,7 @@ def test_hard_mode_says_what_peers_keep_where_it_may_not_end_the_sessions(lab):
         assert status(lab)["bgpd"]["kept_by_peers"]["left_s"] is None
 
 
+@pytest.mark.needs_frr("of a Quagga the peer keeps nothing once its hold time is over")
 def test_hard_mode_says_what_peers_keep_whose_hold_time_was_over(hurried_lab):
     lab = restored(hurried_lab)
     configuration = hard_configuration(lab)

@@ -30,7 +30,7 @@ PREFIX = r"[0-9a-f.:]+/\d+"
 # All that may ever be typed.
 TYPED = re.compile(
     rf"enable|secret|zebra|terminal length 0|configure terminal|end|exit|exit-address-family|router bgp 65001"
-    rf"|address-family ipv[46] unicast|(no )?network {PREFIX}( route-map {NAME})?"
+    rf"|address-family ipv[46]( unicast)?|(no )?network {PREFIX}( route-map {NAME})?"
     rf"|show running-config|show bgp summary|show (ip )?bgp( ipv6)?( unicast)? {PREFIX}|"
 )
 

@@ -85,7 +85,7 @@ def test_the_history_belongs_to_the_vty_group_also_after_a_reload(lab):
         withdrawd.wait_for_line("goes on with the new configuration")
         lab.dns.kill()
         wait_until("the history", history.exists, within=5)
-        wait_until("its group", lambda: history.group() == "frrvty", within=1)
+        wait_until("its group", lambda: history.group() == lab.software.vty_group, within=1)
 
 
 def test_log_follows_until_it_is_told_to_end(lab):

@@ -358,6 +358,7 @@ def vrf(lab):
     lab.bgpd.command("configure terminal", "no router bgp 65009 vrf CUSTOMER", "end")
 
 
+@pytest.mark.needs_frr("Quagga has no VRFs")
 def test_one_check_takes_down_three_of_eight_across_families_and_a_vrf(lab, vrf):
     """Five in the instance without a name, three in the VRF; the check "resolver" has one of each
     family here and one there."""
