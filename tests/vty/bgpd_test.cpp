@@ -5,7 +5,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 #include <deque>
 
@@ -551,6 +553,43 @@ TEST_CASE("one statement through the socket, read back, takes a few milliseconds
   // Loose: for a sanitizer on a busy machine.
   CHECK(best < 50ms);
   subject.reset();
+}
+
+TEST_CASE("ways that all say nothing have had their turn within the time that there is") {
+  // Each by itself would wait for ten seconds.
+  for (const auto all : {300ms, 900ms}) {
+    CAPTURE(all.count());
+    test::ScratchDirectory directory;
+    asio::io_context loop;
+    FakeSocket vty(loop.get_executor(), directory.path() / "bgpd.vty",
+                   {.answer = [](const std::string&) { return std::string(); }});
+    const auto program = directory.write("vtysh", "#!/bin/sh\nexec sleep 20\n");
+    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+    asio::ip::tcp::acceptor port(loop, {asio::ip::address_v4::loopback(), 0});
+    const core::BgpdAccess access{
+        .socket = directory.path() / "bgpd.vty",
+        .socket_timeout = 10s,
+        .vtysh = program,
+        .vtysh_timeout = 10s,
+        .telnet =
+            core::Endpoint{core::Address::parse("127.0.0.1").value(), port.local_endpoint().port()},
+        .telnet_timeout = 10s};
+    Bgpd subject(loop.get_executor(), access, nullptr);
+    subject.finish_within(all);
+    std::optional<vty::ReadReport> report;
+    const auto begun = std::chrono::steady_clock::now();
+    asio::co_spawn(loop, subject.read({}), [&](const std::exception_ptr&, vty::ReadReport got) {
+      report = std::move(got);
+    });
+    while (!report && loop.run_one() != 0) {
+    }
+    CHECK(std::chrono::steady_clock::now() - begun < all + 1s);  // on a busy host
+    REQUIRE_FALSE(report->observed);
+    const auto said = error_of(*report);
+    for (const auto* way : {"bgpd.vty", "vtysh", "telnet"}) {
+      CHECK(said.find(way) != std::string::npos);
+    }
+  }
 }
 
 TEST_CASE("a vtysh that did not do what it echoed is noticed, and the socket does the work") {
