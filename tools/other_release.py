@@ -66,13 +66,12 @@ class OtherRelease:
     def __init__(self, output):
         self.output = output
         self.process = None
-        self.suite, self.files = SUITE, LAB_FILES
         self.base = debian_root.base("", has=packages(), name=f"{SUITE}-lab", suite=SUITE)
         self.build = self.base.with_name(f"{SUITE}-build")
         self.build.mkdir(exist_ok=True)
         self.place = tempfile.TemporaryDirectory(prefix="wd-release-")
 
-    def start(self, *arguments, nice=0):
+    def start(self, *arguments):
         """Runs tools/suite.py there."""
         script = INSIDE.format(
             place=self.place.name, base=self.base, source=ROOT, build=self.build,
@@ -80,8 +79,8 @@ class OtherRelease:
         )
         with open(self.output, "wb") as sink:
             self.process = subprocess.Popen(
-                ["nice", "-n", str(nice), "unshare", "--mount", "sh", "-c", script, "sh", "/usr/bin/python3", "-B", "/src/tools/suite.py",
-                 "--build-dir", "/build/withdrawd", *arguments],
+                ["unshare", "--mount", "sh", "-c", script, "sh", "/usr/bin/python3", "-B",
+                 "/src/tools/suite.py", "--build-dir", "/build/withdrawd", *arguments],
                 stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT,
             )
 

@@ -351,7 +351,7 @@ def other_release_tests(folder, tally):
         return
     with tally.timed(f"{title}: build and tests"):
         try:
-            release.start("--release", ",".join(release.files))
+            release.start("--release", ",".join(other_release.LAB_FILES))
             said = release.wait()
         finally:
             release.end()

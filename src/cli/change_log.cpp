@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <regex>
 
 #include "core/outcome.hpp"
 #include "core/prefix.hpp"
@@ -70,18 +71,11 @@ bool is_about(const daemon::HistoryEntry& entry, std::string_view target) {
 
 core::Result<std::string> typed_time(const std::string& text,
                                      std::chrono::system_clock::time_point now) {
-  // What is left out of it is the beginning of the day, the hour, the minute.
-  static const std::string shape = "0000-00-00T00:00:00";
-  std::string time = text.ends_with('Z') ? text.substr(0, text.size() - 1) : text;
-  if (time.size() > 10 && time[10] == ' ') time[10] = 'T';
-  const auto fits = [&](std::size_t at) {
-    const bool is_digit = time[at] >= '0' && time[at] <= '9';
-    return shape[at] == '0' ? is_digit : time[at] == shape[at];
-  };
-  const bool whole = time.size() == 10 || time.size() == 16 || time.size() == 19;
-  std::size_t at = 0;
-  while (whole && at < time.size() && fits(at)) ++at;
-  if (whole && at == time.size()) return time;
+  // What is left out is the beginning of the day, the minute.
+  static const std::regex shape(R"((\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?))?Z?)");
+  if (std::smatch parts; std::regex_match(text, parts, shape)) {
+    return parts[2].matched ? parts.str(1) + "T" + parts.str(2) : parts.str(1);
+  }
   const auto ago = parse_length(text);
   if (ago) {
     const auto then = now - std::chrono::duration_cast<std::chrono::seconds>(*ago);

@@ -460,14 +460,24 @@ TEST_CASE("a kill that helps is worth one each time") {
   }
 }
 
-TEST_CASE(
-    "peers with graceful restart: bgpd is started at once to tell them, and all of it is said") {
+namespace {
+
+/// Announcing, to a peer that keeps what a killed bgpd had announced, and now in somebody's hands.
+SmallWorld locked_world_with_graceful_restart() {
   SmallWorld world(one_rule());
   world.networks().emplace(p, NetworkOptions{});
   world.config.graceful_restart = GracefulRestart{120s, 1h};
   world.sessions = {.left = {"10.0.0.2"}, .problem = "Operation not permitted"};
   world.run_for(2s);
   world.manner = Manner::locked;
+  return world;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "peers with graceful restart: bgpd is started at once to tell them, and all of it is said") {
+  auto world = locked_world_with_graceful_restart();
   verdict(world);
   world.run_until([&] { return !world.stopped.empty(); });
   world.manner = Manner::obeys;
@@ -510,12 +520,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a restart that is owed to peers is still owed after a reload and by a later run") {
-  SmallWorld world(one_rule());
-  world.networks().emplace(p, NetworkOptions{});
-  world.config.graceful_restart = GracefulRestart{120s, 1h};
-  world.sessions = {.left = {"10.0.0.2"}, .problem = "Operation not permitted"};
-  world.run_for(2s);
-  world.manner = Manner::locked;
+  auto world = locked_world_with_graceful_restart();
   world.restart_fails = true;
   verdict(world);
   world.run_until([&] { return !world.restarted.empty(); });

@@ -7,7 +7,6 @@ import json
 import socket
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -58,9 +57,8 @@ class SilentNameServer:
 
 @pytest.fixture
 def name_server(lab):
-    server = SilentNameServer(lab)
-    yield server
-    server.close()
+    with contextlib.closing(SilentNameServer(lab)) as server:
+        yield server
 
 
 @pytest.fixture
@@ -171,14 +169,8 @@ class VastEtcd:
 
 @pytest.fixture
 def vast(lab):
-    vast = VastEtcd(lab)
-    yield vast
-    vast.close()
-
-
-def peak_kib(withdrawd):
-    status = Path(f"/proc/{withdrawd.pids()[0]}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+    with contextlib.closing(VastEtcd(lab)) as vast:
+        yield vast
 
 
 def test_answers_of_60_megabytes_delay_no_withdrawal_and_take_no_memory(
@@ -194,6 +186,6 @@ def test_answers_of_60_megabytes_delay_no_withdrawal_and_take_no_memory(
             lab.dns.repair()
             lab.wait_for_announcements(within=10)
         wait_until("more such answers", lambda: vast.transactions >= 3, within=10)
-        measured(f"etcd answers with 60 MB: memory {peak_kib(withdrawd) / 1024:.1f} MiB at most")
-        assert peak_kib(withdrawd) < 64 * 1024
+        measured(f"etcd answers with 60 MB: memory {withdrawd.peak_kib() / 1024:.1f} MiB at most")
+        assert withdrawd.peak_kib() < 64 * 1024
         assert withdrawd.terminate() == 0

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -136,19 +135,14 @@ def test_without_descriptors_for_ten_seconds_what_nobody_can_ask_is_down(lab, me
 MEGABYTE = 1 << 20
 
 
-def peak_kib(withdrawd):
-    status = Path(f"/proc/{withdrawd.pids()[0]}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
-
-
 def test_32_megabytes_of_memory_are_enough(lab, sizes_count, measured):
     with started(lab) as withdrawd:
         # More than that the kernel does not give.
         limit(withdrawd, f"--data={32 * MEGABYTE}")
         for _ in range(2):
             withdraws_and_announces(lab, withdrawd)
-        measured(f"memory: {peak_kib(withdrawd) / 1024:.1f} MiB at most")
-        assert peak_kib(withdrawd) < 32 * 1024
+        measured(f"memory: {withdrawd.peak_kib() / 1024:.1f} MiB at most")
+        assert withdrawd.peak_kib() < 32 * 1024
         assert withdrawd.lines("error") == withdrawd.lines("critical") == []
 
 
@@ -237,12 +231,12 @@ def test_a_configuration_of_60_megabytes_is_read_as_it_comes(lab, sizes_count, m
                 withdraws_and_announces(lab, withdrawd)
             assert len(sent) >= 3 and all(len(one) > 59 * MEGABYTE for one in sent)
             measured(
-                f"a configuration of 60 MB: memory {peak_kib(withdrawd) / 1024:.1f} MiB at most, "
+                f"a configuration of 60 MB: memory {withdrawd.peak_kib() / 1024:.1f} MiB at most, "
                 f"status answered {asker.answers} times, in {asker.slowest * 1000:.0f} ms at most"
             )
             assert json.loads(asker.last)["bgpd"]["transport"] == f"socket {proxy.path}"
             assert asker.answers > 10 and asker.slowest < 0.3
-            assert peak_kib(withdrawd) < 64 * 1024
+            assert withdrawd.peak_kib() < 64 * 1024
             assert withdrawd.lines(containing="longer than") == []
             for word in ("through vtysh", "through telnet"):
                 assert withdrawd.lines(containing=word) == []

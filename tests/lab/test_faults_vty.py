@@ -125,12 +125,6 @@ VTYSH_FAULTS = {
 }
 
 
-def resident_kib(pid):
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1])
-
-
 def children(pid):
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
@@ -157,7 +151,7 @@ def falls_through(lab, measured, fault, transports, bgpd, within):
         lab.wait_for_announcements(Prefixes.ALL, within=10)
         wait_until("no child to be left", lambda: len(children(pid)) <= 1, within=5)
         # An answer may be 64 MiB long before it is cut off. A sanitized program takes more.
-        assert "ASAN_OPTIONS" in os.environ or resident_kib(pid) < 200 * 1024
+        assert "ASAN_OPTIONS" in os.environ or withdrawd.peak_kib() < 200 * 1024
         assert withdrawd.lines("critical") == []
         assert withdrawd.terminate(within=12) == 0
     assert lab.bgpd.pids() == pids

@@ -113,6 +113,11 @@ class Withdrawd(Program):
     def assert_running(self):
         assert self.running, f"withdrawd ended, status {self.process.returncode}: {self.text()}"
 
+    def peak_kib(self):
+        """Of memory: the most that it has had."""
+        status = Path(f"/proc/{self.pids()[0]}/status").read_text()
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+
     def wait_for_health(self, check, health, within=5, after=0):
         """Until it says that a check has become up or down."""
 
