@@ -18,7 +18,7 @@ Controller::Controller(Settings settings, const Memory& memory, Time now)
       checks_(std::make_unique<CheckSchedule>(settings_->checks, settings_->first_outcome_decides,
                                               now)),
       soft_(std::make_unique<SoftPath>(*settings_, *checks_, memory.options, memory.stand_ins,
-                                       memory.policy)),
+                                       memory.kills, memory.policy)),
       fallback_(
           std::make_unique<Fallback>(settings_->fallback, memory.fallback, memory.stale, now)),
       hard_(std::make_unique<HardPath>(*settings_, *checks_, memory.stale)),
@@ -225,7 +225,7 @@ bool Controller::at_rest() const {
 bool Controller::stuck() const {
   if (!checks_->all_answered() || busy()) return false;
   if (settings_->mode == Mode::hard) return hard_->failed();
-  const bool exposed = soft_->longest_exposed(true) || soft_->longest_exposed(false);
+  const bool exposed = !soft_->longest_exposed().empty() || soft_->longest_forbidden();
   if (exposed && !fallback_->failing()) return false;
   if (fallback_->memory().killed && !fallback_->cannot_restart()) return false;
   return soft_->obstructed();
@@ -241,6 +241,7 @@ Memory Controller::memory() const {
   }
   memory.options = soft_->options();
   memory.stand_ins = soft_->stand_ins();
+  memory.kills = soft_->kills();
   memory.policy = soft_->policy().memory();
   memory.fallback = fallback_->memory();
   memory.restart = restart_;
@@ -249,8 +250,7 @@ Memory Controller::memory() const {
 
 Memory Controller::memory_for_reload() const {
   Memory handed = memory();
-  handed.fallback.same = 0;
-  handed.fallback.reason.clear();
+  handed.kills.clear();
   handed.stale = stale();
   return handed;
 }

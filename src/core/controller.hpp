@@ -23,6 +23,7 @@ struct Memory {
   std::map<std::string, Time> health_since;   ///< likewise: health is what it is
   SoftPath::Options options;                  ///< of the statements, as they were last seen
   SoftPath::StandIns stand_ins;               ///< of those that are degraded
+  SoftPath::Kills kills;                      ///< that have not helped
   Fallback::Memory fallback;                  ///< a bgpd that we killed is ours to start
   std::optional<RestartCommand> restart;      ///< of the bgpd that was seen last; none: none was
   Policy::Memory policy;                      ///< drains, damping, since when

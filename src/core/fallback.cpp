@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace withdrawd::core {
@@ -11,7 +12,7 @@ namespace {
 
 constexpr Duration stop_again_after = std::chrono::seconds(1);
 constexpr Duration longest_restart_pause = std::chrono::seconds(60);
-/// So many kills for the same reason show that bgpd comes back with what it was killed for.
+/// So many kills for a prefix show that bgpd comes back with it.
 constexpr unsigned kills_that_show = 2;
 constexpr Duration longest_hold = std::chrono::hours(24);
 
@@ -31,7 +32,7 @@ Fallback::Fallback(const FallbackSettings& settings, const Memory& memory,
     : settings_(settings), memory_(memory), restart_at_(now), stale_(std::move(stale)) {
   // How long ago the kill was is not known; the delay begins anew.
   if (memory.killed && memory.kills > 1) restart_at_ = now + restart_delay();
-  if ((memory.kills > 0 || memory.same > 0) && !memory.last_kill) memory_.last_kill = now;
+  if (memory.kills > 0 && !memory.last_kill) memory_.last_kill = now;
 }
 
 bool Fallback::owes_restart(const SoftPath& soft) const {
@@ -53,9 +54,13 @@ Duration Fallback::pause_after_restart() const {
 /// None: a kill may help. The hold becomes longer with each kill after it: somebody may have acted
 /// where withdrawd does not see it, and a host must not flap for that.
 std::optional<Time> Fallback::held_until(const SoftPath::Exposed& exposed) const {
-  if (memory_.same < kills_that_show || memory_.reason != exposed.reason) return std::nullopt;
+  if (exposed.kills < kills_that_show || !memory_.last_kill) return std::nullopt;
   return *memory_.last_kill +
-         doubled(settings_.restart_delay_max, memory_.same - kills_that_show, longest_hold);
+         doubled(settings_.restart_delay_max, exposed.kills - kills_that_show, longest_hold);
+}
+
+Time Fallback::due(const SoftPath::Exposed& exposed) const {
+  return std::max(exposed.since + settings_.after, next_stop_.value_or(Time{}));
 }
 
 void Fallback::hold(const SoftPath::Exposed& exposed, Time until, Time now, Effects& effects) {
@@ -65,7 +70,7 @@ void Fallback::hold(const SoftPath::Exposed& exposed, Time until, Time now, Effe
       fmt::format("{}; bgpd was killed {} times for it and came back with it, so it is not "
                   "killed again for {}; it stays announced until somebody acts: take it out of "
                   "bgpd by hand, correct [bgpd] and reload withdrawd, or stop bgpd",
-                  exposed.story, memory_.same, describe(until - now))});
+                  exposed.story, exposed.kills, describe(until - now))});
 }
 
 // `failure` is what tells two lines apart; the cause in front of it changes with every outcome.
@@ -76,25 +81,23 @@ void Fallback::tell(const std::string& cause, const std::string& failure, Time n
   }
 }
 
-void Fallback::advance(const SoftPath& soft, Time now, Effects& effects) {
+void Fallback::advance(SoftPath& soft, Time now, Effects& effects) {
   if (busy()) return;
   if (soft.reachable()) bgpd_is_back(effects);
 
-  const auto forbidden = soft.longest_exposed(false);
-  const auto exposed = soft.longest_exposed(true);
-  if (failing() && !forbidden && !exposed) {
+  const auto forbidden = soft.longest_forbidden();
+  const auto exposed = soft.longest_exposed();
+  if (failing() && !forbidden && exposed.empty()) {
     effects.push_back(Tell{Severity::warning, "no sick prefix is announced any longer"});
   }
-  if (!exposed) {
+  if (exposed.empty()) {
     told_unkillable_ = false;
     holding_ = false;
     vain_stops_ = 0;
   }
-  if (memory_.same > 0 && !soft.any_must_go() &&
-      (memory_.same < kills_that_show || now - *memory_.last_kill >= settings_.restart_delay_max)) {
-    memory_.same = 0;  // it lasted
-    memory_.reason.clear();
-  }
+  // What is well a moment after two kills may be sick again.
+  const bool lasted = !memory_.last_kill || now - *memory_.last_kill >= settings_.restart_delay_max;
+  soft.forget_kills_for_well(lasted ? std::numeric_limits<unsigned>::max() : kills_that_show);
   if (!forbidden) {
     told_forbidden_ = false;
   } else if (!told_forbidden_ && now - forbidden->since >= settings_.after) {
@@ -110,21 +113,22 @@ void Fallback::advance(const SoftPath& soft, Time now, Effects& effects) {
   if (soft.times_obeyed() != obeyed_) {
     obeyed_ = soft.times_obeyed();
     if (!memory_.killed) {
-      memory_.kills = memory_.same = 0;
-      memory_.reason.clear();
+      memory_.kills = 0;
+      soft.forget_kills();
     }
   }
-  if (exposed && now - exposed->since >= settings_.after && (!next_stop_ || now >= *next_stop_)) {
-    if (const auto until = held_until(*exposed); until && now < *until) {
-      hold(*exposed, *until, now, effects);
-    } else {
-      holding_ = false;
-      cause_ = exposed->story;
-      reason_ = exposed->reason;
-      stopping_ = true;
-      effects.push_back(StopBgpd{});
-      return;
+  for (const SoftPath::Exposed& longest : exposed) {
+    if (now < due(longest)) continue;
+    if (const auto until = held_until(longest); until && now < *until) {
+      hold(longest, *until, now, effects);
+      continue;
     }
+    holding_ = false;
+    cause_ = longest.story;
+    killed_for_ = soft.exposed_since(now - settings_.after);
+    stopping_ = true;
+    effects.push_back(StopBgpd{});
+    return;
   }
   if (owes_restart(soft) && now >= restart_at_) {
     restarting_ = true;
@@ -141,21 +145,19 @@ std::string_view Fallback::failing_why() const {
 std::optional<Time> Fallback::next_wake(const SoftPath& soft) const {
   if (busy()) return std::nullopt;
   std::optional<Time> wake;
-  if (const auto forbidden = soft.longest_exposed(false); forbidden && !told_forbidden_) {
+  if (const auto forbidden = soft.longest_forbidden(); forbidden && !told_forbidden_) {
     sooner(wake, forbidden->since + settings_.after);
   }
-  if (const auto exposed = soft.longest_exposed(true)) {
-    Time due = exposed->since + settings_.after;
-    if (next_stop_) due = std::max(due, *next_stop_);
+  for (const SoftPath::Exposed& longest : soft.longest_exposed()) {
     // Held, it is told when it is due.
-    if (const auto until = held_until(*exposed); until && holding_) due = std::max(due, *until);
-    sooner(wake, due);
+    const auto until = held_until(longest);
+    sooner(wake, until && holding_ ? std::max(due(longest), *until) : due(longest));
   }
   if (owes_restart(soft)) sooner(wake, restart_at_);
   return wake;
 }
 
-void Fallback::on(const BgpdStopped& event, const SoftPath& soft, Time now, Effects& effects) {
+void Fallback::on(const BgpdStopped& event, SoftPath& soft, Time now, Effects& effects) {
   stopping_ = false;
   next_stop_.reset();
   if (!event.pids) {
@@ -192,8 +194,7 @@ void Fallback::on(const BgpdStopped& event, const SoftPath& soft, Time now, Effe
   memory_.last_kill = now;
   memory_.killed = true;
   ++memory_.kills;
-  memory_.same = memory_.reason == reason_ ? memory_.same + 1 : 1;
-  memory_.reason = reason_;
+  soft.killed_for(killed_for_);
   stale_ = stale_routes(event.sessions, soft.graceful_restart(), now);
   // Peers keep what they have heard until they are told otherwise, by a bgpd that runs: it is
   // started at once, and what is sick withdrawn before its first session is up. Where that has

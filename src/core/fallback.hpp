@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/events.hpp"
 #include "core/repeated_failure.hpp"
@@ -14,17 +15,15 @@ namespace withdrawd::core {
 
 /// The hard path as a last resort of the soft one: kills bgpd when a prefix that must not be
 /// announced could not be withdrawn for `FallbackSettings::after`, and starts it again once a
-/// prefix is wanted, or once peers have to be told what it no longer announces. After two kills for
-/// the same reason it holds: bgpd came back with the prefix each time, so a third would help
-/// nobody. Passive: the Controller drives it.
+/// prefix is wanted, or once peers have to be told what it no longer announces. For a prefix with
+/// which bgpd came back after two kills it holds, whatever stood in the way each time: a third
+/// would help nobody. Passive: the Controller drives it.
 class Fallback {
  public:
   /// What a later run has to know: without it, nobody would start the bgpd that we killed.
   struct Memory {
     bool killed = false;              ///< by us (or about to be), and not seen running since
     unsigned kills = 0;               ///< in a row; sets how long the next restart waits
-    std::string reason{};             ///< of the last kill; see SoftPath::Exposed
-    unsigned same = 0;                ///< kills in a row for that reason
     std::optional<Time> last_kill{};  ///< none: not known
     bool restart_owed = false;  ///< also if no prefix is wanted: peers keep what they have heard
     auto operator<=>(const Memory&) const = default;
@@ -35,10 +34,10 @@ class Fallback {
            Time now);
 
   /// Starts a kill or a restart if it is time for one.
-  void advance(const SoftPath& soft, Time now, Effects& effects);
+  void advance(SoftPath& soft, Time now, Effects& effects);
   std::optional<Time> next_wake(const SoftPath& soft) const;
 
-  void on(const BgpdStopped& event, const SoftPath& soft, Time now, Effects& effects);
+  void on(const BgpdStopped& event, SoftPath& soft, Time now, Effects& effects);
   void on(const BgpdRestarted& event, Time now, Effects& effects);
   /// Could the processes be looked at? If not, a killed bgpd is started on suspicion.
   void process_known(bool known) { process_known_ = known; }
@@ -65,6 +64,7 @@ class Fallback {
   bool owes_restart(const SoftPath& soft) const;
   Duration restart_delay() const;
   Duration pause_after_restart() const;
+  Time due(const SoftPath::Exposed& exposed) const;
   std::optional<Time> held_until(const SoftPath::Exposed& exposed) const;
   void hold(const SoftPath::Exposed& exposed, Time until, Time now, Effects& effects);
   void tell(const std::string& cause, const std::string& failure, Time now, Effects& effects);
@@ -82,8 +82,8 @@ class Fallback {
   unsigned obeyed_ = 0;           ///< as the soft path had counted when last looked at
   bool told_forbidden_ = false;
   bool told_unkillable_ = false;
-  bool holding_ = false;  ///< and told
-  std::string reason_;    ///< of the kill under way
+  bool holding_ = false;                 ///< and told
+  std::vector<std::size_t> killed_for_;  ///< slots of the soft path, by the kill under way
   std::optional<StaleRoutes> stale_;
   std::string cause_;
   RepeatedFailure told_;

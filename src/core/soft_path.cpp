@@ -89,16 +89,18 @@ std::string statements_of(const Change& change) {
 }  // namespace
 
 SoftPath::SoftPath(const Settings& settings, const CheckSchedule& checks, const Options& remembered,
-                   const StandIns& stand_ins, const Policy::Memory& policy)
+                   const StandIns& stand_ins, const Kills& kills, const Policy::Memory& policy)
     : settings_(settings), policy_(settings, checks, policy), confirm_pause_(first_confirm_pause) {
   const Recollection recalled_options(remembered);
   const Recollection recalled_stand_ins(stand_ins);
+  const Recollection recalled_kills(kills);
   for (std::size_t i = 0; i < policy_.size(); ++i) {
     const Rule& rule = policy_.rule(i);
     const Prefix& prefix = policy_.prefix(i);
     Slot slot{.rule = &rule, .prefix = prefix, .lookup = {prefix, rule.instance}, .index = i};
     slot.options = recalled_options.of({rule.name, prefix});
     slot.stand_in = recalled_stand_ins.of({rule.name, prefix});
+    set_kills(slot, recalled_kills.of({rule.name, prefix}).value_or(0));
     slots_.push_back(std::move(slot));
     by_prefix_.emplace(prefix, i);
   }
@@ -215,8 +217,8 @@ void SoftPath::retire(Time now, Effects& effects) {
 
 void SoftPath::decide(Time now, Effects& effects) {
   const std::uint64_t before = policy_.revision();
-  const auto changed =
-      policy_.decide(now, [this](std::size_t index) { return standing(index); }, effects);
+  const auto changed = policy_.decide(
+      now, [this](std::size_t index) { return standing(index); }, effects);
   if (policy_.revision() == before) return;
   // Also of those whose wish is the same: what stays drained may have become sick, or well.
   for (Slot& slot : slots_) {
@@ -978,43 +980,89 @@ std::optional<Time> SoftPath::next_wake() const {
   return policy ? std::min(*policy, operation) : operation;
 }
 
-std::optional<SoftPath::Exposed> SoftPath::longest_exposed(bool may_fall_back) const {
-  if (!any_exposed()) return std::nullopt;
-  if (!longest_ || longest_->policy != policy_.revision()) {
-    longest_ = Longest{
-        .policy = policy_.revision(),
-        .at_stake = policy_.kill_hindrance([this](std::size_t index) { return standing(index); })};
-    for (const Slot& slot : slots_) {
-      if (!slot.exposed_since) continue;
-      const bool may = slot.rule->may_fall_back && !longest_->at_stake;
-      auto& longest = may ? longest_->may_fall_back : longest_->may_not;
-      if (!longest || *slot.exposed_since < *slots_[*longest].exposed_since) longest = slot.index;
+const SoftPath::Longest& SoftPath::longest() const {
+  if (longest_ && longest_->policy == policy_.revision()) return *longest_;
+  longest_ = Longest{
+      .policy = policy_.revision(),
+      .at_stake = policy_.kill_hindrance([this](std::size_t index) { return standing(index); })};
+  const auto earlier = [this](std::size_t one, std::size_t other) {
+    return *slots_[one].exposed_since < *slots_[other].exposed_since;
+  };
+  for (const Slot& slot : slots_) {
+    if (!slot.exposed_since) continue;
+    if (slot.rule->may_fall_back && !longest_->at_stake) {
+      const auto [it, first] = longest_->may_fall_back.emplace(slot.kills, slot.index);
+      if (!first && earlier(slot.index, it->second)) it->second = slot.index;
+    } else if (!longest_->may_not || earlier(slot.index, *longest_->may_not)) {
+      longest_->may_not = slot.index;
     }
   }
-  const auto& index = may_fall_back ? longest_->may_fall_back : longest_->may_not;
-  if (!index) return std::nullopt;
-  const Slot* longest = &slots_[*index];
-  const auto& at_stake = longest_->at_stake;
-  std::string obstacle = !unanswered_.empty() ? unanswered_
-                         : !refusal_.empty()  ? refusal_
-                         : longest->trouble   ? "it " + *longest->trouble
-                         : busy_              ? "bgpd has not answered yet"
-                                              : "bgpd has not withdrawn it yet";
-  return Exposed{
-      *longest->exposed_since,
-      fmt::format("rule \"{}\": {} could not be withdrawn: {}; {}", longest->rule->name,
-                  longest->prefix.text(), obstacle, policy_.cause(longest->index)),
-      !longest->rule->may_fall_back ? std::string("fallback = \"never\"") : at_stake.value_or(""),
-      fmt::format("rule \"{}\", {}, bgpd {}", longest->rule->name, longest->prefix.text(),
-                  reached_ ? "answers" : "does not answer")};
+  return *longest_;
+}
+
+std::vector<SoftPath::Exposed> SoftPath::longest_exposed() const {
+  if (!any_exposed()) return {};
+  std::vector<Exposed> all;
+  for (const auto& [kills, index] : longest().may_fall_back) all.push_back(exposed(index));
+  return all;
+}
+
+std::optional<SoftPath::Exposed> SoftPath::longest_forbidden() const {
+  if (!any_exposed()) return std::nullopt;
+  const auto& index = longest().may_not;
+  return index ? std::optional(exposed(*index)) : std::nullopt;
+}
+
+SoftPath::Exposed SoftPath::exposed(std::size_t index) const {
+  const Slot& slot = slots_[index];
+  const std::string obstacle = !unanswered_.empty() ? unanswered_
+                               : !refusal_.empty()  ? refusal_
+                               : slot.trouble       ? "it " + *slot.trouble
+                               : busy_              ? "bgpd has not answered yet"
+                                                    : "bgpd has not withdrawn it yet";
+  return Exposed{*slot.exposed_since,
+                 fmt::format("rule \"{}\": {} could not be withdrawn: {}; {}", slot.rule->name,
+                             slot.prefix.text(), obstacle, policy_.cause(index)),
+                 !slot.rule->may_fall_back ? std::string("fallback = \"never\"")
+                                           : longest().at_stake.value_or(""),
+                 slot.kills};
+}
+
+std::vector<std::size_t> SoftPath::exposed_since(Time then) const {
+  std::vector<std::size_t> slots;
+  for (const Slot& slot : slots_) {
+    if (slot.rule->may_fall_back && slot.exposed_since && *slot.exposed_since <= then) {
+      slots.push_back(slot.index);
+    }
+  }
+  return slots;
+}
+
+void SoftPath::killed_for(const std::vector<std::size_t>& slots) {
+  for (const std::size_t slot : slots) set_kills(slots_[slot], slots_[slot].kills + 1);
+}
+
+void SoftPath::forget_kills() {
+  for (Slot& slot : slots_) set_kills(slot, 0);
+}
+
+void SoftPath::forget_kills_for_well(unsigned below) {
+  if (with_kills_ == 0) return;
+  for (Slot& slot : slots_) {
+    if (slot.kills < below && !must_go(slot)) set_kills(slot, 0);
+  }
+}
+
+void SoftPath::set_kills(Slot& slot, unsigned kills) {
+  const unsigned before = std::exchange(slot.kills, kills);
+  if (before == kills) return;
+  with_kills_ += (kills > 0 ? 1U : 0U) - (before > 0 ? 1U : 0U);
+  longest_.reset();
+  ++revision_;
 }
 
 bool SoftPath::any_wanted() const {
   return std::ranges::any_of(slots_, [](const Slot& slot) { return is_wanted(slot.desired); });
-}
-
-bool SoftPath::any_must_go() const {
-  return std::ranges::any_of(slots_, [this](const Slot& slot) { return must_go(slot); });
 }
 
 bool SoftPath::agrees() const {
@@ -1040,15 +1088,24 @@ SoftPath::Options SoftPath::options() const {
   Options options;
   for (const Slot& slot : slots_) {
     if (!slot.options || *slot.options == NetworkOptions{}) continue;
-    options.emplace(PrefixKey{slot.rule->name, slot.prefix}, *slot.options);
+    options.emplace(key(slot), *slot.options);
   }
   return options;
+}
+
+SoftPath::Kills SoftPath::kills() const {
+  Kills kills;
+  if (with_kills_ == 0) return kills;
+  for (const Slot& slot : slots_) {
+    if (slot.kills > 0) kills.emplace(key(slot), slot.kills);
+  }
+  return kills;
 }
 
 SoftPath::StandIns SoftPath::stand_ins() const {
   StandIns stand_ins;
   for (const Slot& slot : slots_) {
-    if (slot.stand_in) stand_ins.emplace(PrefixKey{slot.rule->name, slot.prefix}, *slot.stand_in);
+    if (slot.stand_in) stand_ins.emplace(key(slot), *slot.stand_in);
   }
   return stand_ins;
 }

@@ -75,9 +75,12 @@ class SoftPath {
   /// The route-map that a statement has instead of being withdrawn, where it has one.
   using StandIns = std::map<PrefixKey, RouteMapName>;
 
+  /// Kills of bgpd in a row for a prefix, as far as is known without help.
+  using Kills = std::map<PrefixKey, unsigned>;
+
   /// `settings` and `checks` must outlive it.
   SoftPath(const Settings& settings, const CheckSchedule& checks, const Options& remembered,
-           const StandIns& stand_ins, const Policy::Memory& policy);
+           const StandIns& stand_ins, const Kills& kills, const Policy::Memory& policy);
 
   /// A check was answered.
   void answered(std::size_t check, Time now, Effects& effects);
@@ -106,19 +109,26 @@ class SoftPath {
   std::optional<Time> next_wake() const;
 
   /// The prefix that must not be announced, and has been (or may have been, for all that is known)
-  /// for longest, among the rules that may fall back (or those that may not).
+  /// for longest.
   struct Exposed {
     Time since;
     std::string story;    ///< `rule "anycast": 192.0.2.0/24 is still announced: ...`
     std::string forbids;  ///< what forbids to fall back, if something does
-    /// The same for as long as the same prefix is exposed for the same kind of reason: bgpd
-    /// answers, or it does not.
-    std::string reason;
+    unsigned kills;       ///< that bgpd has died for it and has come back with it
   };
-  std::optional<Exposed> longest_exposed(bool may_fall_back) const;
+  /// Of those that may fall back: for each number of kills one.
+  std::vector<Exposed> longest_exposed() const;
+  std::optional<Exposed> longest_forbidden() const;  ///< of those that may not
 
-  bool any_wanted() const;   ///< is any prefix to be announced?
-  bool any_must_go() const;  ///< is any sick prefix not to be?
+  /// The slots of those that have been since then, or longer, and may fall back.
+  std::vector<std::size_t> exposed_since(Time then) const;
+  /// bgpd was killed for these.
+  void killed_for(const std::vector<std::size_t>& slots);
+  void forget_kills();
+  /// For the prefixes that are not sick now, where there were fewer than `below`.
+  void forget_kills_for_well(unsigned below);
+
+  bool any_wanted() const;  ///< is any prefix to be announced?
   /// As bgpd's configuration said last; none: it has not been read.
   const KnownGracefulRestart& graceful_restart() const { return graceful_restart_; }
   bool reachable() const { return reached_; }
@@ -138,7 +148,8 @@ class SoftPath {
   /// the next run begins.
   Options options() const;
   StandIns stand_ins() const;
-  /// Changes whenever `options`, `stand_ins` or the policy's memory has changed.
+  Kills kills() const;
+  /// Changes whenever `options`, `stand_ins`, `kills` or the policy's memory has changed.
   std::uint64_t revision() const { return revision_ + policy_.revision(); }
   const Policy& policy() const { return policy_; }
   /// Somebody else changes a statement back again and again: a human is needed.
@@ -170,6 +181,7 @@ class SoftPath {
     std::optional<RouteMapName> stand_in{};
     std::optional<Desired> stated{};  ///< what the statement last seen amounts to
     std::optional<Time> exposed_since{};
+    unsigned kills = 0;                         ///< for it
     std::optional<Time> table_differs_since{};  ///< although the statement is as desired
     bool reached = false;                  ///< observed has been as desired since desired changed
     std::optional<std::string> trouble{};  ///< told once
@@ -187,6 +199,7 @@ class SoftPath {
     mutable View view{};
     mutable std::uint64_t viewed = 0;  ///< `sights_` then
   };
+  static PrefixKey key(const Slot& slot) { return {slot.rule->name, slot.prefix}; }
   const View& view(const Slot& slot) const;
   View find_view(const Slot& slot) const;
   bool statement_agrees(const Slot& slot, const View& view) const;
@@ -249,9 +262,14 @@ class SoftPath {
   struct Longest {
     std::uint64_t policy;  ///< its revision then
     std::optional<std::string> at_stake{};
-    std::optional<std::size_t> may_fall_back{}, may_not{};
+    std::map<unsigned, std::size_t> may_fall_back{};  ///< by the number of kills
+    std::optional<std::size_t> may_not{};
   };
   mutable std::optional<Longest> longest_;
+  const Longest& longest() const;
+  Exposed exposed(std::size_t index) const;
+  void set_kills(Slot& slot, unsigned kills);
+  std::size_t with_kills_ = 0;  ///< slots
   unsigned obeyed_ = 0;
   std::optional<Time> withdrew_at_;  ///< by statement, and not yet known whether that was all
 

@@ -197,10 +197,6 @@ json::object fallback_json(const core::Fallback::Memory& fallback, const StateFi
   json::object object{{"killed", fallback.killed},
                       {"kills", static_cast<std::int64_t>(fallback.kills)}};
   if (fallback.last_kill) object["last_kill"] = wall_of(*fallback.last_kill, now);
-  if (fallback.same > 0) {
-    object["same"] = static_cast<std::int64_t>(fallback.same);
-    object["reason"] = fallback.reason;
-  }
   if (fallback.restart_owed) object["restart_owed"] = true;
   return object;
 }
@@ -253,6 +249,13 @@ std::string state_text(const core::Memory& memory, const StateFile::Moment& now,
     degraded.push_back(std::move(entry));
   }
   state["degraded"] = std::move(degraded);
+  json::array killed_for;
+  for (const auto& [key, kills] : memory.kills) {
+    json::object entry = entry_of(key);
+    entry["kills"] = static_cast<std::int64_t>(kills);
+    killed_for.push_back(std::move(entry));
+  }
+  if (!killed_for.empty()) state["killed_for"] = std::move(killed_for);
   write_policy(memory.policy, now, state);
   if (!counters.empty()) state["counters"] = counters;
   return json::serialize(state) + "\n";
@@ -305,16 +308,17 @@ core::Result<core::Memory> parse_state(std::string_view text, const StateFile::M
       memory.stand_ins.emplace(std::move(key), std::move(*name));
     }
   });
+  const auto kills_in = [](const json::object& object) {
+    return static_cast<unsigned>(std::min<std::uint64_t>(number_in(object, "kills"), 1000));
+  };
+  each_in(*state, "killed_for", [&](core::PrefixKey key, const json::object& entry) {
+    if (const unsigned kills = kills_in(entry)) memory.kills.emplace(std::move(key), kills);
+  });
   memory.policy = read_policy(*state, now);
   if (const json::object* fallback = object_in(*state, "fallback")) {
     memory.fallback.killed = flag_in(*fallback, "killed");
     memory.fallback.restart_owed = flag_in(*fallback, "restart_owed");
-    const auto count = [&fallback](std::string_view key) {
-      return static_cast<unsigned>(std::min<std::uint64_t>(number_in(*fallback, key), 1000));
-    };
-    memory.fallback.kills = count("kills");
-    memory.fallback.same = count("same");
-    memory.fallback.reason = written_text(text_in(*fallback, "reason"), 1000);
+    memory.fallback.kills = kills_in(*fallback);
     memory.fallback.last_kill = past_in(*fallback, "last_kill", now);
   }
   if (const json::value* restart = state->if_contains("restart"); restart && restart->is_array()) {

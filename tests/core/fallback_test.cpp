@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 
 #include "small_world.hpp"
 
@@ -419,29 +420,51 @@ TEST_CASE("a hold ends when the prefix is gone, and lasts for one that is sick a
   CHECK(world.stopped.size() == 4);
 }
 
-TEST_CASE("another reason is worth a kill, and so is what somebody has changed") {
+TEST_CASE("two kills for a prefix are enough, whatever stands in the way of it each time") {
+  auto world = two_rules();
+  verdict(world);
+  constexpr std::array manners{Manner::silent, Manner::locked, Manner::unreachable, Manner::hangs,
+                               Manner::no_effect};
+  world.networks() = {{p, {}}, {q, {}}};
+  for (const auto manner : manners) {
+    world.manner = manner;
+    world.run_for(20s);
+  }
+  CHECK(world.stopped.size() == 2);
+  CHECK(world.report().failing);
+}
+
+TEST_CASE("what is held does not hide what a kill may help") {
   auto world = redistributed();
   world.dns[0] = SmallWorld::bad();
   world.run_until([&] { return world.report().failing; });
-  SUBCASE("it freezes") {
-    world.manner = Manner::silent;
-    world.run_for(10s);
-    CHECK(world.stopped.size() == 3);
-  }
-  SUBCASE("a later run remembers what did not help") {
-    Memory memory = world.controller().memory();
-    CHECK(memory.fallback.same == 2);
-    auto later = redistributed(memory);
-    later.dns[0] = SmallWorld::bad();
-    later.run_for(5min);
-    CHECK(later.stopped.empty());
-    CHECK(later.report().failing);
-    memory.fallback.same = 0;  // reloaded
-    auto reloaded = redistributed(memory);
-    reloaded.dns[0] = SmallWorld::bad();
-    reloaded.run_for(5min);
-    CHECK(reloaded.stopped.size() == 2);
-  }
+  CHECK(world.stopped.size() == 2);
+  world.run_for(1min);
+  REQUIRE(world.announced("198.51.100.0/24"));
+  world.manner = Manner::locked;
+  world.dns[1] = SmallWorld::bad();
+  world.run_until([&] { return world.stopped.size() == 3; });
+  world.run_for(1s);
+  CHECK(world.count_told(Severity::critical, "rule \"second\": 198.51.100.0/24 could not be") == 1);
+}
+
+TEST_CASE("a later run remembers which kills did not help, until it is told to reload") {
+  auto world = redistributed();
+  world.dns[0] = SmallWorld::bad();
+  world.run_until([&] { return world.report().failing; });
+  Memory memory = world.controller().memory();
+  CHECK(memory.kills == SoftPath::Kills{{{"first", p}, 2}});
+  auto later = redistributed(memory);
+  later.dns[0] = SmallWorld::bad();
+  later.run_for(5min);
+  CHECK(later.stopped.empty());
+  CHECK(later.report().failing);
+  CHECK(later.controller().memory().kills == memory.kills);
+  memory = world.controller().memory_for_reload();
+  auto reloaded = redistributed(memory);
+  reloaded.dns[0] = SmallWorld::bad();
+  reloaded.run_for(5min);
+  CHECK(reloaded.stopped.size() == 2);
 }
 
 TEST_CASE("a kill that helps is worth one each time") {

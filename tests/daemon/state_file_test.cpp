@@ -42,11 +42,11 @@ core::Memory full_memory() {
                            core::RouteMapName::parse("SICK").value());
   memory.restart = {"systemctl", "restart", "frr@edge.service"};
   using std::chrono::minutes;
-  memory.fallback = {
-      true, 3, "rule \"b\", 2001:db8::/32, bgpd answers", 2, noon.steady - minutes(4), true};
+  memory.fallback = {true, 3, noon.steady - minutes(4), true};
   memory.health_since["resolver"] = noon.steady - minutes(7);
   const core::PrefixKey plain{"anycast", core::Prefix::parse("192.0.2.0/24").value()};
   const core::PrefixKey other{"b", core::Prefix::parse("2001:db8::/32").value()};
+  memory.kills = {{other, 2}};
   memory.policy.drains[plain] = {"alice", "new \"kernel\" \\x1b[31m", noon.steady - minutes(3), {}};
   memory.policy.drains[other] = {"bob", "", noon.steady, noon.steady + minutes(30)};
   memory.policy.switched[other] = noon.steady - minutes(2);
