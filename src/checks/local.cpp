@@ -37,7 +37,7 @@ Outcome unable(std::string detail) {
 }
 
 std::string reason(int number) {
-  return std::generic_category().message(number);
+  return core::errno_text(number);
 }
 
 struct FreeAddresses {

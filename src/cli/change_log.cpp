@@ -41,25 +41,6 @@ std::string circumstances(const daemon::HistoryEntry& entry) {
   return text;
 }
 
-/// Breaks `text` at blanks, the first line beginning at `column`.
-std::string broken(std::string_view text, std::size_t column, std::size_t width) {
-  constexpr std::size_t indent = 4;
-  std::string out;
-  while (!text.empty()) {
-    const auto end = std::min(text.find(' ', 1), text.size());
-    auto word = text.substr(0, end);
-    text.remove_prefix(end);
-    if (width > 0 && column + word.size() > width && word.starts_with(' ')) {
-      out += "\n" + std::string(indent, ' ');
-      column = indent;
-      word.remove_prefix(1);
-    }
-    out += word;
-    column += word.size();
-  }
-  return out;
-}
-
 }  // namespace
 
 bool is_about(const daemon::HistoryEntry& entry, std::string_view target) {
@@ -87,15 +68,14 @@ core::Result<std::string> typed_time(const std::string& text,
       "expected such as \"2h\" or \"2026-11-23T03:31Z\""});
 }
 
-std::string change_line(const daemon::HistoryEntry& entry, const Palette& palette,
-                        std::size_t width) {
+std::string change_line(const daemon::HistoryEntry& entry, const Palette& palette) {
   const auto time = core::printable(entry.time);
   const auto subject = subject_of(entry);
   const auto happened = what_happened(entry);
   const auto column = time.size() + 1 + subject.size() + 1 + happened.size();
-  return fmt::format("{}{}{} {} {}{}{}{}\n", palette.dim, time, palette.plain, subject,
+  return fmt::format("{}{}{} {} {}{}{}{}", palette.dim, time, palette.plain, subject,
                      colour_of(entry, palette), happened, palette.plain,
-                     broken(circumstances(entry), column, width));
+                     wrapped(circumstances(entry), palette, column, 4));
 }
 
 }  // namespace withdrawd::cli

@@ -20,9 +20,8 @@ bool is_about(const daemon::HistoryEntry& entry, std::string_view target);
 core::Result<std::string> typed_time(const std::string& text,
                                      std::chrono::system_clock::time_point now);
 
-/// One line of `withdrawd log`, with its end. `width` is that of the terminal: longer lines go on,
-/// indented, at a blank. 0: it stays one line.
-std::string change_line(const daemon::HistoryEntry& entry, const Palette& palette,
-                        std::size_t width);
+/// One line of `withdrawd log`, with its end. What has more columns than `palette` goes on,
+/// indented.
+std::string change_line(const daemon::HistoryEntry& entry, const Palette& palette);
 
 }  // namespace withdrawd::cli

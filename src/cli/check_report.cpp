@@ -13,23 +13,6 @@ namespace withdrawd::cli {
 namespace json = boost::json;
 namespace {
 
-constexpr std::size_t width = 80;
-
-/// Breaks a text into lines at its blanks; a word too long for a line is broken anywhere. `first`
-/// columns of the first line are in use, and `indent` of the others.
-std::string wrapped(std::string_view text, std::size_t first, std::size_t indent) {
-  std::string lines;
-  for (std::size_t used = first;; used = indent) {
-    const std::size_t room = width - used;
-    if (text.size() <= room) return lines + std::string(text) + "\n";
-    auto end = text.rfind(' ', room);
-    if (end == text.npos || end == 0) end = room;
-    lines += std::string(text.substr(0, end)) + "\n" + std::string(indent, ' ');
-    text.remove_prefix(end);
-    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
-  }
-}
-
 std::string type_of(const core::Probe& probe) {
   static constexpr std::string_view types[] = {"dns", "exec", "address", "file"};
   return std::string(types[probe.index()]);
@@ -48,11 +31,11 @@ std::string step_lines(const std::vector<core::Account::Step>& steps, const Pale
   constexpr std::size_t indent = 10;
   std::string lines;
   for (const auto& step : steps) {
-    lines +=
-        fmt::format("  {}{}{}", step.ok ? palette.good : palette.bad, step.ok ? "ok    " : "FAILED",
-                    palette.plain) +
-        "  " +
-        wrapped(step.seen.empty() ? step.what : step.what + ": " + step.seen, indent, indent + 2);
+    lines += fmt::format("  {}{}{}", step.ok ? palette.good : palette.bad,
+                         step.ok ? "ok    " : "FAILED", palette.plain) +
+             "  " +
+             wrapped(step.seen.empty() ? step.what : step.what + ": " + step.seen, palette, indent,
+                     indent + 2);
   }
   return lines;
 }
@@ -61,7 +44,7 @@ std::string step_lines(const std::vector<core::Account::Step>& steps, const Pale
 std::string named(std::string_view name, std::string_view value, const Palette& palette) {
   constexpr std::size_t indent = 13;
   return fmt::format("  {}{:<{}}{}", palette.dim, name, indent - 2, palette.plain) +
-         wrapped(value, indent, indent);
+         wrapped(value, palette, indent, indent);
 }
 
 json::array to_json(const std::vector<core::Account::Step>& steps) {
@@ -83,7 +66,7 @@ std::string check_text(const AskedCheck& asked, const Palette& palette) {
   const auto& colour = outcome.healthy() ? palette.good : palette.bad;
   const auto verdict = fmt::format("{} ({})", verdict_text(asked), core::describe(outcome.latency));
   std::string text = fmt::format("{}{}{}: {}", palette.bold, check.name, palette.plain, colour) +
-                     wrapped(verdict, check.name.size() + 2, 2);
+                     wrapped(verdict, palette, check.name.size() + 2, 2);
   text.insert(text.size() - 1, palette.plain);
   text += named("asked", check.text(), palette);
   text += step_lines(account.expectations, palette);

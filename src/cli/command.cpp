@@ -1,6 +1,7 @@
 #include "cli/command.hpp"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <CLI/App.hpp>
@@ -103,13 +104,32 @@ void LogOptions::apply_to(config::Config& config) const {
 }
 
 Palette::Palette(int file_descriptor) {
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
-  if (!::isatty(file_descriptor) || std::getenv("NO_COLOR") != nullptr) return;
+  if (!::isatty(file_descriptor)) return;
+  winsize size{};
+  // Narrower, nothing is a table any more.
+  if (::ioctl(file_descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+    columns = std::max<std::size_t>(size.ws_col, 40);
+  }
+  if (std::getenv("NO_COLOR") != nullptr) return;  // NOLINT(concurrency-mt-unsafe): one thread
   good = "\033[32m";
   bad = "\033[31m";
   dim = "\033[2m";
   bold = "\033[1m";
   plain = "\033[0m";
+}
+
+std::string wrapped(std::string_view text, const Palette& palette, std::size_t first,
+                    std::size_t indent) {
+  std::string lines;
+  for (std::size_t used = first;; used = indent) {
+    const std::size_t room = palette.columns > used ? palette.columns - used : 1;
+    if (text.size() <= room) return lines + std::string(text) + "\n";
+    auto end = text.rfind(' ', room);
+    if (end == text.npos || end == 0) end = room;
+    lines += std::string(text.substr(0, end)) + "\n" + std::string(indent, ' ');
+    text.remove_prefix(end);
+    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  }
 }
 
 }  // namespace withdrawd::cli

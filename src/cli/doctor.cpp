@@ -17,7 +17,7 @@
 namespace withdrawd::cli {
 namespace {
 
-constexpr core::Duration patience = std::chrono::seconds(15);
+constexpr core::Duration gather_patience = std::chrono::seconds(15);
 using Verdict = Finding::Verdict;
 
 Finding of_complaint(const config::Complaint& complaint) {
@@ -34,7 +34,7 @@ int examine(const std::filesystem::path& file, std::vector<Finding>& findings) {
   for (const auto& warning : loaded->warnings) findings.push_back(of_complaint(warning));
   findings.push_back({Verdict::ok, "configuration", file.string(), "read, and valid"});
 
-  const auto facts = gather_facts(loaded->config, patience);
+  const auto facts = gather_facts(loaded->config, gather_patience);
   std::ranges::move(judge(loaded->config, facts), std::back_inserter(findings));
   if (loaded->config.settings.mode == core::Mode::soft && !facts.bgpd) {
     return daemon::exit_unreachable;

@@ -9,7 +9,6 @@ namespace withdrawd::cli {
 namespace json = boost::json;
 namespace {
 
-constexpr std::size_t width = 80;
 constexpr std::size_t indent = 8;
 constexpr std::size_t prefixes_shown = 20;
 
@@ -31,7 +30,7 @@ std::vector<std::string> words_of(const std::string& text, bool command) {
 /// Behind `start`, further lines indented; where a line of a command goes on, it says so to the
 /// shell.
 std::string filled(const std::string& start, std::size_t start_width, const std::string& text,
-                   bool command) {
+                   bool command, std::size_t width) {
   const std::string_view go_on = command ? " \\" : "";
   std::string out = start;
   std::size_t column = start_width;
@@ -62,11 +61,11 @@ std::string line_of(const Finding& finding, const Palette& palette) {
   const auto start =
       fmt::format("{}{:<{}}{}", colour, name(finding.verdict), indent, palette.plain);
   const auto subject = finding.subject.empty() ? finding.item : finding.subject;
-  auto out = filled(start, indent, subject + ": " + finding.text, false);
+  auto out = filled(start, indent, subject + ": " + finding.text, false, palette.columns);
   if (!finding.cure.empty()) {
     const std::string arrow = "-> ";
     out += filled(std::string(indent, ' ') + arrow, indent + arrow.size(), finding.cure,
-                  finding.cure_is_command);
+                  finding.cure_is_command, palette.columns);
   }
   return out;
 }

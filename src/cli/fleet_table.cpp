@@ -15,10 +15,6 @@ namespace withdrawd::cli {
 namespace json = boost::json;
 namespace {
 
-std::string text(const json::value& value) {
-  return std::string(value.as_string());
-}
-
 /// What a site makes of a prefix, in one word or two.
 std::string standing(const json::value& place) {
   if (place.at("held").as_bool()) return "held";

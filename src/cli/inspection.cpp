@@ -14,7 +14,7 @@
 namespace withdrawd::cli {
 namespace {
 
-constexpr core::Duration patience = std::chrono::seconds(20);
+constexpr core::Duration observe_patience = std::chrono::seconds(20);
 
 }  // namespace
 
@@ -32,7 +32,7 @@ void add_plan(CLI::App& app, int& status) {
       status = daemon::exit_usage;
       return;
     }
-    const daemon::Observation seen = daemon::observe(*config, patience);
+    const daemon::Observation seen = daemon::observe(*config, observe_patience);
     for (const std::string& line : seen.withheld) fmt::print("{}\n", line);
     for (const std::string& problem : seen.problems) complain(problem);
     if (!seen.withheld.empty()) {

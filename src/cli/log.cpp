@@ -19,7 +19,6 @@ namespace withdrawd::cli {
 namespace {
 
 constexpr int look_again_ms = 200;
-constexpr std::size_t terminal_width = 80;
 
 struct LogRequest {
   ConfigOption file;
@@ -38,11 +37,14 @@ void interrupt(int) {
 
 /// Prints what `request` asks for. False: nobody reads it any more.
 bool print(const std::vector<daemon::HistoryEntry>& entries, const LogRequest& request) {
-  static const Palette palette(STDOUT_FILENO);
-  static const std::size_t width = ::isatty(STDOUT_FILENO) ? terminal_width : 0;
+  static const Palette palette = [] {
+    Palette lines(STDOUT_FILENO);
+    // A line each, for other programs.
+    if (!::isatty(STDOUT_FILENO)) lines.columns = std::string::npos;
+    return lines;
+  }();
   for (const auto& entry : entries) {
-    const auto text =
-        request.as_json ? daemon::history_line(entry) : change_line(entry, palette, width);
+    const auto text = request.as_json ? daemon::history_line(entry) : change_line(entry, palette);
     if (std::fputs(text.c_str(), stdout) == EOF) return false;
   }
   return std::fflush(stdout) == 0;
@@ -114,7 +116,7 @@ void add_log(CLI::App& app, int& status) {
       "Exit status: 0 fine, also when there is nothing; 2 usage, or a history\n"
       "that cannot be read.");
   command->callback([request, &status] {
-    struct sigaction action{};
+    struct sigaction action {};
     action.sa_handler = interrupt;
     ::sigaction(SIGINT, &action, nullptr);
     ::sigaction(SIGTERM, &action, nullptr);

@@ -15,7 +15,7 @@ namespace withdrawd::cli {
 namespace json = boost::json;
 namespace {
 
-constexpr core::Duration patience = std::chrono::seconds(20);
+constexpr core::Duration look_patience = std::chrono::seconds(20);
 
 /// Has it all that is looked at? What is not there, or of another kind, throws.
 bool can_be_shown(const json::value& status) {
@@ -65,7 +65,7 @@ std::optional<json::value> status_of_daemon(const std::filesystem::path& socket,
 }
 
 json::value own_look(const config::Config& config, std::vector<std::string>& problems) {
-  daemon::Observation seen = daemon::observe(config, patience);
+  daemon::Observation seen = daemon::observe(config, look_patience);
   for (std::string& problem : seen.problems) problems.push_back(std::move(problem));
   json::value value = daemon::to_json(seen.report);
   value.get_object()["source"] = "own look";

@@ -27,7 +27,7 @@ namespace json = boost::json;
 namespace asio = boost::asio;
 namespace {
 
-constexpr core::Duration patience = std::chrono::seconds(10);
+constexpr core::Duration ask_patience = std::chrono::seconds(10);
 constexpr std::size_t last_changes = 10;
 
 /// What bgpd itself answers about the prefix, for each instance that a rule means.
@@ -97,7 +97,7 @@ core::Result<std::vector<Answer>> answers_of(const config::Config& config,
                  [&result](std::exception_ptr, core::Result<std::vector<Answer>> answers) {
                    result = std::move(answers);
                  });
-  io.run_for(patience);
+  io.run_for(ask_patience);
   return result;
 }
 
@@ -179,7 +179,7 @@ std::string as_text(const Known& known, const Palette& palette) {
   }
   if (!known.bgpd) {
     out += fmt::format("\n{}bgpd{}\n{}", palette.bold, palette.plain,
-                       wrapped(known.bgpd.error().text(), 2));
+                       "  " + wrapped(known.bgpd.error().text(), palette, 2, 4));
   } else {
     for (const Answer& answer : *known.bgpd) {
       out += fmt::format("\n{}bgpd: {}{}\n{}", palette.bold, answer.command, palette.plain,
@@ -189,7 +189,7 @@ std::string as_text(const Known& known, const Palette& palette) {
   out += fmt::format("\n{}last changes{}\n", palette.bold, palette.plain);
   if (known.changes.empty()) out += "  none is known\n";
   for (const daemon::HistoryEntry& entry : known.changes) {
-    out += change_line(entry, palette, 80);
+    out += change_line(entry, palette);
   }
   return out;
 }

@@ -14,8 +14,9 @@ namespace withdrawd::cli {
 namespace json = boost::json;
 namespace {
 
-std::string text(const json::value& value) {
-  return std::string(value.as_string());
+/// A line of its own; what goes on is two further in.
+std::string indented(const std::string& line, const Palette& palette, std::size_t indent) {
+  return std::string(indent, ' ') + wrapped(line, palette, indent, indent + 2);
 }
 
 /// Of a daemon that may be older, and has none.
@@ -92,7 +93,7 @@ bool is(const json::value& value, bool wanted) {
 std::string remarks(const json::value& prefix, const Palette& palette) {
   std::string out;
   if (!prefix.at("route_map").is_null()) {
-    out += wrapped(fmt::format("route-map {}", text(prefix.at("route_map"))), 4);
+    out += indented(fmt::format("route-map {}", text(prefix.at("route_map"))), palette, 4);
   }
   if (const json::value& drain = prefix.at("drain"); !drain.is_null()) {
     std::string line =
@@ -102,17 +103,17 @@ std::string remarks(const json::value& prefix, const Palette& palette) {
     if (!drain.at("grace_left_s").is_null()) {
       line += fmt::format(", withdrawn in {}", span(drain.at("grace_left_s")));
     }
-    out += palette.bold + wrapped(line, 4) + palette.plain;
+    out += palette.bold + indented(line, palette, 4) + palette.plain;
   }
   if (const json::value& damping = prefix.at("damping"); !damping.is_null()) {
     const auto penalty = damping.at("penalty").to_number<double>();
     if (is(damping.at("suppressed"), true)) {
-      out += wrapped(fmt::format("flap damping: stays down for another {} (penalty {:.0f})",
-                                 span(damping.at("left_s")), penalty),
-                     4);
+      out += indented(fmt::format("flap damping: stays down for another {} (penalty {:.0f})",
+                                  span(damping.at("left_s")), penalty),
+                      palette, 4);
     } else if (penalty > core::Damping::penalty) {
       // Once is no flapping.
-      out += wrapped(fmt::format("flap damping: penalty {:.0f}", penalty), 4);
+      out += indented(fmt::format("flap damping: penalty {:.0f}", penalty), palette, 4);
     }
   }
   std::string wrong;
@@ -125,10 +126,10 @@ std::string remarks(const json::value& prefix, const Palette& palette) {
         "it has a network statement, but is not in the table (not in the RIB while `bgp network "
         "import-check` is on, or denied by its route-map)";
   }
-  if (!wrong.empty()) out += palette.bad + wrapped(wrong, 4) + palette.plain;
+  if (!wrong.empty()) out += palette.bad + indented(wrong, palette, 4) + palette.plain;
   for (const json::value& reach : reach_of(prefix)) {
     const std::string& colour = is(reach.at("fault"), true) ? palette.bad : palette.dim;
-    out += colour + wrapped("it " + text(reach.at("text")), 4) + palette.plain;
+    out += colour + indented("it " + text(reach.at("text")), palette, 4) + palette.plain;
   }
   return out;
 }
@@ -143,9 +144,9 @@ std::string group_lines(const json::object& root, const Palette& palette) {
         group.at("min_announced").to_number<std::size_t>());
     out += held == 0 ? line + "\n"
                      : palette.bad +
-                           wrapped(fmt::format("{}: {} would be withdrawn, but for min_announced",
-                                               line, held),
-                                   0) +
+                           indented(fmt::format("{}: {} would be withdrawn, but for min_announced",
+                                                line, held),
+                                    palette, 0) +
                            palette.plain;
   }
   return out;
@@ -156,10 +157,10 @@ std::string contested_line(const json::value& fleet, const Palette& palette) {
   const json::value* by = fleet.as_object().if_contains("name_contested_by");
   if (!by || by->is_null()) return "";
   return palette.bad +
-         wrapped(fmt::format("fleet {}: another host ({}) uses the site name {}, too: the others "
-                             "count both as one site",
-                             text(fleet.at("group")), text(*by), text(fleet.at("site"))),
-                 0) +
+         indented(fmt::format("fleet {}: another host ({}) uses the site name {}, too: the others "
+                              "count both as one site",
+                              text(fleet.at("group")), text(*by), text(fleet.at("site"))),
+                  palette, 0) +
          palette.plain;
 }
 
@@ -177,12 +178,16 @@ std::string fleet_line(const json::object& root, const Palette& palette) {
   }
   const std::string detail = text(fleet->at("detail"));
   if (!detail.empty()) line += fmt::format(" ({})", detail);
-  const std::string shown = wrapped(line, 0);
+  const std::string shown = indented(line, palette, 0);
   return (is(reached, false) ? palette.bad + shown + palette.plain : shown) +
          contested_line(*fleet, palette);
 }
 
 }  // namespace
+
+std::string text(const json::value& value) {
+  return std::string(value.as_string());
+}
 
 const json::array& reach_of(const json::value& prefix) {
   static const json::array none;
@@ -196,27 +201,6 @@ std::string short_span(double seconds) {
   if (all < 7200) return fmt::format("{:.0f}m", std::floor(all / 60));
   if (all < 2 * 86400) return fmt::format("{:.0f}h", std::floor(all / 3600));
   return fmt::format("{:.0f}d", std::floor(all / 86400));
-}
-
-std::string wrapped(const std::string& line, std::size_t indent) {
-  std::string out;
-  std::string current(indent, ' ');
-  bool empty = true;
-  std::size_t at = 0;
-  while (at < line.size()) {
-    const std::size_t blank = std::min(line.find(' ', at), line.size());
-    const std::string word = line.substr(at, blank - at);
-    if (!empty && current.size() + 1 + word.size() > 80) {
-      out += current + "\n";
-      current.assign(indent + 2, ' ');
-      empty = true;
-    }
-    if (!empty) current += ' ';
-    current += word;
-    empty = false;
-    at = blank + 1;
-  }
-  return out + current + "\n";
 }
 
 std::string status_table(const json::value& report, const Palette& palette) {
@@ -245,7 +229,7 @@ std::string status_table(const json::value& report, const Palette& palette) {
       const bool up = check.at("health") == "up";
       out += fmt::format("{}{}{}: ", up ? palette.good : palette.bad, text(check.at("health")),
                          palette.plain);
-      out += wrapped(text(check.at("story")), 0);
+      out += indented(text(check.at("story")), palette, 0);
     }
     return out;
   }
@@ -260,7 +244,7 @@ std::string status_table(const json::value& report, const Palette& palette) {
                      "RULE", palette.plain);
   std::string cause;
   const auto flush_cause = [&] {
-    if (!cause.empty()) out += palette.dim + wrapped(cause, 4) + palette.plain;
+    if (!cause.empty()) out += palette.dim + indented(cause, palette, 4) + palette.plain;
   };
   std::string last_rule;
   for (const json::value& prefix : prefixes) {
@@ -292,7 +276,7 @@ std::string check_lines(const json::value& check, const Palette& palette) {
   const json::value& lasted = check.at("health_for_s");
   const std::string since = lasted.is_null() ? "" : " for " + span(lasted);
   return fmt::format("  {}: {}{}{}{}\n{}", text(check.at("name")), colour, health, palette.plain,
-                     since, wrapped(text(check.at("story")), 4));
+                     since, indented(text(check.at("story")), palette, 4));
 }
 
 }  // namespace withdrawd::cli

@@ -8,15 +8,15 @@
 
 namespace withdrawd::cli {
 
-/// Indented, broken at blanks so that no line is longer than 80 columns if words allow.
-std::string wrapped(const std::string& line, std::size_t indent);
+/// Of a string; throws for anything else.
+std::string text(const boost::json::value& value);
 
 /// "45s", "12m", "3h", "17d": what fits a column. Less than none is none, and whatever is more than
 /// a century is one.
 std::string short_span(double seconds);
 
-/// `status` for people: a table of prefixes by rule, each rule with its cause, in 80 columns where
-/// names allow. Takes the value that `status --json` prints.
+/// `status` for people: a table of prefixes by rule, each rule with its cause, as wide as the
+/// terminal where names allow. Takes the value that `status --json` prints.
 std::string status_table(const boost::json::value& report, const Palette& palette);
 
 /// What `reach` says of one of its prefixes; nothing, if an older daemon has not said it.

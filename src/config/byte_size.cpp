@@ -10,11 +10,12 @@
 namespace withdrawd::config {
 namespace {
 
-struct Unit {
+struct SizeUnit {
   std::string_view name;
   std::int64_t bytes;
 };
-constexpr Unit units[] = {{"B", 1}, {"kB", 1'000}, {"MB", 1'000'000}, {"GB", 1'000'000'000}};
+constexpr SizeUnit size_units[] = {
+    {"B", 1}, {"kB", 1'000}, {"MB", 1'000'000}, {"GB", 1'000'000'000}};
 /// Enough for anything here, and far from an overflow.
 constexpr std::int64_t most = 1'000'000'000'000;
 
@@ -30,8 +31,8 @@ core::Result<std::int64_t> parse_byte_size(std::string_view text) {
   // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): its end is the second argument
   const auto [behind, failed] = std::from_chars(text.data(), end, count);
   if (failed == std::errc::invalid_argument) return refused("it is not a number with a unit");
-  const auto unit = std::ranges::find(units, std::string_view(behind, end), &Unit::name);
-  if (unit == std::end(units)) return refused("its unit is none of B, kB, MB and GB");
+  const auto unit = std::ranges::find(size_units, std::string_view(behind, end), &SizeUnit::name);
+  if (unit == std::end(size_units)) return refused("its unit is none of B, kB, MB and GB");
   if (failed != std::errc() || count > most / unit->bytes) return refused("it is too large");
   if (count < 0) return refused("it is negative");
   return count * unit->bytes;

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "core/error.hpp"
 #include "files/regular_file.hpp"
 
 namespace withdrawd::config {
@@ -52,8 +53,8 @@ std::expected<std::vector<std::filesystem::path>, std::string> matching_files(
   // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
   const int failed = glob(whole.c_str(), 0, is_fault, &found.paths);
   if (failed != 0 && failed != GLOB_NOMATCH) {
-    return std::unexpected(fmt::format("cannot be looked for: {}",
-                                       std::generic_category().message(errno ? errno : ENOMEM)));
+    return std::unexpected(
+        fmt::format("cannot be looked for: {}", core::errno_text(errno ? errno : ENOMEM)));
   }
   const auto* const first = found.paths.gl_pathv;
   if (failed == GLOB_NOMATCH) return {};

@@ -8,7 +8,7 @@ namespace withdrawd::core {
 namespace {
 
 /// What is wrong with one label, or nothing.
-std::string what_is_wrong(std::string_view label) {
+std::string what_is_wrong_with_label(std::string_view label) {
   if (label.empty()) return "it has an empty label";
   if (label.size() > 63) {
     return fmt::format("the label \"{}\" is longer than 63 bytes", printable(label, 20));
@@ -48,7 +48,7 @@ Result<std::string> parse_domain_name(std::string_view text) {
   if (rest.size() > 253) return refused(fmt::format("it has {} bytes", rest.size()));
   for (;;) {
     const auto dot = rest.find('.');
-    if (auto wrong = what_is_wrong(rest.substr(0, dot)); !wrong.empty()) {
+    if (auto wrong = what_is_wrong_with_label(rest.substr(0, dot)); !wrong.empty()) {
       return refused(std::move(wrong));
     }
     if (dot == rest.npos) return std::string(text);

@@ -10,4 +10,8 @@ std::string Error::text() const {
   return text;
 }
 
+std::string errno_text(int number) {
+  return std::generic_category().message(number);
+}
+
 }  // namespace withdrawd::core

@@ -21,4 +21,7 @@ struct Error {
 template <class T>
 using Result = std::expected<T, Error>;
 
+/// What the system says of an errno.
+std::string errno_text(int number);
+
 }  // namespace withdrawd::core

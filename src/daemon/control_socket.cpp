@@ -199,7 +199,7 @@ core::Result<std::unique_ptr<ControlServer>> ControlServer::open(asio::any_io_ex
   // Nobody can connect before it listens. Not by umask: that is also other threads'. Through no
   // link: the folder may be the service's and we root.
   if (::fchmodat(AT_FDCWD, path.c_str(), 0660, AT_SYMLINK_NOFOLLOW) != 0)
-    return failed(std::generic_category().message(errno));
+    return failed(core::errno_text(errno));
   acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error) return failed(error.message());
   auto server = std::unique_ptr<ControlServer>(new ControlServer(
@@ -230,7 +230,7 @@ ControlServer::~ControlServer() {
 core::Result<void> ControlServer::give_to(gid_t group) const {
   if (::lchown(path_.c_str(), static_cast<uid_t>(-1), group) == 0) return {};
   return std::unexpected(core::Error{"give the control socket " + path_.string() + " to its group",
-                                     std::generic_category().message(errno),
+                                     core::errno_text(errno),
                                      "withdrawd must be a member of that group, or root"});
 }
 

@@ -35,6 +35,8 @@ class HttpRoutes {
  public:
   using Handler = std::function<HttpResponse(const HttpRequest&)>;
 
+  /// Of what is as live as the status is.
+  static constexpr auto live = std::chrono::milliseconds(200);
   /// `fresh` zero: made for each request. Else it may not depend on the query.
   void add(std::string path, Handler handler, core::Duration fresh = {});
 

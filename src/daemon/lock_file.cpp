@@ -46,8 +46,7 @@ core::Result<std::variant<LockFile, LockFile::Holder>> LockFile::take(
   const int fd = lock.fd_.number();
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) return read_holder(fd);
-    return std::unexpected(
-        core::Error{"lock " + path.string(), std::generic_category().message(errno), ""});
+    return std::unexpected(core::Error{"lock " + path.string(), core::errno_text(errno), ""});
   }
   const std::string note = fmt::format("{} {}\n", mode, ::getpid());
   // For the message of who finds it locked, no more: a failure here costs only that.

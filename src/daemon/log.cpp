@@ -26,7 +26,7 @@ using config::LogTarget;
 using core::Severity;
 
 /// How long a start or a reload waits for the disk that the log is on.
-constexpr auto patience = std::chrono::seconds(3);
+constexpr auto open_patience = std::chrono::seconds(3);
 
 std::string_view colour_of(Severity severity) {
   switch (severity) {
@@ -243,7 +243,7 @@ LogPlan LogPlan::of(const config::Config& config) {
 }
 
 core::Result<std::shared_ptr<Log::Opened>> Log::prepare(const LogPlan& plan) {
-  auto opened = files::within(patience, [plan] { return open_now(plan); });
+  auto opened = files::within(open_patience, [plan] { return open_now(plan); });
   return opened ? *std::move(opened) : std::make_shared<Opened>(plan);
 }
 

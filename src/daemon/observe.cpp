@@ -6,12 +6,6 @@
 #include "daemon/state_file.hpp"
 
 namespace withdrawd::daemon {
-namespace {
-core::Time now() {
-  return std::chrono::steady_clock::now();
-}
-}  // namespace
-
 Observation observe(config::Config config, core::Duration limit) {
   config.settings.first_outcome_decides = true;
   // This is no start: what is announced waits for the answers.
@@ -35,10 +29,11 @@ Observation observe(config::Config config, core::Duration limit) {
       },
       [&] {
         const core::Controller& controller = engine->controller();
-        const bool unreachable = controller.settings().mode == core::Mode::soft &&
-                                 !controller.busy() && !controller.report(now()).bgpd_reachable;
+        const bool unreachable =
+            controller.settings().mode == core::Mode::soft && !controller.busy() &&
+            !controller.report(std::chrono::steady_clock::now()).bgpd_reachable;
         bool asked = true;
-        for (const auto& check : controller.report(now()).checks)
+        for (const auto& check : controller.report(std::chrono::steady_clock::now()).checks)
           asked = asked && check.last.has_value();
         if (asked && (controller.at_rest() || engine->withheld_something() || unreachable))
           io.stop();
@@ -46,7 +41,7 @@ Observation observe(config::Config config, core::Duration limit) {
   engine->start();
   io.run_for(limit);
   seen.at_rest = engine->controller().at_rest();
-  seen.report = engine->controller().report(now());
+  seen.report = engine->controller().report(std::chrono::steady_clock::now());
   seen.withheld = engine->withheld();
   engine->stop();
   return seen;

@@ -16,7 +16,7 @@ namespace {
 
 /// Between two runs of cron there is nobody to ask, and while one starts or ends there is one who
 /// does not answer yet, or no longer.
-constexpr auto patience = std::chrono::seconds(3);
+constexpr auto answer_patience = std::chrono::seconds(3);
 constexpr auto pause = std::chrono::milliseconds(50);
 
 core::Result<std::string> write_down(const config::Config& config, const Request& asked) {
@@ -60,7 +60,7 @@ core::Result<std::string> send_request(const std::filesystem::path& socket, cons
 }
 
 core::Result<std::string> carry_out_drain(const config::Config& config, const Request& request) {
-  const auto give_up = std::chrono::steady_clock::now() + patience;
+  const auto give_up = std::chrono::steady_clock::now() + answer_patience;
   while (true) {
     auto answer = send_request(config.control_socket, request);
     if (answer || !nobody_answers(answer.error())) return answer;

@@ -7,9 +7,6 @@
 namespace withdrawd::daemon {
 namespace {
 
-/// As live as the status is.
-constexpr auto fresh = std::chrono::milliseconds(200);
-
 HttpResponse json_response(const boost::json::object& object) {
   return {.type = "application/json", .body = boost::json::serialize(object) + "\n"};
 }
@@ -27,13 +24,13 @@ void add_page_routes(HttpRoutes& routes, StatusPage& page, std::function<core::R
                                       StatusPage::content_security_policy());
         return response;
       },
-      fresh);
+      HttpRoutes::live);
   routes.add(
       "/page.json",
       [look, &page](const HttpRequest&) {
         return json_response(page.to_json((*look)(), StatusPage::Moment::now()));
       },
-      fresh);
+      HttpRoutes::live);
   routes.add("/find.json", [look, &page](const HttpRequest& request) {
     return json_response(page.find((*look)(), request.query, StatusPage::Moment::now()));
   });

@@ -4,21 +4,18 @@
 #include <cmath>
 
 #include "daemon/fleet_json.hpp"
+#include "daemon/json_fields.hpp"
 
 namespace withdrawd::daemon {
 namespace json = boost::json;
 namespace {
 
-json::value or_null(const std::optional<bool>& value) {
-  return value ? json::value(*value) : json::value(nullptr);
-}
-
 double seconds(core::Duration span) {
   return std::chrono::duration<double>(span).count();
 }
 
-json::value or_null(const std::optional<core::Duration>& span) {
-  return span ? json::value(seconds(*span)) : json::value(nullptr);
+std::optional<double> seconds(const std::optional<core::Duration>& span) {
+  return span.transform([](core::Duration known) { return seconds(known); });
 }
 
 std::string_view name(core::Wish::Reason reason) {
@@ -46,7 +43,7 @@ json::object check_json(const core::CheckReport& check) {
   json::object object{{"name", check.name},
                       {"question", check.question},
                       {"health", core::name(check.health)},
-                      {"health_for_s", or_null(check.health_for)},
+                      {"health_for_s", or_null(seconds(check.health_for))},
                       {"story", check.story}};
   if (check.last) {
     using Milliseconds = std::chrono::duration<double, std::milli>;
@@ -66,7 +63,7 @@ json::object prefix_json(const core::PrefixReport& prefix) {
                       {"instance", prefix.instance},
                       {"health", core::name(prefix.health)},
                       {"desired", core::name(prefix.desired)},
-                      {"desired_for_s", or_null(prefix.desired_for)},
+                      {"desired_for_s", or_null(seconds(prefix.desired_for))},
                       {"reason", name(prefix.reason)},
                       {"why", prefix.why},
                       {"configured", or_null(prefix.configured)},
@@ -82,8 +79,8 @@ json::object prefix_json(const core::PrefixReport& prefix) {
     object["drain"] = json::object{{"who", drain->who},
                                    {"why", drain->why},
                                    {"lasted_s", seconds(drain->lasted)},
-                                   {"left_s", or_null(drain->left)},
-                                   {"grace_left_s", or_null(drain->grace_left)}};
+                                   {"left_s", or_null(seconds(drain->left))},
+                                   {"grace_left_s", or_null(seconds(drain->grace_left))}};
   }
   object["damping"] = nullptr;
   if (const auto& damping = prefix.damping) {
@@ -137,7 +134,7 @@ json::value to_json(const core::Report& report) {
                          {"site", report.fleet->site},
                          {"reached", or_null(report.fleet->reached)},
                          {"detail", report.fleet->detail},
-                         {"for_s", or_null(report.fleet->reached_for)},
+                         {"for_s", or_null(seconds(report.fleet->reached_for))},
                          {"name_contested_by", report.fleet->name_contested_by.empty()
                                                    ? json::value()
                                                    : json::value(report.fleet->name_contested_by)},
@@ -150,7 +147,7 @@ json::value to_json(const core::Report& report) {
     for (const std::string& peer : report.stale->peers) peers.emplace_back(peer);
     stale = json::object{{"peers", std::move(peers)},
                          {"why", report.stale->why},
-                         {"left_s", or_null(report.stale->left)}};
+                         {"left_s", or_null(seconds(report.stale->left))}};
   }
   return json::object{
       {"version", 1},

@@ -15,7 +15,7 @@ namespace withdrawd::daemon {
 namespace json = boost::json;
 namespace {
 
-constexpr int version = 1;
+constexpr int format_version = 1;
 constexpr std::size_t largest = std::size_t{16} * 1024 * 1024;
 
 core::Error damaged(std::string what) {
@@ -229,7 +229,7 @@ std::string state_text(const core::Memory& memory, const StateFile::Moment& now,
   }
   const auto saved = std::chrono::duration_cast<std::chrono::seconds>(now.wall.time_since_epoch());
   json::object state{
-      {"version", version},
+      {"version", format_version},
       {"saved", static_cast<std::int64_t>(saved.count())},
       {"checks", std::move(checks)},
       {"withdrawn", std::move(withdrawn)},
@@ -276,9 +276,9 @@ core::Result<core::Memory> parse_state(std::string_view text, const StateFile::M
   const json::object* state = value.if_object();
   if (!state) return std::unexpected(damaged("it is no JSON object"));
   const std::uint64_t found = number_in(*state, "version");
-  if (found != version) {
+  if (found != format_version) {
     return std::unexpected(
-        damaged(fmt::format("its version is {}, this program writes {}", found, version)));
+        damaged(fmt::format("its version is {}, this program writes {}", found, format_version)));
   }
   core::Memory memory;
   // In seconds: whoever wrote it may have meant a moment that has no number of nanoseconds.

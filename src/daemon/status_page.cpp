@@ -7,6 +7,7 @@
 
 #include "core/address.hpp"
 #include "daemon/fleet_table.hpp"
+#include "daemon/json_fields.hpp"
 #include "daemon/page/page.hpp"
 #include "daemon/report_json.hpp"
 #include "daemon/verdict.hpp"
@@ -19,10 +20,6 @@ using std::chrono::milliseconds;
 
 std::int64_t in_ms(WallTime at) {
   return std::chrono::floor<milliseconds>(at.time_since_epoch()).count();
-}
-
-json::value or_null(const std::string& text) {
-  return text.empty() ? json::value(nullptr) : json::value(text);
 }
 
 json::array strip_json(const std::vector<DayStrips::Change>& strip) {

@@ -18,7 +18,7 @@ namespace withdrawd::daemon {
 namespace {
 
 /// So many names stand in a status line; it is one line of a terminal.
-constexpr std::size_t most_named = 3;
+constexpr std::size_t most_listed = 3;
 /// Four heartbeats within the patience: one that is late is no reason to be killed.
 constexpr int beats = 4;
 
@@ -110,9 +110,9 @@ std::string status_line(const core::Report& report) {
     if (!prefix.fine()) ++wrong;
     if (prefix.desired == core::Desired::degraded) ++degraded;
     if (prefix.desired != core::Desired::withdrawn) continue;
-    if (++withdrawn <= most_named) {
+    if (++withdrawn <= most_listed) {
       names += (names.empty() ? "" : ", ") + prefix.prefix.text();
-    } else if (withdrawn == most_named + 1) {
+    } else if (withdrawn == most_listed + 1) {
       names += ", ...";
     }
   }

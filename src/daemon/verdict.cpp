@@ -83,7 +83,7 @@ bool is_reaching(const core::Reach& reach) {
 }
 
 /// Prefixes by what is remarkable about them.
-struct Counts {
+struct PrefixCounts {
   std::size_t exposed = 0, differing = 0, unknown = 0;
   std::size_t sick = 0, drained = 0, damped = 0;  ///< withdrawn
   std::size_t other = 0;                          ///< likewise: at_start, on_exit
@@ -91,7 +91,7 @@ struct Counts {
   std::size_t reaching = 0, unheard = 0, contested = 0;
   std::string first_exposed, first_contested;
 
-  explicit Counts(const core::Report& report) {
+  explicit PrefixCounts(const core::Report& report) {
     for (const core::PrefixReport& prefix : report.prefixes) count(prefix, report);
   }
 
@@ -201,7 +201,7 @@ void Verdict::say(const std::string& sentence) {
 
 Verdict verdict_on(const core::Report& report) {
   if (report.mode == core::Mode::hard) return hard_verdict(report);
-  const Counts counts(report);
+  const PrefixCounts counts(report);
   if (report.failing) {
     Verdict verdict{.grade = Grade::bad, .text = "", .more = ""};
     if (!report.failing_why.empty() || counts.contested == 0) {

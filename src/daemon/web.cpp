@@ -12,7 +12,6 @@ namespace withdrawd::daemon {
 namespace {
 
 /// Long enough to make asking cheap, short enough to look live.
-constexpr auto fresh = std::chrono::milliseconds(200);
 
 std::string and_more(std::size_t others) {
   return others == 0 ? "" : fmt::format(" (and {} more)", others);
@@ -89,15 +88,16 @@ void add_web_routes(HttpRoutes& routes, WebSources sources) {
       [from](const HttpRequest&) {
         return HttpResponse{.type = "application/json", .body = status_json(from->report())};
       },
-      fresh);
-  routes.add("/healthz", [from](const HttpRequest&) { return health(from->report()); }, fresh);
+      HttpRoutes::live);
+  routes.add(
+      "/healthz", [from](const HttpRequest&) { return health(from->report()); }, HttpRoutes::live);
   routes.add(
       "/metrics",
       [from](const HttpRequest&) {
         return HttpResponse{.type = "text/plain; version=0.0.4; charset=utf-8",
                             .body = from->metrics()};
       },
-      fresh);
+      HttpRoutes::live);
 }
 
 }  // namespace withdrawd::daemon

@@ -174,7 +174,7 @@ class Asking {
                      static_cast<socklen_t>(interface_.size())) != 0) {
       const int number = errno;
       fail_binding(number, fmt::format("cannot use interface {} ({}{})", interface_,
-                                       std::generic_category().message(number),
+                                       core::errno_text(number),
                                        number == EPERM ? "; it needs CAP_NET_RAW" : ""));
       return false;
     }

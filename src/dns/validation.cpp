@@ -23,7 +23,6 @@ constexpr unsigned nsec3 = LDNS_RR_TYPE_NSEC3;
 constexpr unsigned most_aliases = 16;
 constexpr std::size_t most_denials = 16;
 constexpr std::size_t most_keys = 64;
-constexpr std::size_t longest_name = 255;  // RFC 1035, 3.1
 
 /// May the key sign a zone (RFC 4034, 2.1; RFC 5011, 2.1)?
 bool is_zone_key(const ldns_rr* key) {

@@ -12,7 +12,6 @@
 namespace withdrawd::dns {
 namespace {
 
-constexpr std::size_t longest_name = 255;  // RFC 1035, 3.1
 constexpr unsigned most_labels = 127;
 
 /// The bytes that a field of this type has, where that does not depend on the record.

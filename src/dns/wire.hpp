@@ -29,6 +29,8 @@ using RecordList = std::unique_ptr<ldns_rr_list, Free<ldns_rr_list_deep_free>>;
 
 using Message = std::span<const std::uint8_t>;
 
+inline constexpr std::size_t longest_name = 255;  ///< RFC 1035, 3.1
+
 /// A name in wire format as names compare: without case (RFC 1035, 2.3.3).
 std::string folded(std::string name);
 

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "core/outcome.hpp"
+#include "files/as_result.hpp"
 #include "files/regular_file.hpp"
 #include "fleet/name_lookup.hpp"
 
@@ -32,7 +33,7 @@ namespace {
 constexpr std::size_t largest_header = std::size_t{16} * 1024;
 /// A thousand sites that write at once are told of in one line, of some hundred bytes for each.
 constexpr std::size_t longest_line = std::size_t{2} * 1024 * 1024;
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+using files::as_result;
 constexpr auto until_told = std::chrono::hours(24);
 
 using Tcp = beast::tcp_stream;

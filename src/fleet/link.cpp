@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "core/outcome.hpp"
+#include "files/as_result.hpp"
 #include "files/beside.hpp"
 #include "fleet/etcd_json.hpp"
 #include "fleet/inspection.hpp"
@@ -28,7 +29,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 namespace {
 
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+using files::as_result;
 /// An endpoint on the same continent answers within that, or is passed over.
 constexpr core::Duration connect_patience = seconds(1);
 /// etcd answers in milliseconds; without a leader, not at all. What is asked of it is then given up
@@ -159,8 +160,8 @@ asio::awaitable<void> Link::run() {
     core::Result<void> done;
     if (endpoint.tls) {
       // Anew each time: certificates are renewed, and somebody may be mending it.
-      auto making =
-          files::beside(file_patience, [access = access_] { return Tls::make(access); }, tls_place);
+      auto making = files::beside(
+          file_patience, [access = access_] { return Tls::make(access); }, tls_place);
       auto made = co_await std::move(making);
       if (made && *made) {
         tls_ = std::move(**made);

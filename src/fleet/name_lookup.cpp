@@ -18,7 +18,9 @@
 #include <system_error>
 #include <utility>
 
+#include "core/error.hpp"
 #include "core/outcome.hpp"
+#include "files/as_result.hpp"
 #include "files/beside.hpp"
 
 namespace withdrawd::fleet {
@@ -27,7 +29,7 @@ using asio::local::stream_protocol;
 using namespace asio::experimental::awaitable_operators;
 namespace {
 
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+using files::as_result;
 /// So many may be under way: with silent name servers each takes its time, and new ones are asked
 /// for every second.
 constexpr int most_lookups = 8;
@@ -87,7 +89,7 @@ asio::awaitable<std::expected<NameLookup::Addresses, std::string>> NameLookup::l
   std::array<int, 2> ends{};
   if (under_way >= most_lookups) co_return std::unexpected("the name servers do not answer");
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-    co_return std::unexpected(std::generic_category().message(errno));
+    co_return std::unexpected(core::errno_text(errno));
   }
   boost::system::error_code failed;
   answers_.assign(stream_protocol(), ends[0], failed);

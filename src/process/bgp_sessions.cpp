@@ -42,7 +42,7 @@ constexpr std::uint16_t usual_vty_port = 2605;
 #endif
 
 std::string refused(int error) {
-  return std::generic_category().message(error) +
+  return core::errno_text(error) +
          (error == EPERM || error == EACCES ? " (run as root, or with CAP_SYS_PTRACE)" : "");
 }
 
@@ -198,7 +198,7 @@ void BgpSessions::notify() {
     const auto sent =
         ::send(socket, hard_reset().data(), hard_reset().size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent != static_cast<ssize_t>(hard_reset().size())) {
-      session->failed = sent < 0 ? std::generic_category().message(errno) : "no room";
+      session->failed = sent < 0 ? core::errno_text(errno) : "no room";
     }
     ::shutdown(socket, SHUT_WR);
   }

@@ -36,10 +36,6 @@ using boost::system::error_code;
 
 constexpr auto patience_after_kill = std::chrono::seconds(2);
 
-std::string reason(int error) {
-  return std::generic_category().message(error);
-}
-
 /// The kernel keeps 15 bytes of a name.
 bool bears_name(const ProcEntry& entry, const core::BgpdProcess& bgpd) {
   return entry.name == std::string_view(bgpd.name).substr(0, 15);
@@ -176,7 +172,7 @@ core::Result<std::optional<Held>> hold(const core::BgpdProcess& bgpd, const Evid
   if (!pidfd && errno != ESRCH) {
     return std::unexpected(
         core::Error{"kill " + core::printable(bgpd.name) + ", pid " + std::to_string((*found)->pid),
-                    reason(errno), ""});
+                    core::errno_text(errno), ""});
   }
   if (!pidfd || !identity) return std::nullopt;
   const auto still = find(bgpd, evidence);
@@ -269,7 +265,8 @@ asio::awaitable<core::BgpdStopped> stop(core::BgpdProcess bgpd, Evidence evidenc
   }
   if (error == ESRCH) co_return core::BgpdStopped{std::vector<pid_t>{}};
   if (error != 0) {
-    co_return failed(reason(error), error == EPERM ? "run as root, or with CAP_KILL" : "");
+    co_return failed(core::errno_text(error),
+                     error == EPERM ? "run as root, or with CAP_KILL" : "");
   }
 
   struct Dying {

@@ -43,10 +43,6 @@ using boost::system::error_code;
 /// network file system, a broken disk); nobody can wait for that.
 constexpr auto death_throes = std::chrono::seconds(1);
 
-std::string reason(int error) {
-  return std::generic_category().message(error);
-}
-
 struct Pipe {
   files::FileDescriptor read_end;
   files::FileDescriptor write_end;
@@ -186,7 +182,7 @@ struct Spawned {
 };
 
 core::Error could_not_start(const Command& command, int error) {
-  core::Error failure{"run " + command.text(), reason(error), ""};
+  core::Error failure{"run " + command.text(), core::errno_text(error), ""};
   const auto& program = command.argv.front();
   const bool has_path = program.find('/') != std::string::npos;
   switch (error) {
@@ -414,7 +410,7 @@ core::Error took_too_long(const Command& command, Child& child) {
 /// A parent that ignored SIGCHLD leaves that to us through exec, and then the kernel reaps our
 /// children before we can ask how they ended.
 void keep_children_for_reaping() {
-  struct sigaction now{};
+  struct sigaction now {};
   if (::sigaction(SIGCHLD, nullptr, &now) != 0) return;
   const bool reaped_by_kernel =
       now.sa_handler == SIG_IGN || (now.sa_flags & SA_NOCLDWAIT) != 0;  // NOLINT: a C union
@@ -434,7 +430,7 @@ std::string Command::text() const {
 
 bool lacked_resources(const core::Error& failure) {
   for (const int number : {EMFILE, ENFILE, ENOMEM, EAGAIN}) {
-    if (failure.happened == reason(number)) return true;
+    if (failure.happened == core::errno_text(number)) return true;
   }
   return false;
 }
@@ -451,8 +447,8 @@ asio::awaitable<core::Result<Finished>> run(Command command) {
   const bool threw = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
   // Whoever starts a program waits until the kernel has opened it, and its disk may hang.
-  auto spawning =
-      files::beside(command.limit, [command] { return Spawned(command); }, command.argv.front());
+  auto spawning = files::beside(
+      command.limit, [command] { return Spawned(command); }, command.argv.front());
   auto spawned = co_await std::move(spawning);
   const auto cancellation = co_await asio::this_coro::cancellation_state;
   bool cancelled = cancellation.cancelled() != asio::cancellation_type::none;

@@ -38,7 +38,7 @@ std::string_view word_after(std::string_view text, std::size_t blanks, char blan
 }
 
 core::Error hidden(pid_t pid, int error) {
-  return {"read /proc/" + std::to_string(pid), std::generic_category().message(error),
+  return {"read /proc/" + std::to_string(pid), core::errno_text(error),
           "run as root, or mount /proc without hidepid"};
 }
 
@@ -127,7 +127,7 @@ std::filesystem::path program_of(pid_t pid) {
 // The link ns/net may be read by those only who may trace the process. What the kernel shows of its
 // network everybody may look at, and a folder in there has a number of its own in each namespace.
 std::string network_of(pid_t pid) {
-  struct stat folder{};
+  struct stat folder {};
   if (::stat(proc(pid, "net/stat").c_str(), &folder) != 0) return "";
   return std::to_string(folder.st_ino);
 }

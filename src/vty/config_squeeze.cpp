@@ -35,7 +35,7 @@ constexpr std::size_t longest_line = 4096;
 /// before it.
 constexpr std::string_view dropped = "-\n";
 
-std::string_view trimmed(std::string_view line) {
+std::string_view without_line_end(std::string_view line) {
   while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
   while (!line.empty() && line.front() == '\r') line.remove_prefix(1);
   return line;
@@ -51,7 +51,7 @@ void ConfigSqueeze::feed(std::string_view bytes) {
       begun_.append(piece.substr(0, longest_line - std::min(longest_line, begun_.size())));
     }
     if (end == bytes.npos) return;
-    line(trimmed(begun_.empty() ? piece : std::string_view(begun_)));
+    line(without_line_end(begun_.empty() ? piece : std::string_view(begun_)));
     begun_.clear();
     bytes.remove_prefix(end + 1);
   }

@@ -19,12 +19,12 @@ core::Result<std::string> read_password_file(const std::filesystem::path& file) 
     return std::unexpected(
         core::Error{"read the password file " + name, std::move(happened), std::move(advice)});
   };
-  const auto reason = [](int error) { return std::generic_category().message(error); };
+  const auto reason = [](int error) { return core::errno_text(error); };
 
   const auto opened = files::open_to_read(file);
   if (!opened) return refused(opened.error().happened, opened.error().advice);
   const auto& descriptor = *opened;
-  struct stat status{};
+  struct stat status {};
   if (::fstat(descriptor.number(), &status) != 0) return refused(reason(errno));
   if (status.st_uid != ::geteuid() && status.st_uid != 0) {
     return refused("it belongs to another user, who could change it",

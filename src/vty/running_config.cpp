@@ -98,7 +98,7 @@ NetworkOptions parse_options(std::string_view rest) {
   }
 }
 
-class Reader {
+class ConfigReader {
  public:
   core::Result<core::RunningConfig> read(std::string_view text);
 
@@ -154,7 +154,7 @@ class Reader {
   bool family_networks_after_it_ = false;
 };
 
-core::Result<void> Reader::line(std::string_view rest) {
+core::Result<void> ConfigReader::line(std::string_view rest) {
   const auto whole = rest;
   const auto word = next_word(rest);
   if (word.empty()) return {};
@@ -200,7 +200,7 @@ core::Result<void> Reader::line(std::string_view rest) {
   return {};
 }
 
-core::Result<void> Reader::router(std::string_view rest) {
+core::Result<void> ConfigReader::router(std::string_view rest) {
   if (place_ != Place::outside && !left_) {
     instance_without_exit_ = true;
     exit_after_it_ = false;
@@ -237,7 +237,7 @@ core::Result<void> Reader::router(std::string_view rest) {
 
 /// "graceful-restart", "graceful-restart restart-time 20", "long-lived-graceful-restart stale-time
 /// 3600"; and others, which say nothing of how long a neighbor keeps what it has heard.
-void Reader::graceful_restart(std::string_view rest) {
+void ConfigReader::graceful_restart(std::string_view rest) {
   const auto which = next_word(rest);
   const auto what = next_word(rest);
   const auto seconds = number<std::uint32_t>(next_word(rest));
@@ -249,7 +249,7 @@ void Reader::graceful_restart(std::string_view rest) {
   }
 }
 
-void Reader::count_graceful_restart() {
+void ConfigReader::count_graceful_restart() {
   if (promise_.on) {
     auto& longest = config_.graceful_restart;
     const core::GracefulRestart one{promise_.restart_time, promise_.long_lived};
@@ -259,7 +259,7 @@ void Reader::count_graceful_restart() {
   if (!config_.instances.empty()) promise_ = {};
 }
 
-void Reader::address_family(std::string_view rest) {
+void ConfigReader::address_family(std::string_view rest) {
   const auto family = next_word(rest);
   const auto table = next_word(rest);
   // Quagga prints "address-family ipv6" alone. Its IPv4 statements stand in the instance itself.
@@ -273,7 +273,7 @@ void Reader::address_family(std::string_view rest) {
   nested_ = false;
 }
 
-void Reader::leave(std::string_view how) {
+void ConfigReader::leave(std::string_view how) {
   if (how == "exit-address-family") {
     in_family_ = false;
     table_ = Table::unicast;
@@ -289,7 +289,7 @@ void Reader::leave(std::string_view how) {
   }
 }
 
-core::Result<void> Reader::network(std::string_view rest) {
+core::Result<void> ConfigReader::network(std::string_view rest) {
   if (place_ == Place::outside && !in_family_) return {};  // OSPF and others have them, too
   if (table_ == Table::other) {
     if (place_ != Place::inside) return {};
@@ -319,7 +319,7 @@ core::Result<void> Reader::network(std::string_view rest) {
 
 // "10.53.0.2 remote-as 65002", "eth0 interface remote-as external", "10.53.0.2 peer-group
 // UPSTREAM", "10.53.0.2 default-originate route-map TAG".
-void Reader::neighbor(std::string_view rest) {
+void ConfigReader::neighbor(std::string_view rest) {
   auto& instance = config_.instances[instance_];
   const auto name = next_word(rest);
   auto what = next_word(rest);
@@ -341,7 +341,7 @@ void Reader::neighbor(std::string_view rest) {
   }
 }
 
-void Reader::resolve_peer_groups() {
+void ConfigReader::resolve_peer_groups() {
   for (const auto& [member, group] : groups_) {
     auto& neighbors = config_.instances[member.first].neighbors;
     if (const auto it = neighbors.find(group); it != neighbors.end()) {
@@ -350,7 +350,7 @@ void Reader::resolve_peer_groups() {
   }
 }
 
-core::Result<void> Reader::check_complete(std::string_view text) const {
+core::Result<void> ConfigReader::check_complete(std::string_view text) const {
   if (!any_separator_) {
     return unreadable(text.empty()
                           ? "bgpd answered nothing"
@@ -370,7 +370,7 @@ core::Result<void> Reader::check_complete(std::string_view text) const {
   return {};
 }
 
-core::Result<core::RunningConfig> Reader::read(std::string_view text) {
+core::Result<core::RunningConfig> ConfigReader::read(std::string_view text) {
   for (auto left = text; !left.empty();) {
     const auto end = left.find('\n');
     auto one = left.substr(0, end);
@@ -395,7 +395,7 @@ std::optional<core::Prefix> take_network_prefix(std::string_view& rest) {
 }
 
 core::Result<core::RunningConfig> read_running_config(std::string_view text) {
-  return Reader().read(text);
+  return ConfigReader().read(text);
 }
 
 }  // namespace withdrawd::vty

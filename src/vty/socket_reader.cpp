@@ -7,7 +7,7 @@
 namespace withdrawd::vty {
 namespace {
 
-std::unexpected<core::Error> unreadable(std::string happened) {
+std::unexpected<core::Error> malformed(std::string happened) {
   return std::unexpected(core::Error{"read bgpd's answer", std::move(happened), ""});
 }
 
@@ -19,11 +19,11 @@ core::Result<std::optional<SocketReader::Answer>> SocketReader::next() {
   const auto text_end = nul == pending_.npos ? pending_.size() : nul;
   scanned_ = text_end;
   if (parts_ + text_end - taken_ > longest_) {
-    return unreadable(fmt::format("it is longer than {} MiB", longest_ >> 20));
+    return malformed(fmt::format("it is longer than {} MiB", longest_ >> 20));
   }
   const auto nuls = std::min(trailer - 1, pending_.size() - text_end);
   for (std::size_t i = 0; i < nuls; ++i) {
-    if (pending_[text_end + i] != '\0') return unreadable("a NUL stands in its text");
+    if (pending_[text_end + i] != '\0') return malformed("a NUL stands in its text");
   }
   if (pending_.size() - text_end < trailer) {
     // What was given out is dropped only now and then, so that many short answers cost no copying.

@@ -23,6 +23,7 @@
 #include <utility>
 
 #include "core/time.hpp"
+#include "files/as_result.hpp"
 #include "vty/answers.hpp"
 #include "vty/config_squeeze.hpp"
 #include "vty/local_listener.hpp"
@@ -36,19 +37,13 @@ using asio::local::stream_protocol;
 using boost::system::error_code;
 using namespace asio::experimental::awaitable_operators;
 
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+using files::as_result;
 
 // So many bytes of commands may be waiting for their answers. It is less than a Unix socket's
 // buffer, so that a write never waits for a bgpd that itself waits for us to read.
 constexpr std::size_t written_ahead = std::size_t{16} * 1024;
 
 constexpr std::array run_directories{"/run/frr", "/var/run/frr", "/run/quagga", "/var/run/quagga"};
-
-std::unexpected<Failure> failure(core::Trouble trouble, std::string tried, std::string happened,
-                                 std::string advice = "") {
-  return std::unexpected(
-      Failure{trouble, {std::move(tried), std::move(happened), std::move(advice)}});
-}
 
 std::unexpected<Failure> cannot_connect(const std::string& path, const error_code& error) {
   const std::string tried = "connect";
@@ -73,10 +68,6 @@ std::unexpected<Failure> cannot_connect(const std::string& path, const error_cod
     return failure(Trouble::silent, tried, "bgpd takes no more connections", "is it frozen?");
   }
   return failure(Trouble::unreachable, tried, fmt::format("{}: {}", path, error.message()));
-}
-
-std::string quoted(const std::string& command) {
-  return fmt::format("ask \"{}\"", command);
 }
 
 }  // namespace
@@ -141,7 +132,7 @@ std::vector<std::filesystem::path> sockets_of_bgpd(const core::BgpdAccess& acces
   std::vector<std::filesystem::path> found(places.begin(), places.end());
   if (!access.socket.empty()) return found;
   std::erase_if(found, [](const std::filesystem::path& place) {
-    struct stat status{};
+    struct stat status {};
     return ::stat(place.c_str(), &status) != 0 && errno == ENOENT;
   });
   return found.empty() ? listening_bgpd_sockets() : found;

@@ -21,7 +21,7 @@ std::string_view next_word(std::string_view& line) {
   return word;
 }
 
-class Reader {
+class SurveyReader {
  public:
   Survey read(std::string_view text) {
     while (!text.empty()) {
@@ -117,7 +117,7 @@ const SurveyedInstance* Survey::find(const core::InstanceKey& key) const {
 }
 
 Survey read_survey(std::string_view text) {
-  return Reader().read(text);
+  return SurveyReader().read(text);
 }
 
 }  // namespace withdrawd::vty

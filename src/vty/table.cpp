@@ -39,7 +39,7 @@ std::string_view neighbor_in(std::string_view word) {
   return named ? word.substr(open + 1, word.size() - open - 2) : word;
 }
 
-class Reader {
+class TableReader {
  public:
   std::optional<TableEntry> read(std::string_view answer);
 
@@ -58,7 +58,7 @@ class Reader {
 
 // A path begins with its AS path: "Local, (removed)", "65002 65003", "(65011) 65002 {65004},
 // (stale)".
-void Reader::begin_path(std::string_view line) {
+void TableReader::begin_path(std::string_view line) {
   removed_ = has_phrase(line, "(removed)");
   path_ = {};
   path_.imported_from = std::exchange(imported_, {});
@@ -68,7 +68,7 @@ void Reader::begin_path(std::string_view line) {
   }
 }
 
-void Reader::end_path(std::string_view line) {
+void TableReader::end_path(std::string_view line) {
   // Still "best" although invalid: bgpd has not got round to it yet, nor told its peers.
   const bool best = has_phrase(line, "best");
   if ((!best && !has_phrase(line, "valid")) || removed_) return;
@@ -86,12 +86,12 @@ void Reader::end_path(std::string_view line) {
   if (aggregated) entry_.sources.aggregated = true;
 }
 
-void Reader::add_told(std::string_view names) {
+void TableReader::add_told(std::string_view names) {
   says_told_ = true;
   while (take_indent(names), !names.empty()) told_.insert(neighbor_in(next_word(names)));
 }
 
-std::optional<TableEntry> Reader::read(std::string_view answer) {
+std::optional<TableEntry> TableReader::read(std::string_view answer) {
   constexpr std::string_view by_path = "Advertised to:", imported = "Imported from ";
   bool known = false;
   while (!answer.empty()) {
@@ -165,7 +165,7 @@ bool says_no_instance(std::string_view answer) {
 }
 
 std::optional<TableEntry> read_table_entry(std::string_view answer) {
-  return Reader().read(answer);
+  return TableReader().read(answer);
 }
 
 }  // namespace withdrawd::vty

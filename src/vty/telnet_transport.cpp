@@ -47,16 +47,6 @@ tcp::endpoint as_asio(const core::Endpoint& endpoint) {
   return {asio::ip::address_v4({bytes[0], bytes[1], bytes[2], bytes[3]}), endpoint.port};
 }
 
-std::unexpected<Failure> failure(Trouble trouble, std::string tried, std::string happened,
-                                 std::string advice = "") {
-  return std::unexpected(
-      Failure{trouble, {std::move(tried), std::move(happened), std::move(advice)}});
-}
-
-std::string quoted(const std::string& command) {
-  return "ask \"" + command + "\"";
-}
-
 /// What is typed edits the line, asks for help or ends it, unless it is printable; nothing of that
 /// kind can come out of a parsed configuration.
 bool can_be_typed(const std::string& command) {
@@ -66,8 +56,8 @@ bool can_be_typed(const std::string& command) {
 asio::awaitable<std::expected<std::optional<std::string>, Failure>> password(
     std::filesystem::path file) {
   if (file.empty()) co_return std::nullopt;
-  auto reading =
-      files::beside(disk_patience, [file] { return read_password_file(file); }, file.native());
+  auto reading = files::beside(
+      disk_patience, [file] { return read_password_file(file); }, file.native());
   auto looked = co_await std::move(reading);
   if (!looked) {
     co_return failure(Trouble::unreachable,

@@ -3,6 +3,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <expected>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "vty/bgpd.hpp"
@@ -21,6 +22,16 @@ struct Reply {
   /// Said without any objection?
   bool mere_success() const { return status == 0 && text.empty(); }
 };
+
+inline std::unexpected<Failure> failure(core::Trouble trouble, std::string tried,
+                                        std::string happened, std::string advice = "") {
+  return std::unexpected(
+      Failure{trouble, {std::move(tried), std::move(happened), std::move(advice)}});
+}
+
+inline std::string quoted(const std::string& command) {
+  return "ask \"" + command + "\"";
+}
 
 /// That of a running configuration of which ConfigSqueeze keeps more than it may.
 Failure too_long_config();

@@ -37,13 +37,14 @@ std::size_t longest_command_line() {
   return std::min(half, std::size_t{1024} * 1024);
 }
 
-std::unexpected<Failure> failure(Trouble trouble, std::string happened, std::string advice = "") {
+std::unexpected<Failure> failed_run(Trouble trouble, std::string happened,
+                                    std::string advice = "") {
   return std::unexpected(Failure{trouble, {"run vtysh", std::move(happened), std::move(advice)}});
 }
 
 /// 0 if `path` is a file that we may run, else why not.
 int why_not_runnable(const std::filesystem::path& path) {
-  struct stat found{};
+  struct stat found {};
   if (::stat(path.c_str(), &found) != 0) return errno;
   if (!S_ISREG(found.st_mode)) return EACCES;
   return ::access(path.c_str(), X_OK) == 0 ? 0 : errno;
@@ -60,14 +61,14 @@ std::string last_line(std::string_view text) {
 /// vtysh ended without running even the first command.
 std::unexpected<Failure> did_nothing(const process::Finished& finished) {
   if (finished.err.find("failed to connect to any daemons") != finished.err.npos) {
-    return failure(Trouble::unreachable, "it failed to connect to bgpd",
-                   "is bgpd running, and withdrawd in group frrvty or quaggavty?");
+    return failed_run(Trouble::unreachable, "it failed to connect to bgpd",
+                      "is bgpd running, and withdrawd in group frrvty or quaggavty?");
   }
   auto said = last_line(finished.err);
   if (said.empty()) said = last_line(finished.out);
-  return failure(Trouble::unreachable,
-                 fmt::format("it exited with status {} and ran nothing{}{}", finished.exit_status,
-                             said.empty() ? "" : ": ", said));
+  return failed_run(Trouble::unreachable,
+                    fmt::format("it exited with status {} and ran nothing{}{}",
+                                finished.exit_status, said.empty() ? "" : ": ", said));
 }
 
 }  // namespace
@@ -104,11 +105,11 @@ std::expected<std::string, Failure> VtyshTransport::find_program() const {
     }
   }
   if (why == ENOENT || why == ENOTDIR) {
-    return failure(Trouble::unreachable, "there is no such program",
-                   "install it, or name it with bgpd.vtysh");
+    return failed_run(Trouble::unreachable, "there is no such program",
+                      "install it, or name it with bgpd.vtysh");
   }
-  return failure(Trouble::unreachable, "it is not executable",
-                 "for the user that withdrawd runs as");
+  return failed_run(Trouble::unreachable, "it is not executable",
+                    "for the user that withdrawd runs as");
 }
 
 asio::awaitable<std::expected<VtyshTransport::Run, Failure>> VtyshTransport::run(
@@ -188,9 +189,9 @@ asio::awaitable<std::expected<std::vector<Reply>, Failure>> VtyshTransport::conf
       const bool refused = run->stopped && i + 1 == run->answers.size();
       Reply reply{std::move(run->answers[i]), refused ? 2 : 0, batch[i]};
       if (!reply.text.empty() && says_locked(reply.text)) {
-        co_return failure(Trouble::locked,
-                          fmt::format("bgpd answered \"{}\"", one_line(reply.text)),
-                          "somebody sits in configuration mode");
+        co_return failed_run(Trouble::locked,
+                             fmt::format("bgpd answered \"{}\"", one_line(reply.text)),
+                             "somebody sits in configuration mode");
       }
       if (!reply.mere_success()) replies.push_back(std::move(reply));
     }

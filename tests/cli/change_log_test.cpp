@@ -9,6 +9,11 @@ using namespace withdrawd::cli;
 namespace {
 
 const Palette plain(-1);
+const Palette unbroken = [] {
+  Palette palette(-1);
+  palette.columns = std::string::npos;
+  return palette;
+}();
 
 const daemon::HistoryEntry entry{.time = "2026-11-23T03:31:21.123Z",
                                  .kind = "changed",
@@ -22,10 +27,10 @@ const daemon::HistoryEntry entry{.time = "2026-11-23T03:31:21.123Z",
 }  // namespace
 
 TEST_CASE("a change is one line for other programs, and fits a terminal") {
-  CHECK(change_line(entry, plain, 0) ==
+  CHECK(change_line(entry, unbroken) ==
         "2026-11-23T03:31:21.123Z 192.0.2.0/24 announced -> withdrawn (rule \"anycast\"): check "
         "\"resolver\" timed out 1 of 1; by withdrawd through socket\n");
-  CHECK(change_line(entry, plain, 80) ==
+  CHECK(change_line(entry, plain) ==
         "2026-11-23T03:31:21.123Z 192.0.2.0/24 announced -> withdrawn (rule \"anycast\"):\n"
         "    check \"resolver\" timed out 1 of 1; by withdrawd through socket\n");
 }
@@ -35,13 +40,13 @@ TEST_CASE("what befell all of bgpd says so") {
   killed.time = "T";
   killed.kind = "killed";
   killed.cause = "it is frozen";
-  CHECK(change_line(killed, plain, 80) == "T bgpd killed: it is frozen\n");
+  CHECK(change_line(killed, plain) == "T bgpd killed: it is frozen\n");
 }
 
 TEST_CASE("nothing in the file can talk to the terminal") {
   auto odd = entry;
   odd.cause = "\x1b[2J";
-  CHECK(change_line(odd, plain, 0).find('\x1b') == std::string::npos);
+  CHECK(change_line(odd, unbroken).find('\x1b') == std::string::npos);
 }
 
 TEST_CASE("changes are picked by rule or prefix, however that is written") {

@@ -98,7 +98,6 @@ TEST_CASE("a status that wants to talk to the terminal is shown escaped") {
     CHECK(lines_are_printable(cli::check_lines(read->at("checks").at(0), cli::Palette(-1))));
     const std::string text(hostile);
     const daemon::HistoryEntry entry{text, text, text, text, text, text, text, text};
-    CHECK(lines_are_printable(cli::change_line(entry, cli::Palette(-1), 0)));
-    CHECK(lines_are_printable(cli::change_line(entry, cli::Palette(-1), 80)));
+    CHECK(lines_are_printable(cli::change_line(entry, cli::Palette(-1))));
   }
 }
