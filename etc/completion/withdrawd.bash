@@ -70,7 +70,7 @@ _withdrawd() {
     "") words=$commands ;;
     check) words=$(_withdrawd_names "$file" check) ;;
     show) words=$(_withdrawd_prefixes "$file") ;;
-    log | drain | undrain)
+    status | doctor | log | drain | undrain)
       words="$(_withdrawd_names "$file" rule) $(_withdrawd_prefixes "$file")"
       ;;
   esac

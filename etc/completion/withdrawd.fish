@@ -70,5 +70,5 @@ complete -c withdrawd -n "$is drain" -l for -x -d "End it after this time"
 complete -c withdrawd -n "$is drain" -l reason -x -d "For those who wonder why"
 complete -c withdrawd -n "$is drain" -l force -d "Without leave of the fleet"
 complete -c withdrawd -n "$is check" -a "(__withdrawd_names check)" -d check
-complete -c withdrawd -n "$is log drain undrain" -a "(__withdrawd_names rule)" -d rule
-complete -c withdrawd -n "$is show log drain undrain" -a "(__withdrawd_prefixes)" -d prefix
+complete -c withdrawd -n "$is status doctor log drain undrain" -a "(__withdrawd_names rule)" -d rule
+complete -c withdrawd -n "$is status doctor show log drain undrain" -a "(__withdrawd_prefixes)" -d prefix

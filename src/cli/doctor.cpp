@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -7,6 +8,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <memory>
+#include <set>
 
 #include "cli/command.hpp"
 #include "cli/doctor_facts.hpp"
@@ -25,7 +27,17 @@ Finding of_complaint(const config::Complaint& complaint) {
   return {error ? Verdict::wrong : Verdict::note, "configuration", "", complaint.text()};
 }
 
-int examine(const std::filesystem::path& file, std::vector<Finding>& findings) {
+/// What is named by one of its kind, by its subject, or by the rule that it belongs to.
+bool concerns(const Finding& finding, std::string_view target, const core::Settings& settings) {
+  if (finding.item == target || finding.subject == target) return true;
+  const auto prefixes = core::find_prefixes(settings, target);
+  return prefixes && std::ranges::any_of(*prefixes, [&](const core::PrefixKey& key) {
+           return finding.subject == key.second.text();
+         });
+}
+
+int examine(const std::filesystem::path& file, const std::string& target,
+            std::vector<Finding>& findings) {
   const auto loaded = config::load(file);
   if (!loaded) {
     for (const auto& complaint : loaded.error()) findings.push_back(of_complaint(complaint));
@@ -36,6 +48,20 @@ int examine(const std::filesystem::path& file, std::vector<Finding>& findings) {
 
   const auto facts = gather_facts(loaded->config, gather_patience);
   std::ranges::move(judge(loaded->config, facts), std::back_inserter(findings));
+  if (!target.empty()) {
+    std::set<std::string> items;
+    for (const Finding& finding : findings) items.insert(finding.item);
+    std::erase_if(findings, [&](const Finding& finding) {
+      return !concerns(finding, target, loaded->config.settings);
+    });
+    if (findings.empty()) {
+      complain(
+          fmt::format("nothing is known of \"{}\": expected a prefix, a rule, a check, or one "
+                      "of {}",
+                      core::printable(target, 80), fmt::join(items, ", ")));
+      return daemon::exit_usage;
+    }
+  }
   if (loaded->config.settings.mode == core::Mode::soft && !facts.bgpd) {
     return daemon::exit_unreachable;
   }
@@ -50,19 +76,24 @@ void add_doctor(CLI::App& app, int& status) {
   CLI::App* command = app.add_subcommand(
       "doctor", "Walk through all that must be right on this host, and say what mends the rest");
   auto file = std::make_shared<ConfigOption>();
+  auto target = std::make_shared<std::string>();
   auto as_json = std::make_shared<bool>(false);
   file->add_to(*command);
+  command->add_option("target", *target,
+                      "A prefix, a rule, a check, or what is looked at, such as \"transport\" "
+                      "(default: everything)");
   command->add_flag("--json", *as_json,
                     "For scripts; the shape is documented in docs/doctor-json.md");
   command->footer(
       "Changes nothing; asks each check once. Whoever may not look at something is told so.\n"
       "Exit status: 0 nothing is wrong, 1 something is, 2 usage or configuration, 3 bgpd cannot\n"
       "be reached.");
-  command->callback([file, as_json, &status] {
+  command->callback([file, target, as_json, &status] {
     // A vtysh or telnet that goes away must not take us along.
     static_cast<void>(::signal(SIGPIPE, SIG_IGN));
     std::vector<Finding> findings;
-    status = examine(file->file, findings);
+    status = examine(file->file, *target, findings);
+    if (findings.empty()) return;
     if (*as_json) {
       fmt::print("{}\n", boost::json::serialize(doctor_json(findings, status)));
     } else {

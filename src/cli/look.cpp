@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 #include <exception>
+#include <set>
 
 #include "cli/command.hpp"
 #include "cli/status_table.hpp"
@@ -28,6 +29,14 @@ bool can_be_shown(const json::value& status) {
   } catch (const std::exception&) {
     return false;
   }
+}
+
+void keep(json::array& array, auto wanted) {
+  json::array kept;
+  for (json::value& value : array) {
+    if (wanted(value)) kept.push_back(std::move(value));
+  }
+  array = std::move(kept);
 }
 
 }  // namespace
@@ -70,6 +79,29 @@ json::value own_look(const config::Config& config, std::vector<std::string>& pro
   json::value value = daemon::to_json(seen.report);
   value.get_object()["source"] = "own look";
   return value;
+}
+
+bool narrow(json::value& status, std::string_view target, const core::Settings* settings) {
+  const auto prefix = core::Prefix::parse(target);
+  json::array& rows = status.at("prefixes").as_array();
+  keep(rows, [&](const json::value& row) {
+    return row.at("rule").as_string() == target ||
+           (prefix && row.at("prefix").as_string() == prefix->text());
+  });
+  std::set<std::string_view> rules, checks;
+  for (const json::value& row : rows) rules.insert(row.at("rule").as_string());
+  if (settings) {
+    for (const core::Rule& rule : settings->rules) {
+      if (!rules.contains(rule.name)) continue;
+      for (const auto* list : {&rule.checks, &rule.switches}) {
+        for (const std::size_t check : *list) checks.insert(settings->checks[check].name);
+      }
+    }
+    keep(status.at("checks").as_array(), [&checks](const json::value& check) {
+      return checks.contains(check.at("name").as_string());
+    });
+  }
+  return !rows.empty();
 }
 
 int exit_status_of(const json::value& status) {

@@ -26,6 +26,10 @@ std::optional<boost::json::value> status_in(std::string_view answer);
 /// In all texts within: what a terminal would take for more than text is escaped.
 void make_visible(boost::json::value& value);
 
+/// Takes out of a status what is not about `target`, a rule's name or a prefix: other prefixes,
+/// and, where `settings` are known, checks of other rules. False: it has nothing about it.
+bool narrow(boost::json::value& status, std::string_view target, const core::Settings* settings);
+
 /// 0 all is healthy and as it should be, 1 something is not, 3 bgpd cannot be reached.
 int exit_status_of(const boost::json::value& status);
 

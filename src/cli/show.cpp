@@ -108,14 +108,6 @@ struct Known {
   std::vector<std::string> problems;
 };
 
-void keep(json::array& array, auto wanted) {
-  json::array kept;
-  for (json::value& value : array) {
-    if (wanted(value)) kept.push_back(std::move(value));
-  }
-  array = std::move(kept);
-}
-
 std::vector<daemon::HistoryEntry> changes_of(const std::filesystem::path& history_file,
                                              const core::Prefix& prefix,
                                              const std::set<std::string>& rules,
@@ -133,24 +125,6 @@ std::vector<daemon::HistoryEntry> changes_of(const std::filesystem::path& histor
     entries->erase(entries->begin(), entries->end() - last_changes);
   }
   return *entries;
-}
-
-/// `report`: of everything; what is about other prefixes, and checks that none of `rules` has, are
-/// taken out of it.
-void narrow(json::value& report, const core::Prefix& prefix,
-            const std::vector<const core::Rule*>& rules, const core::Settings& settings) {
-  std::set<std::string> check_names;
-  for (const core::Rule* rule : rules) {
-    for (const auto* list : {&rule->checks, &rule->switches}) {
-      for (const std::size_t check : *list) check_names.insert(settings.checks[check].name);
-    }
-  }
-  json::object& root = report.as_object();
-  keep(root.at("prefixes").as_array(),
-       [&](const json::value& row) { return row.at("prefix") == json::value(prefix.text()); });
-  keep(root.at("checks").as_array(), [&](const json::value& check) {
-    return rules.empty() || check_names.contains(std::string(check.at("name").as_string()));
-  });
 }
 
 json::value as_json(const Known& known) {
@@ -225,7 +199,7 @@ std::optional<Known> look(const DaemonOption& daemon, const core::Prefix& prefix
         "mend the configuration; the running withdrawd goes on with what it has read before"});
   }
   known.report = report ? *std::move(report) : own_look(loaded->config, known.problems);
-  narrow(known.report, prefix, rules, loaded ? loaded->config.settings : core::Settings{});
+  narrow(known.report, prefix.text(), loaded ? &loaded->config.settings : nullptr);
   const json::array& rows = known.report.at("prefixes").as_array();
   if (rows.empty()) {
     complain(

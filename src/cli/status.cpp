@@ -19,6 +19,7 @@ namespace {
 
 struct StatusOptions {
   DaemonOption daemon;
+  std::string target;
   bool as_json = false;
   bool watch = false;
   std::string interval = "1s";
@@ -28,22 +29,41 @@ std::string as_text(const json::value& report, const Palette& palette, bool as_j
   return as_json ? json::serialize(report) + "\n" : status_table(report, palette);
 }
 
-/// None after complaints: nobody answers, and the configuration cannot be used.
-std::optional<json::value> report_of(const DaemonOption& daemon,
-                                     std::vector<std::string>& problems) {
-  if (auto report = status_of_daemon(daemon.paths().control_socket, problems)) return report;
-  const auto config = daemon.load();
-  if (!config) return std::nullopt;
-  return own_look(*config, problems);
+/// None: nobody answers, and the configuration cannot be used; or there is no such target.
+core::Result<json::value> report_of(const StatusOptions& options,
+                                    std::vector<std::string>& problems) {
+  auto report = status_of_daemon(options.daemon.paths().control_socket, problems);
+  // Not read where it is not needed: it may be on a disk that does not answer.
+  std::optional<config::Parsed> loaded;
+  if (!report || !options.target.empty()) {
+    if (auto read = config::load(options.daemon.file.file)) loaded = *std::move(read);
+  }
+  if (!report && !loaded) {
+    return std::unexpected(core::Error{
+        "", "nobody answers, and the configuration cannot be used: see `withdrawd validate`", ""});
+  }
+  if (!report) report = own_look(loaded->config, problems);
+  const core::Settings* settings = loaded ? &loaded->config.settings : nullptr;
+  if (!options.target.empty() && !narrow(*report, options.target, settings)) {
+    if (settings) {
+      if (auto found = core::find_prefixes(*settings, options.target); !found) {
+        return std::unexpected(std::move(found.error()));
+      }
+    }
+    return std::unexpected(core::Error{"find \"" + core::printable(options.target, 80) + "\"",
+                                       "the running withdrawd has no such rule or prefix",
+                                       "`withdrawd reload` gives it what the file has"});
+  }
+  return *std::move(report);
 }
 
 int watch(const StatusOptions& options, core::Duration interval) {
   const Palette palette(STDOUT_FILENO);
   return cli::watch("withdrawd status", interval, options.as_json, [&](std::string& text) -> int {
     std::vector<std::string> problems;
-    const auto report = report_of(options.daemon, problems);
+    const auto report = report_of(options, problems);
     if (!report) {
-      text = "nobody answers, and the configuration cannot be used: see `withdrawd validate`\n";
+      text = report.error().text() + "\n";
       return daemon::exit_usage;
     }
     text = as_text(*report, palette, options.as_json);
@@ -60,8 +80,12 @@ int run(const StatusOptions& options) {
     return interval ? watch(options, *interval) : daemon::exit_usage;
   }
   std::vector<std::string> problems;
-  const auto report = report_of(options.daemon, problems);
-  if (!report) return daemon::exit_usage;
+  const auto report = report_of(options, problems);
+  if (!report) {
+    // With each of its mistakes, where it is the configuration.
+    if (options.daemon.load()) complain(report.error().text());
+    return daemon::exit_usage;
+  }
   fmt::print("{}", as_text(*report, Palette(STDOUT_FILENO), options.as_json));
   for (const std::string& problem : problems) complain(problem);
   return exit_status_of(*report);
@@ -73,6 +97,7 @@ void add_status(CLI::App& app, int& status) {
   CLI::App* command = app.add_subcommand("status", "What is announced, what is not, and why");
   auto options = std::make_shared<StatusOptions>();
   options->daemon.add_to(*command);
+  command->add_option("target", options->target, "A rule or prefix (default: everything)");
   command->add_flag("--json", options->as_json,
                     "For scripts; the shape is documented in docs/status-json.md");
   command->add_flag("--watch", options->watch,

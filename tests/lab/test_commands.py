@@ -163,3 +163,42 @@ def test_who_drains_is_the_kernels_word_and_not_the_clients(lab):
         assert len(who) == 1
         assert who.pop().endswith(' ("root")')
         assert lab.start("undrain", "anycast", "-c", configuration)[0] == 0
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["daemon", "alone"])
+def test_status_and_doctor_of_one_thing(lab, running):
+    configuration = lab.write(lab.configuration(transports=["socket"]))
+
+    def start(*arguments):
+        return lab.start(*arguments, "--json", "-c", configuration)
+
+    with contextlib.ExitStack() as stack:
+        if running:
+            withdrawd = stack.enter_context(lab.withdrawd("run", "-c", configuration))
+            withdrawd.wait_for_health("resolver", "up")
+            withdrawd.wait_for_health("other", "up")
+        for target, prefixes in (
+            ("anycast", Prefixes.ANYCAST), (Prefixes.TAGGED, {Prefixes.TAGGED}),
+        ):
+            code, text = start("status", target)
+            assert code == 0
+            seen = json.loads(text)
+            assert {row["prefix"] for row in seen["prefixes"]} == prefixes
+            assert [check["name"] for check in seen["checks"]] == ["resolver"]
+        # What is wrong with others is not its business.
+        lab.other_dns.kill()
+        if running:
+            withdrawd.wait_for_health("other", "down")
+        assert start("status", "anycast")[0] == 0
+        assert start("status")[0] == 1
+        code, said = lab.start("status", "anicast", "-c", configuration)
+        assert code == 2
+        assert 'find "anicast"' in said
+    code, text = start("doctor", Prefixes.TAGGED)
+    assert {finding["subject"] for finding in json.loads(text)["findings"]} == {Prefixes.TAGGED}
+    code, text = start("doctor", "transport")
+    assert {finding["item"] for finding in json.loads(text)["findings"]} == {"transport"}
+    assert code == 0
+    code, said = lab.start("doctor", "transports", "-c", configuration)
+    assert code == 2
+    assert "expected a prefix, a rule, a check, or one of" in said
