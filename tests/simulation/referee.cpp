@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -70,7 +71,6 @@ std::string Referee::text(std::size_t slot) const {
 
 void Referee::born(const Configuration& configuration, const Knowledge& from, Time now) {
   configuration_ = &configuration;
-  alive_ = true;
   born_ = now;
   told_to_end_ = false;
   reload_since_.reset();
@@ -118,7 +118,6 @@ void Referee::born(const Configuration& configuration, const Knowledge& from, Ti
 }
 
 void Referee::died(Time now) {
-  alive_ = false;
   disturbed(now);
 }
 
@@ -352,8 +351,9 @@ bool Referee::any_may_be_wanted(Time now) const {
   return false;
 }
 
-void Referee::has_seen(const core::RunningConfig& config, unsigned foreign_changes) {
+void Referee::has_seen(const core::RunningConfig& config, unsigned foreign_changes, Time then) {
   seen_changes_ = foreign_changes;
+  seen_at_ = then;
   has_looked_ = true;
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const Slot& where = configuration_->slots[i];
@@ -413,6 +413,15 @@ bool Referee::wants_now(std::size_t slot, Desired desired, Time now) const {
          want(slot, now + blurred).desired == desired;
 }
 
+// Is it another thing that is wanted a moment before or after?
+bool Referee::turns(std::size_t slot, Time now) const {
+  const Wanted& at_once = slots_[slot].wanted;
+  return std::ranges::any_of(std::array{now - blurred, now + blurred}, [&](Time at) {
+    const Wanted then = want(slot, at);
+    return !then.is_same_as(at_once) || then.kept_with != at_once.kept_with;
+  });
+}
+
 void Referee::sends(const core::Plan& plan, Time now) {
   if (plan.empty()) complain(now, "an empty plan is sent");
   for (const Change& change : plan.changes) {
@@ -455,12 +464,7 @@ bool Referee::may_send(const Change& change, std::size_t slot, Time now) const {
 
 void Referee::check_options(const Change& change, std::size_t slot, Time now) {
   // At the turn of a drain either is right.
-  const Wanted& at_once = slots_[slot].wanted;
-  for (const Time at : {now - blurred, now + blurred}) {
-    const Wanted then = want(slot, at);
-    if (!then.is_same_as(at_once) || then.kept_with != at_once.kept_with) return;
-  }
-  if (unsure_of_damping(slot)) return;
+  if (turns(slot, now) || unsure_of_damping(slot)) return;
   const auto wanted = wanted_options(slot);
   if (!wanted || change.options == *wanted) return;
   complain(now, fmt::format("{} is stated as \"network ...{}\", to be \"network ...{}\"",
@@ -581,7 +585,7 @@ void Referee::check_kill_against_minimum(Time now) {
     const bool sick_and_gone = slot.wanted.desired == Desired::withdrawn &&
                                (slot.wanted.by_operator || !slot.announced || unseen ||
                                 now - slot.announced_since < quick || !is_spared(i));
-    if (sick_and_gone || !want(i, now - blurred).is_same_as(slot.wanted)) continue;
+    if (sick_and_gone || turns(i, now)) continue;
     // What others announce without a statement only the table tells.
     const Slot& where = configuration_->slots[i];
     const auto& networks = bgpd_.config().instances[where.place].networks;
@@ -658,6 +662,7 @@ void Referee::notes(const core::Note& note, Time now) {
 }
 
 void Referee::look(Time now) {
+  if (now > unknowable_until_) gets_time(now);
   if (bgpd_.foreign_changes() != edits_) {
     edits_ = bgpd_.foreign_changes();
     edited_at_ = now;
@@ -678,7 +683,6 @@ void Referee::look_at(std::size_t index, Time now) {
   SlotState& slot = slots_[index];
   const Slot& where = configuration_->slots[index];
   const core::Rule& rule = configuration_->rule_of(index);
-  if (alive_ && may_turn(index)) judge(index, now);
   const bool announced = bgpd_.announces(where.place, where.prefix, now);
   if (announced != slot.announced) {
     slot.announced = announced;
@@ -700,10 +704,11 @@ void Referee::look_at(std::size_t index, Time now) {
   }
 }
 
-// Does time alone change anything about it?
-bool Referee::may_turn(std::size_t slot) const {
-  const SlotKnowledge& known = slots_[slot].known;
-  return known.drain || known.switched || known.flaps.suppressed;
+void Referee::gets_time(Time now) {
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    const SlotKnowledge& known = slots_[i].known;
+    if (known.drain || known.switched || known.flaps.suppressed) judge(i, now);
+  }
 }
 
 bool Referee::is_stated_right(std::size_t slot, const core::NetworkOptions& options) const {
@@ -765,7 +770,8 @@ void Referee::check_slot(std::size_t index, const core::Controller& controller, 
     // Whether there was trouble or not: in the end it is gone, or somebody has been told.
     const Duration patience = settings().fallback.after + watchful + 2 * setting_.patience + slow;
     // Nobody can know what came back a moment before bgpd froze.
-    if (bgpd_.frozen() && seen_changes_ != bgpd_.foreign_changes()) deprived(now);
+    const bool unseen = seen_changes_ != bgpd_.foreign_changes() || slot.announced_since > seen_at_;
+    if (bgpd_.frozen() && unseen) deprived(now);
     if (must_go(index) &&
         now - std::max({exposed, slot.health_since, slot.held_until, slot.last_unwanted, born_,
                         unknowable_until_}) >

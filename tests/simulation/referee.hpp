@@ -41,8 +41,10 @@ class Referee {
     std::optional<core::Time> until;
   };
   void drained(std::size_t slot, const std::optional<Drained>& drain, core::Time now);
-  /// bgpd's configuration, as it was when it was read, has reached withdrawd.
-  void has_seen(const core::RunningConfig& config, unsigned foreign_changes);
+  /// bgpd's configuration, as it was when it was read `then`, has reached withdrawd.
+  void has_seen(const core::RunningConfig& config, unsigned foreign_changes, core::Time then);
+  /// It learns what time alone has changed: the end of a drain, say.
+  void gets_time(core::Time now);
   void missed_something() { may_have_missed_ = true; }
 
   // What it does.
@@ -174,6 +176,7 @@ class Referee {
   core::Health verdict(const core::Rule& rule, bool also_earlier = false) const;
   Wanted want(std::size_t slot, core::Time now) const;
   bool wants_now(std::size_t slot, core::Desired desired, core::Time now) const;
+  bool turns(std::size_t slot, core::Time now) const;
   void look_at_switches(std::size_t slot, core::Time now);
   void count_flap(std::size_t slot, core::Time now);
   /// Is it in a group that keeps a minimum, of whose choice only the bounds are known?
@@ -191,7 +194,6 @@ class Referee {
   bool may_send(const core::Change& change, std::size_t slot, core::Time now) const;
   bool any_may_be_wanted(core::Time now) const;
   void look_at(std::size_t slot, core::Time now);
-  bool may_turn(std::size_t slot) const;
   bool is_stated_right(std::size_t slot, const core::NetworkOptions& options) const;
   bool is_damped(std::size_t slot, const core::Controller& controller, core::Time now) const;
   void judge(std::size_t slot, core::Time now);
@@ -207,7 +209,6 @@ class Referee {
   bool told_to_end_ = false;
   std::optional<core::Time> reload_since_;  ///< asked for, and not yet done
   core::Time born_{};
-  bool alive_ = false;
   core::Time calm_since_{};
   core::Time sees_since_{};
   core::Time stopped_at_{};
@@ -235,6 +236,7 @@ class Referee {
   unsigned edits_ = 0;  ///< of bgpd's configuration, by others
   core::Time edited_at_{};
   std::optional<unsigned> seen_changes_;  ///< foreign changes of bgpd when withdrawd last read it
+  core::Time seen_at_{};                  ///< which was then
   bool may_have_missed_ = false;
   std::map<std::string, core::Time> told_;
   core::Time last_now_{};

@@ -156,6 +156,7 @@ class World {
     std::vector<std::string> answered{};
     std::optional<RunningConfig> truth{};
     unsigned foreign_changes = 0;
+    Time seen_at{};
     bool over = false;  ///< withdrawd has been answered, or has given up
   };
   using Shared = std::shared_ptr<Operation>;
@@ -665,6 +666,7 @@ void World::deliver(Event event, std::uint64_t life) {
     }
   }
   if (std::holds_alternative<Retire>(event)) referee_.told_to_end(now_);
+  referee_.gets_time(now_);
   between_.pass(event);
   step(controller_->on(event, now_));
 }
@@ -675,6 +677,7 @@ void World::wake(std::uint64_t life, std::uint64_t alarm) {
     at(starved_until_, [this, life, alarm] { wake(life, alarm); });
     return;
   }
+  referee_.gets_time(now_);
   step(controller_->wake(now_));
 }
 
@@ -887,6 +890,7 @@ std::expected<Observed, Failure> World::read_back(Operation& operation) {
   }
   operation.truth = bgpd_.config();
   operation.foreign_changes = bgpd_.foreign_changes();
+  operation.seen_at = now_;
   for (std::size_t i = 0; i < config->instances.size(); ++i) {
     if (config->instances[i].networks != bgpd_.config().instances[i].networks) {
       referee_.complain(now_, "the reader sees other statements than there are");
@@ -931,7 +935,7 @@ void World::answer(const Shared& operation, std::expected<Observed, Failure> res
   // What began in trouble may end like that.
   if (operation->begun <= referee_.calm_since()) referee_.disturbed(now_);
   if (result && operation->truth) {
-    referee_.has_seen(*operation->truth, operation->foreign_changes);
+    referee_.has_seen(*operation->truth, operation->foreign_changes, operation->seen_at);
   }
   if (operation->plan) {
     deliver(PlanApplied{std::move(result), "model", operation->answered}, operation->life);
