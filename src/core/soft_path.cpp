@@ -485,9 +485,7 @@ void SoftPath::failed(const Failure& failure, Time now, Effects& effects) {
   Duration longest = longest_retry_pause;
   switch (failure.trouble) {
     case Trouble::unreachable:
-      seen_.reset();
-      longest_.reset();
-      ++sights_;
+      lose_sight();
       [[fallthrough]];
     case Trouble::silent:
       reached_ = false;
@@ -648,14 +646,20 @@ void SoftPath::end_contests(Time now, Effects& effects) {
   if (!contested_) on_vty_.clear();
 }
 
+// It may be another bgpd next time: what this one was told says nothing of that one.
+void SoftPath::lose_sight() {
+  seen_.reset();
+  withdrew_at_.reset();
+  longest_.reset();
+  ++sights_;
+}
+
 void SoftPath::connection_lost(Time now) {
   // Once: a bgpd that hangs up on everybody is not asked any faster for it.
   if (reached_) next_read_ = std::min(next_read_, now + reconnect_pause);
   reached_ = false;
   stale_ = true;
-  seen_.reset();
-  longest_.reset();
-  ++sights_;
+  lose_sight();
   for (Slot& slot : slots_) judge_exposure(slot, view(slot), now);
 }
 

@@ -213,6 +213,7 @@ class SoftPath {
   void take_in(Observed observed);
   void watch_unsure(Time now);
   void failed(const Failure& failure, Time now, Effects& effects);
+  void lose_sight();
   void judge_exposure(Slot& slot, const View& view, Time now);
   bool any_exposed() const { return exposed_ > 0; }
   bool changes_nothing(const Observed& observed) const;

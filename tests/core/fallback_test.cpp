@@ -434,6 +434,26 @@ TEST_CASE("two kills for a prefix are enough, whatever stands in the way of it e
   CHECK(world.report().failing);
 }
 
+TEST_CASE("a bgpd that has just begun is no proof that the one before it obeyed") {
+  auto world = redistributed();
+  world.networks() = {{p, {}}, {q, {}}};
+  world.file = world.config;
+  world.manner = Manner::refuses;
+  const auto since = verdict(world);
+  world.run_until([&] { return world.now() > since + 4300ms; });
+  world.manner = Manner::obeys;  // a moment before the kill
+  for (int kills = 1; kills <= 2; ++kills) {
+    world.run_until([&] { return !world.running; });
+    world.table[p] = false;  // not yet, when it is read first
+    world.run_until([&] { return world.running; });
+    world.run_for(50ms);
+    world.table[p] = true;
+  }
+  world.run_for(5min);
+  CHECK(world.stopped.size() == 2);
+  CHECK(world.report().failing);
+}
+
 TEST_CASE("what is held does not hide what a kill may help") {
   auto world = redistributed();
   world.dns[0] = SmallWorld::bad();
