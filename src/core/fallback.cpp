@@ -114,7 +114,7 @@ void Fallback::advance(SoftPath& soft, Time now, Effects& effects) {
     obeyed_ = soft.times_obeyed();
     if (!memory_.killed) {
       memory_.kills = 0;
-      soft.forget_kills();
+      soft.forget_kills_for_gone();
     }
   }
   for (const SoftPath::Exposed& longest : exposed) {

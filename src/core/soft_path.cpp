@@ -1046,8 +1046,10 @@ void SoftPath::killed_for(const std::vector<std::size_t>& slots) {
   for (const std::size_t slot : slots) set_kills(slots_[slot], slots_[slot].kills + 1);
 }
 
-void SoftPath::forget_kills() {
-  for (Slot& slot : slots_) set_kills(slot, 0);
+void SoftPath::forget_kills_for_gone() {
+  for (Slot& slot : slots_) {
+    if (must_go(slot) && !slot.exposed_since) set_kills(slot, 0);
+  }
 }
 
 void SoftPath::forget_kills_for_well(unsigned below) {

@@ -124,7 +124,8 @@ class SoftPath {
   std::vector<std::size_t> exposed_since(Time then) const;
   /// bgpd was killed for these.
   void killed_for(const std::vector<std::size_t>& slots);
-  void forget_kills();
+  /// For the sick prefixes that bgpd has let go.
+  void forget_kills_for_gone();
   /// For the prefixes that are not sick now, where there were fewer than `below`.
   void forget_kills_for_well(unsigned below);
 

@@ -454,6 +454,20 @@ TEST_CASE("a bgpd that has just begun is no proof that the one before it obeyed"
   CHECK(world.report().failing);
 }
 
+TEST_CASE("what is held and well for a while is not forgotten when another prefix is let go") {
+  auto world = redistributed();
+  world.dns[0] = SmallWorld::bad();
+  world.run_until([&] { return world.report().failing; });
+  world.dns[0] = SmallWorld::good();
+  world.dns[1] = SmallWorld::bad();
+  world.run_for(30s);
+  CHECK_FALSE(world.announced("198.51.100.0/24"));
+  world.dns = {SmallWorld::bad(), SmallWorld::good()};
+  world.run_for(1min);
+  CHECK(world.stopped.size() == 2);
+  CHECK(world.report().failing);
+}
+
 TEST_CASE("what is held does not hide what a kill may help") {
   auto world = redistributed();
   world.dns[0] = SmallWorld::bad();
