@@ -346,7 +346,8 @@ bool Referee::any_wanted() const {
 bool Referee::any_may_be_wanted(Time now) const {
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     if (wants_now(i, Desired::announced, now) || wants_now(i, Desired::degraded, now)) return true;
-    if (unsure_of_damping(i) || (guard(i) && !slots_[i].wanted.by_operator)) return true;
+    if (unsure_of_damping(i)) return true;
+    if (guard(i) && (!slots_[i].wanted.by_operator || turns(i, now))) return true;
   }
   return false;
 }
@@ -413,12 +414,13 @@ bool Referee::wants_now(std::size_t slot, Desired desired, Time now) const {
          want(slot, now + blurred).desired == desired;
 }
 
-// Is it another thing that is wanted a moment before or after?
+// Is it another thing that is wanted a moment before or after, or somebody else who wants it?
 bool Referee::turns(std::size_t slot, Time now) const {
   const Wanted& at_once = slots_[slot].wanted;
   return std::ranges::any_of(std::array{now - blurred, now + blurred}, [&](Time at) {
     const Wanted then = want(slot, at);
-    return !then.is_same_as(at_once) || then.kept_with != at_once.kept_with;
+    return !then.is_same_as(at_once) || then.kept_with != at_once.kept_with ||
+           then.by_operator != at_once.by_operator;
   });
 }
 
@@ -437,9 +439,7 @@ void Referee::sends(const core::Plan& plan, Time now) {
       }
       if (change.verb == Change::Verb::announce) check_options(change, i, now);
       // At the turn of a drain it may be the operator's already.
-      slots_[i].sent_automatically = !slots_[i].wanted.by_operator &&
-                                     !want(i, now - blurred).by_operator &&
-                                     !want(i, now + blurred).by_operator;
+      slots_[i].sent_automatically = !slots_[i].wanted.by_operator && !turns(i, now);
     }
     if (!ours) {
       complain(now, fmt::format("\"{}\" is sent, which no rule is about", change.statement()));
@@ -457,7 +457,7 @@ bool Referee::may_send(const Change& change, std::size_t slot, Time now) const {
   }
   // Held by it, and put right.
   const Slot& where = configuration_->slots[slot];
-  return guard(slot) && !state.wanted.by_operator &&
+  return guard(slot) && (!state.wanted.by_operator || turns(slot, now)) &&
          (bgpd_.config().instances[where.place].networks.contains(where.prefix) ||
           seen_changes_ != bgpd_.foreign_changes());
 }
