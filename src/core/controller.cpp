@@ -188,6 +188,8 @@ void Controller::advance(Time now, Effects& effects) {
     return;
   }
   checks_->ask_due(now, effects);
+  // Bgpd is not killed for what was desired until this very moment.
+  soft_->decide(now, effects);
   fallback_->advance(*soft_, now, effects);
   if (!finding_ && soft_->wants_process(now)) {
     finding_ = true;

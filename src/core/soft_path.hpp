@@ -104,6 +104,8 @@ class SoftPath {
   /// Is it worth looking whether bgpd runs at all? (It does not answer, and nobody has looked.)
   bool wants_process(Time now) const;
 
+  /// Decides again what is desired, as far as it may have changed: by time alone, too.
+  void decide(Time now, Effects& effects);
   /// Starts the next operation if one is due and none is under way.
   void advance(Time now, Effects& effects);
   std::optional<Time> next_wake() const;
@@ -207,7 +209,6 @@ class SoftPath {
   bool agrees(const Slot& slot, const View& view) const;
   Standing standing(std::size_t index) const;
   bool must_go(const Slot& slot) const;
-  void decide(Time now, Effects& effects);
   void learn(Slot& slot, const View& view, Time now, Effects& effects);
   /// `applied`: right after a plan, when peers have not heard of it yet.
   void observe(Observed observed, bool applied, Time now, Effects& effects);

@@ -454,6 +454,22 @@ TEST_CASE("a bgpd that has just begun is no proof that the one before it obeyed"
   CHECK(world.report().failing);
 }
 
+TEST_CASE("no kill for what has just been desired no longer") {
+  Settings settings = one_rule();
+  settings.rules[0].on_down = vty_name("SICK");
+  SmallWorld world(std::move(settings));
+  world.config.route_maps = {"SICK"};
+  world.networks() = {{p, {}}};
+  world.run_for(3s);
+  world.manner = Manner::locked;
+  verdict(world);
+  const Time now = Time{} + 1000s + world.now();
+  world.feed(DrainChanged{{{"anycast", p}}, Drain{"somebody", "", now, now + 5s}, "somebody"});
+  world.run_for(1min);
+  CHECK(world.count_told(Severity::warning, "no longer drained") == 1);
+  CHECK(world.stopped.empty());
+}
+
 TEST_CASE("what is held and well for a while is not forgotten when another prefix is let go") {
   auto world = redistributed();
   world.dns[0] = SmallWorld::bad();
