@@ -685,7 +685,7 @@ void SoftPath::process_found(bool running, Time now) {
 }
 
 bool SoftPath::wants_process(Time now) const {
-  return !reached_ && !unanswered_.empty() &&
+  return !reached_ && (gone_ || !unanswered_.empty()) &&
          (!looked_for_process_ || now - *looked_for_process_ >= process_pause);
 }
 

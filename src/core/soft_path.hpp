@@ -101,7 +101,8 @@ class SoftPath {
   /// bgpd was killed or started by us: what was seen is void, and so is what an operation that is
   /// under way will say.
   void bgpd_replaced(bool running, Time now);
-  /// Is it worth looking whether bgpd runs at all? (It does not answer, and nobody has looked.)
+  /// Is it worth looking whether bgpd runs at all? (It does not answer, or has been
+  /// killed, and nobody has looked.)
   bool wants_process(Time now) const;
 
   /// Decides again what is desired, as far as it may have changed: by time alone, too.

@@ -454,6 +454,19 @@ TEST_CASE("a bgpd that has just begun is no proof that the one before it obeyed"
   CHECK(world.report().failing);
 }
 
+TEST_CASE("whoever starts a killed bgpd is noticed, while it is still waited for the dead one") {
+  auto world = redistributed();
+  world.dns[0] = SmallWorld::bad();
+  world.manner = Manner::silent;
+  world.patience = 30s;
+  world.run_until([&] { return !world.running; });
+  world.run_for(500ms);
+  world.start_bgpd();
+  world.run_for(4s);
+  CHECK(world.restarted.empty());
+  CHECK(world.count_told(Severity::warning, "was started by somebody else") == 1);
+}
+
 TEST_CASE("no kill for what has just been desired no longer") {
   Settings settings = one_rule();
   settings.rules[0].on_down = vty_name("SICK");
