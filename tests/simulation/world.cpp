@@ -204,6 +204,7 @@ class World {
   Time starved_until_{};
   bool operating_ = false;
   Time operation_begun_{};
+  Time replaced_at_{};  ///< what was asked before is about a bgpd that is no more
   bool connected_ = false;
   bool finding_ = false;
   bool changing_process_ = false;
@@ -666,6 +667,11 @@ void World::deliver(Event event, std::uint64_t life) {
     }
   }
   if (std::holds_alternative<Retire>(event)) referee_.told_to_end(now_);
+  const auto* stopped = std::get_if<BgpdStopped>(&event);
+  const auto* restarted = std::get_if<BgpdRestarted>(&event);
+  if ((stopped && stopped->pids && !stopped->pids->empty()) || (restarted && restarted->output)) {
+    replaced_at_ = now_;
+  }
   referee_.gets_time(now_);
   between_.pass(event);
   step(controller_->on(event, now_));
@@ -934,7 +940,7 @@ void World::answer(const Shared& operation, std::expected<Observed, Failure> res
   operating_ = false;
   // What began in trouble may end like that.
   if (operation->begun <= referee_.calm_since()) referee_.disturbed(now_);
-  if (result && operation->truth) {
+  if (result && operation->truth && operation->begun > replaced_at_) {
     referee_.has_seen(*operation->truth, operation->foreign_changes, operation->seen_at);
   }
   if (operation->plan) {
