@@ -73,9 +73,9 @@ boost::asio::awaitable<core::Outcome> run_plugin(core::ExecCheck check, core::Ac
     outcome = judged(*finished);
   } else {
     // Starting it fails at once; only the limit takes so long.
-    outcome.kind = process::lacked_resources(finished.error()) ? OutcomeKind::unable
-                   : took < limit                              ? OutcomeKind::error
-                                                               : OutcomeKind::timeout;
+    outcome.kind = finished.error().code == core::Error::Code::no_resources ? OutcomeKind::unable
+                   : took < limit                                           ? OutcomeKind::error
+                                                                            : OutcomeKind::timeout;
     outcome.detail = finished.error().happened;
     // It was to be killed long ago: this host was suspended, its processes frozen or short of CPU.
     if (took > limit + std::max<core::Duration>(limit / 4, ordinary_delay)) {

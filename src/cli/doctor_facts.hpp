@@ -115,8 +115,9 @@ struct RunnerFacts {
 struct PlaceFacts {
   std::string key;  ///< of the configuration: "state_file"
   std::filesystem::path path;
-  std::string problem;  ///< why it cannot be written; empty: it can
-  bool itself = false;  ///< the file that is there cannot be; else its folder
+  std::string problem;         ///< why it cannot be written; empty: it can
+  bool not_permitted = false;  ///< that is why
+  bool itself = false;         ///< the file that is there cannot be; else its folder
 };
 
 struct CheckFacts {

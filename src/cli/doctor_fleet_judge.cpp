@@ -60,7 +60,7 @@ class FleetJudge {
 
   void proof() {
     if (facts_.proof) {
-      const bool hidden = !acts_ && facts_.proof->tried.starts_with("read the ");
+      const bool hidden = !acts_ && facts_.proof->code == core::Error::Code::private_file;
       add(hidden ? Verdict::unseen : Verdict::wrong, group(),
           facts_.proof->tried + ": " + facts_.proof->happened, facts_.proof->advice);
     }
@@ -90,7 +90,7 @@ class FleetJudge {
           Verdict::wrong, endpoint.text,
           problem->tried.empty() ? problem->happened : problem->tried + ": " + problem->happened,
           problem->advice);
-      if (problem->happened.find("permission denied") != std::string::npos) {
+      if (problem->code == core::Error::Code::not_permitted) {
         finding.cure = fmt::format(
             "etcdctl role grant-permission --prefix=true ROLE readwrite /withdrawd/1/{}/ (a role "
             "of "

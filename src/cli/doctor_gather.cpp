@@ -608,17 +608,25 @@ RunnerFacts runner_facts(const config::Config& config, const std::vector<Process
 }
 
 /// Could a file be made or replaced there? Missing folders are made by whoever writes.
-std::string place_problem(const fs::path& path) {
+PlaceFacts place_of(std::string key, const fs::path& path) {
+  PlaceFacts place{.key = std::move(key), .path = path};
   std::error_code failed;
   for (auto folder = fs::absolute(path, failed).parent_path();; folder = folder.parent_path()) {
     struct stat status {};
+    int problem = 0;
     if (::stat(folder.c_str(), &status) != 0) {
       if (errno == ENOENT && folder != folder.parent_path()) continue;
-      return fmt::format("{}: {}", folder.string(), reason(errno));
+      problem = errno;
+    } else if (S_ISDIR(status.st_mode)) {
+      problem = access_problem(folder, W_OK | X_OK);
+    } else {
+      place.problem = folder.string() + " is no folder";
     }
-    if (!S_ISDIR(status.st_mode)) return folder.string() + " is no folder";
-    const int problem = access_problem(folder, W_OK | X_OK);
-    return problem == 0 ? "" : fmt::format("{}: {}", folder.string(), reason(problem));
+    if (problem != 0) {
+      place.problem = fmt::format("{}: {}", folder.string(), core::errno_text(problem));
+    }
+    place.not_permitted = problem == EACCES || problem == EPERM;
+    return place;
   }
 }
 
@@ -630,7 +638,7 @@ std::vector<PlaceFacts> place_facts(const config::Config& config) {
   std::vector<PlaceFacts> facts;
   for (const auto& [key, path] : all) {
     if (path.empty()) continue;
-    facts.push_back({key, path, place_problem(path)});
+    facts.push_back(place_of(key, path));
     // Those that are replaced need only their folder.
     const bool replaced =
         path == config.state_file || path == config.control_socket || path == config.metrics.file;

@@ -148,6 +148,7 @@ class Judge {
       return;
     }
     const auto& error = transport.failure->error;
+    using Code = core::Error::Code;
     // Nobody has set it up: an operator who does not want it need not be told off.
     const bool unused = transport.kind == core::TransportKind::telnet &&
                         config_.access.password_file.empty() && facts_.bgpd;
@@ -163,13 +164,14 @@ class Judge {
       socket_cure(finding);
     }
     if (!finding.cure.empty()) return;
-    if (!facts_.user.acts && error.tried.starts_with("read the password file")) {
+    if (!facts_.user.acts &&
+        (error.code == Code::private_file || error.code == Code::mode_too_open)) {
       finding.verdict = Verdict::unseen;  // it is for withdrawd's own user
       return;
     }
-    finding.cure_is_command = error.advice.starts_with("chmod ");
+    finding.cure_is_command = error.code == Code::mode_too_open;
     finding.cure = error.advice;
-    if (transport.failure->trouble == core::Trouble::silent && finding.cure == "is bgpd frozen?") {
+    if (transport.failure->trouble == core::Trouble::silent) {
       cure(finding, "see what bgpd is busy with (top, gdb -p); restart it if it is frozen");
     }
   }
@@ -752,7 +754,7 @@ class Judge {
         finding.text = fmt::format("{} may not write to it: {}", facts_.user.name, place.problem);
         command(finding, fmt::format("chown {} {}", quoted_for_shell(facts_.user.name),
                                      quoted_for_shell(place.path.string())));
-      } else if (place.problem.find("ermission") != std::string::npos) {
+      } else if (place.not_permitted) {
         command(finding, fmt::format("install -d -o {} {}", quoted_for_shell(facts_.user.name),
                                      quoted_for_shell(place.path.parent_path().string())));
       } else {

@@ -75,7 +75,7 @@ int drain(const DrainOptions& options, Request::Verb verb) {
     request.length = *length;
   }
   auto answer = daemon::send_request(options.daemon.paths().control_socket, request);
-  if (!answer && daemon::nobody_answers(answer.error())) {
+  if (!answer && answer.error().code == core::Error::Code::nobody_answers) {
     const auto config = options.daemon.load();
     if (!config) return daemon::exit_usage;
     answer = daemon::carry_out_drain(*config, request);
@@ -91,7 +91,7 @@ int send(const DaemonOption& daemon, Request::Verb verb, std::string_view withou
       // A daemon that reads many files says after some seconds that it is still at it.
       std::chrono::seconds(7));
   const int status = report(result);
-  if (!result && daemon::nobody_answers(result.error())) {
+  if (!result && result.error().code == core::Error::Code::nobody_answers) {
     complain(std::string(without));
   }
   return status;

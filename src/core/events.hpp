@@ -232,8 +232,9 @@ struct Note {
   std::optional<Prefix> prefix;  ///< none: all of bgpd
   /// For `changed`: "announced", "degraded", "withdrawn"; else empty.
   std::string was, is;
-  std::string cause;  ///< one line, printable
-  std::string by;     ///< "withdrawd through socket", "somebody else", an operator's name
+  std::string cause;   ///< one line, printable
+  std::string by;      ///< "withdrawd through socket", "somebody else", an operator's name
+  bool by_us = false;  ///< for `changed`: by withdrawd
 };
 
 /// "changed", "held", "released", ...

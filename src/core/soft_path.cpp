@@ -321,9 +321,11 @@ void SoftPath::learn(Slot& slot, const View& view, Time now, Effects& effects) {
   if (slot.applied) {
     note.cause = *slot.applied;
     note.by = "withdrawd through " + via_;
+    note.by_us = true;
   } else if (const auto late = unsure_.find(slot.index); late != unsure_.end()) {
     note.cause = late->second;
     note.by = "withdrawd";
+    note.by_us = true;
     effects.push_back(
         Tell{Severity::warning,
              fmt::format("rule \"{}\": {} {}: what bgpd was sent and did not answer has had its "

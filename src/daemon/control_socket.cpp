@@ -34,7 +34,6 @@ namespace {
 
 constexpr std::size_t longest_request = 4096;
 constexpr std::size_t longest_answer = std::size_t{64} * 1024 * 1024;
-constexpr std::string_view asking = "ask the running withdrawd at ";
 
 struct LaterAnswer {
   ControlServer::Later answer;
@@ -236,15 +235,18 @@ core::Result<void> ControlServer::give_to(gid_t group) const {
 
 core::Result<std::string> ask_control(const std::filesystem::path& path, std::string_view request,
                                       core::Duration limit) {
-  const std::string tried = std::string(asking) + path.string();
+  const auto unanswered = [&path](std::string why) {
+    return std::unexpected(core::Error{"ask the running withdrawd at " + path.string(),
+                                       std::move(why), "", core::Error::Code::nobody_answers});
+  };
   asio::io_context io;
   Local::socket socket(io);
   boost::system::error_code error;
   if (path.string().size() >= sizeof(sockaddr_un{}.sun_path)) {
-    return std::unexpected(core::Error{tried, "the path is too long", ""});
+    return unanswered("the path is too long");
   }
   socket.connect(Local::endpoint(path.string()), error);
-  if (error) return std::unexpected(core::Error{tried, error.message(), ""});
+  if (error) return unanswered(error.message());
   std::string answer;
   bool answered = false;
   const std::string line = std::string(request) + "\n";
@@ -257,12 +259,8 @@ core::Result<std::string> ask_control(const std::filesystem::path& path, std::st
                                        });
                     });
   io.run_for(limit);
-  if (!answered) return std::unexpected(core::Error{tried, "no answer", ""});
+  if (!answered) return unanswered("no answer");
   return answer;
-}
-
-bool nobody_answers(const core::Error& error) {
-  return error.tried.starts_with(asking);
 }
 
 }  // namespace withdrawd::daemon

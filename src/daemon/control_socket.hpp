@@ -63,12 +63,9 @@ class ControlServer {
   std::filesystem::path path_;
 };
 
-/// Asks the running withdrawd; waits at most `limit`. An error: there is none, or it does not
-/// answer.
+/// Asks the running withdrawd; waits at most `limit`. An error is `nobody_answers`: there is none,
+/// or it does not answer.
 core::Result<std::string> ask_control(const std::filesystem::path& path, std::string_view request,
                                       core::Duration limit = std::chrono::seconds(2));
-
-/// Is that the error of ask_control: was there nobody to answer, rather than a refusal?
-bool nobody_answers(const core::Error& error);
 
 }  // namespace withdrawd::daemon

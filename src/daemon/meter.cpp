@@ -159,7 +159,7 @@ void Meter::note(const core::Note& note) {
   if (note.kind == Kind::drained) ++counts.drained;
   const auto state = std::ranges::find(states, note.is);
   if (note.kind != Kind::changed || state == states.end()) return;
-  auto& changes = note.by.starts_with("withdrawd") ? counts.by_withdrawd : counts.by_others;
+  auto& changes = note.by_us ? counts.by_withdrawd : counts.by_others;
   ++changes[static_cast<std::size_t>(state - states.begin())];
 }
 

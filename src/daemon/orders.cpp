@@ -63,7 +63,7 @@ core::Result<std::string> carry_out_drain(const config::Config& config, const Re
   const auto give_up = std::chrono::steady_clock::now() + answer_patience;
   while (true) {
     auto answer = send_request(config.control_socket, request);
-    if (answer || !nobody_answers(answer.error())) return answer;
+    if (answer || answer.error().code != core::Error::Code::nobody_answers) return answer;
     auto taken = LockFile::take(config.lock_file, "drain");
     if (!taken) return std::unexpected(taken.error());
     if (std::holds_alternative<LockFile>(*taken)) return write_down(config, request);

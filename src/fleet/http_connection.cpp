@@ -69,7 +69,8 @@ core::Result<std::shared_ptr<const Tls>> Tls::make(const core::FleetAccess& acce
                           const std::string& why) {
     return std::unexpected(core::Error{
         "read the " + std::string(what) + " of the fleet, " + core::printable(file.string()),
-        core::printable(why, 200), "expected a readable PEM file"});
+        core::printable(why, 200), "expected a readable PEM file",
+        core::Error::Code::private_file});
   };
   // OpenSSL would open whatever has that name, and wait for it.
   const auto take = [&](std::string_view what, const std::filesystem::path& file,

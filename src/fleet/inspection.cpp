@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t most_records = 2'000'000;
 constexpr std::size_t most_groups = 10;
+constexpr int permission_denied = 7;  // of gRPC
 constexpr std::string_view all_groups = "/withdrawd/1/";
 
 }  // namespace
@@ -22,7 +23,9 @@ constexpr std::string_view all_groups = "/withdrawd/1/";
 std::unexpected<core::Error> refused(const HttpAnswer& answer) {
   const Refusal refusal = parse_refusal(answer.body);
   return std::unexpected(core::Error{
-      "ask etcd", fmt::format("it says \"{}\" (status {})", refusal.message, answer.status), ""});
+      "ask etcd", fmt::format("it says \"{}\" (status {})", refusal.message, answer.status), "",
+      refusal.code == permission_denied ? core::Error::Code::not_permitted
+                                        : core::Error::Code::other});
 }
 
 asio::awaitable<Result<std::string>> log_in(HttpConnection& connection, std::string user,

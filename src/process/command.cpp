@@ -183,6 +183,9 @@ struct Spawned {
 
 core::Error could_not_start(const Command& command, int error) {
   core::Error failure{"run " + command.text(), core::errno_text(error), ""};
+  if (error == EMFILE || error == ENFILE || error == ENOMEM || error == EAGAIN) {
+    failure.code = core::Error::Code::no_resources;
+  }
   const auto& program = command.argv.front();
   const bool has_path = program.find('/') != std::string::npos;
   switch (error) {
@@ -426,13 +429,6 @@ std::string Command::text() const {
     words += word;
   }
   return core::printable(words, 160);
-}
-
-bool lacked_resources(const core::Error& failure) {
-  for (const int number : {EMFILE, ENFILE, ENOMEM, EAGAIN}) {
-    if (failure.happened == core::errno_text(number)) return true;
-  }
-  return false;
 }
 
 asio::awaitable<core::Result<Finished>> run(Command command) {

@@ -34,7 +34,4 @@ struct Command {
 /// executor, never leaves a zombie, also when the coroutine is cancelled.
 boost::asio::awaitable<core::Result<Finished>> run(Command command);
 
-/// Was it this host that had run out of descriptors, memory or processes to run it with?
-bool lacked_resources(const core::Error& failure);
-
 }  // namespace withdrawd::process

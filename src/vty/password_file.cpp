@@ -15,28 +15,29 @@ namespace withdrawd::vty {
 
 core::Result<std::string> read_password_file(const std::filesystem::path& file) {
   const auto name = core::printable(file.string());
-  const auto refused = [&name](std::string happened, std::string advice = "") {
-    return std::unexpected(
-        core::Error{"read the password file " + name, std::move(happened), std::move(advice)});
+  using Code = core::Error::Code;
+  const auto refused = [&name](std::string happened, std::string advice = "",
+                               Code code = Code::private_file) {
+    return std::unexpected(core::Error{"read the password file " + name, std::move(happened),
+                                       std::move(advice), code});
   };
-  const auto reason = [](int error) { return core::errno_text(error); };
 
   const auto opened = files::open_to_read(file);
   if (!opened) return refused(opened.error().happened, opened.error().advice);
   const auto& descriptor = *opened;
   struct stat status {};
-  if (::fstat(descriptor.number(), &status) != 0) return refused(reason(errno));
+  if (::fstat(descriptor.number(), &status) != 0) return refused(core::errno_text(errno));
   if (status.st_uid != ::geteuid() && status.st_uid != 0) {
     return refused("it belongs to another user, who could change it",
                    "chown it to withdrawd's user");
   }
   if ((status.st_mode & (S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH)) != 0) {
-    return refused("other users can read or write it", "chmod 600 " + name);
+    return refused("other users can read or write it", "chmod 600 " + name, Code::mode_too_open);
   }
 
   std::array<char, 1024> buffer{};
   const auto got = ::read(descriptor.number(), buffer.data(), buffer.size());
-  if (got < 0) return refused(reason(errno));
+  if (got < 0) return refused(core::errno_text(errno));
   std::string password(buffer.data(), static_cast<std::size_t>(got));
   std::ranges::fill(buffer, '\0');
   password.resize(std::min(password.find('\n'), password.size()));

@@ -38,11 +38,11 @@ core::CheckAnswered answered(std::size_t check, core::OutcomeKind kind, core::Du
   return {check, {kind, latency, ""}};
 }
 
-Note changed(const char* rule, const char* is, const char* by) {
+Note changed(const char* rule, const char* is, bool by_us = true) {
   Note note;
   note.rule = rule;
   note.is = is;
-  note.by = by;
+  note.by_us = by_us;
   return note;
 }
 
@@ -122,9 +122,9 @@ TEST_CASE("reconciling lasts from the first statement until all is as desired") 
 
 TEST_CASE("changes are counted by rule, by what became of the prefix, and by who did it") {
   Meter meter = meter_with({}, {"r"});
-  meter.wanted(changed("r", "withdrawn", "withdrawd through socket"), start);
-  meter.wanted(changed("r", "announced", "somebody else"), start);
-  meter.wanted(changed("r", "degraded", "withdrawd through vtysh"), start);
+  meter.wanted(changed("r", "withdrawn"), start);
+  meter.wanted(changed("r", "announced", false), start);
+  meter.wanted(changed("r", "degraded"), start);
   for (const auto kind : {Note::Kind::held, Note::Kind::damped, Note::Kind::drained}) {
     Note note;
     note.kind = kind;
@@ -149,7 +149,7 @@ TEST_CASE("changes are counted by rule, by what became of the prefix, and by who
 TEST_CASE("counters survive a reload, and names that are gone are forgotten") {
   Meter meter = meter_with({"a", "gone"}, {"r", "left"});
   meter.happened(answered(0, core::OutcomeKind::ok, 1ms), start);
-  meter.wanted(changed("r", "withdrawn", "withdrawd"), start);
+  meter.wanted(changed("r", "withdrawn"), start);
   meter.use(settings_with({"new", "a"}, {"r"}));
   CHECK(meter.counts().checks.size() == 2);
   CHECK(meter.counts().checks.at("a").outcomes[0] == 1);
@@ -164,7 +164,7 @@ TEST_CASE("counters survive a reload, and names that are gone are forgotten") {
 TEST_CASE("another run goes on counting where the one before it ended") {
   Meter before = meter_with({"a", "gone"}, {"r"});
   before.happened(answered(0, core::OutcomeKind::ok, 3ms), start);
-  before.wanted(changed("r", "withdrawn", "withdrawd"), start);
+  before.wanted(changed("r", "withdrawn"), start);
   before.wanted(plan_of(2), start);
   before.happened(applied({{"vtysh"}}), start + 30ms);
   before.settled(start + 40ms);
