@@ -1,7 +1,9 @@
 """What a host gets beside the program: packages, units, manual pages, completions, examples."""
 
 import os
+import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -43,6 +45,26 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture(scope="session")
 def program(request):
     return Path(request.config.getoption("--withdrawd")).absolute()
+
+
+@pytest.fixture(scope="session")
+def release(program, tmp_path_factory):
+    """The folder with the archive that tools/release makes of what the program is made of."""
+    if not shutil.which("dpkg-query"):
+        pytest.skip("needs Debian")
+    if not (program.parents[2] / "build.ninja").exists():
+        pytest.skip("the program to test is in no build folder")
+    folder = tmp_path_factory.mktemp("release")
+    make_release(program, folder)
+    return folder
+
+
+def make_release(program, folder):
+    done = subprocess.run(
+        [ROOT / "tools" / "release", "--build-dir", program.parents[2], "--to", folder],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.fixture(scope="session")

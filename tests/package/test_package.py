@@ -507,6 +507,35 @@ def test_purging_leaves_nothing_but_the_user(world):
     world.wait_for(ALL)
 
 
+def test_an_archive_takes_a_host_without_the_package_to_a_withdrawn_prefix(world, packages, release):
+    host = world.host
+    host.sh("systemctl stop withdrawd; dpkg --purge withdrawd; deluser --quiet withdrawd")
+    host.do("rm -rf /etc/polkit-1/rules.d/withdrawd.rules /etc/systemd/system/withdrawd.service.d")
+    host.do("test ! -e /usr/sbin/withdrawd && test ! -e /etc/withdrawd")
+    for archive in release.glob("*.tar.gz"):
+        shutil.copy(archive, packages)
+    text = (ROOT / "docs/install.md").read_text()
+    section = re.search(r"^## Without a compiler\n(.*?)^## ", text, re.M | re.S)[1]
+    failed, said = follow(host, re.search(r"^```sh\n(.*?)^```", section, re.M | re.S)[1])
+    assert failed == [], said
+    configure(world, CHECK + RULE.replace("CHECKS", '"resolver"'))
+    host.do("systemctl enable --now withdrawd")
+    host.until("health", "withdrawd status")
+    assert "1 thing is wrong." in host.sh("withdrawd doctor")[1]  # that it may not kill bgpd
+    world.dns.kill()
+    world.wait_for(ALL - {Prefixes.PLAIN})
+    world.dns.repair()
+    world.wait_for(ALL)
+    assert "withdrawd" in host.do("man -w 8 withdrawd")
+
+    remove = re.search(r"^`(tar -t.*?)`", section, re.M)[1]
+    failed, said = follow(host, f"systemctl disable --now withdrawd\n{remove}")
+    assert failed == [], said
+    left = host.do("find /etc /usr -name '*withdrawd*' -type f").split()
+    assert left == ["/etc/withdrawd/withdrawd.toml"]
+    world.wait_for(ALL)
+
+
 # Without systemd
 
 
