@@ -1,0 +1,171 @@
+"""etc/container/Containerfile: built by podman, and run beside a real bgpd as docs/container.md says."""
+
+import shutil
+import subprocess
+
+import debian_root
+import pytest
+from conftest import ROOT
+from lab import Lab, Prefixes, missing_requirements, stays, wait_until
+from lab.programs import Withdrawd
+
+WHY_NOT = (
+    debian_root.missing() or missing_requirements()
+    or next((f"needs {tool}" for tool in ("podman", "runc") if not shutil.which(tool)), None)
+)
+pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "")
+# Also on a host with the control groups of old, and without the right to raise its limits.
+RUN = ["--runtime=runc", "--ulimit=nofile=1024:1024", "--ulimit=nproc=4096:4096"]
+AFTER = 2
+
+
+@pytest.fixture(scope="module")
+def podman(tmp_path_factory):
+    store = tmp_path_factory.mktemp("containers")
+
+    def run(*argv, within=300):
+        done = subprocess.run(
+            podman.line(*argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, timeout=within,
+        )
+        return done.returncode, done.stdout
+
+    def podman(*argv, **options):
+        status, said = run(*argv, **options)
+        assert status == 0, said
+        return said.strip()
+
+    podman.run = run
+    podman.line = lambda *argv: [
+        "podman", "--root", store / "store", "--runroot", store / "run", "--storage-driver=overlay",
+        "--cgroup-manager=cgroupfs", "--events-backend=none", *map(str, argv),
+    ]
+    yield podman
+    podman("rm", "--all", "--force")
+    podman("rmi", "--all", "--force")
+
+
+@pytest.fixture(scope="module")
+def image(podman, release, tmp_path_factory):
+    try:
+        base = debian_root.base("", has=[], name="slim")
+    except debian_root.Unavailable as problem:
+        pytest.skip(str(problem))
+    context = tmp_path_factory.mktemp("context")
+    # What a checkout has, and the archive, so that it is not compiled again.
+    for name in ("bench", "debian", "docs", "etc", "src", "subprojects", "tools"):
+        shutil.copytree(ROOT / name, context / name)
+    for name in ("meson.build", "meson_options.txt", "LICENSE", "README.md"):
+        shutil.copy(ROOT / name, context)
+    (archive,) = release.glob("*.tar.gz")
+    shutil.copy(archive, context)
+    with subprocess.Popen(["tar", "-C", base, "-c", "."], stdout=subprocess.PIPE) as packed:
+        subprocess.run(
+            podman.line("import", "-", "debian:12-slim"), stdin=packed.stdout, check=True,
+            capture_output=True,
+        )
+    podman(
+        "build", "--format=docker", "--isolation=chroot", "--pull=never", "--network=host",
+        f"--build-arg=ARCHIVE={archive.name}", "--file", context / "etc/container/Containerfile",
+        "--tag=withdrawd", context,
+    )
+    return "withdrawd"
+
+
+@pytest.fixture(scope="module")
+def lab(program):
+    with Lab(program) as made:
+        yield made
+
+
+@pytest.fixture
+def start(lab, podman, image, request):
+    """Runs the image beside the lab's bgpd: a Withdrawd."""
+    lab.restore()
+    started = []
+
+    def run(*options):
+        configuration = lab.write(f"""
+[bgpd]
+transports = ["socket"]
+[check.resolver]
+server = "127.0.0.1"
+name = "www.test.com"
+interval = "100ms"
+fast_interval = "50ms"
+timeout = "150ms"
+[fallback]
+after = "{AFTER}s"
+[rule.anycast]
+prefixes = ["{Prefixes.PLAIN}"]
+checks = ["resolver"]
+""")
+        group = lab.bgpd.vty_directory.joinpath("bgpd.vty").stat().st_gid
+        started.append(Withdrawd(
+            podman.line(
+                "run", "--rm", "--name=withdrawd", *RUN, f"--network=ns:/run/netns/{lab.edge.name}",
+                f"--group-add={group}", f"--volume={lab.bgpd.vty_directory}:/run/frr",
+                f"--volume={configuration}:/etc/withdrawd/withdrawd.toml:ro", *options, image,
+            ),
+            lab.directory / f"{request.node.name}.log",
+        ))
+        started[-1].wait_for_health("resolver", "up", within=30)
+        return started[-1]
+
+    yield run
+    podman.run("rm", "--force", "--time=1", "withdrawd")
+    for program in started:
+        program.close()
+
+
+def test_the_image_holds_the_program_and_little_else(podman, image, measured):
+    place = podman("create", "--name=look", image)
+    try:
+        files = subprocess.run(
+            podman.line("export", "look"), stdout=subprocess.PIPE, check=True,
+        ).stdout
+        listed = subprocess.run(["tar", "-t"], input=files, stdout=subprocess.PIPE, check=True)
+    finally:
+        podman("rm", place)
+    names = [name for name in listed.stdout.decode().splitlines() if not name.endswith("/")]
+    measured(f"image: {len(files)} bytes")
+    others = [name for name in names if "/licences/" not in name and not name.startswith(("dev/", "proc", "sys"))]
+    assert {"usr/sbin/withdrawd", "usr/share/doc/withdrawd/LICENSE", "etc/passwd", "etc/group"} <= set(others)
+    assert len(others) < 12, others
+
+
+def test_it_withdraws_and_announces_beside_the_hosts_bgpd(lab, podman, start):
+    program = start("--pid=host", "--cap-drop=all", "--read-only", "--volume=/run/withdrawd", "--volume=/var/lib/withdrawd")
+    assert podman.run("exec", "withdrawd", "/usr/sbin/withdrawd", "status")[0] == 0
+    said = podman.run("exec", "withdrawd", "/usr/sbin/withdrawd", "doctor")[1]
+    assert "known by its vty socket" in " ".join(said.split()) and said.count("wrong  ") == 2, said
+    lab.dns.kill()
+    lab.wait_for_announcements(Prefixes.ALL - {Prefixes.PLAIN})
+    # What the image's health check says.
+    assert podman.run("exec", "withdrawd", "/usr/sbin/withdrawd", "status")[0] == 1
+    lab.dns.repair()
+    lab.wait_for_announcements()
+    assert program.lines("critical") == []
+
+
+def test_with_the_hosts_pids_and_cap_kill_it_kills_a_frozen_bgpd(lab, start):
+    program = start("--pid=host", "--cap-drop=all", "--cap-add=kill")
+    lab.bgpd.freeze()
+    lab.dns.kill()
+    wait_until("bgpd to be killed", lambda: not lab.bgpd.running(), within=AFTER + 5)
+    program.wait_for_line("killed", level="critical")
+
+
+def test_with_pids_of_its_own_it_kills_nobody_and_says_why(lab, podman, start):
+    program = start("--cap-drop=all", "--cap-add=kill")
+    said = podman.run("exec", "withdrawd", "/usr/sbin/withdrawd", "doctor")[1]
+    assert "in a PID namespace that cannot be seen from here" in " ".join(said.split())
+    pids = lab.bgpd.pids()
+    lab.dns.kill()
+    lab.wait_for_announcements(Prefixes.ALL - {Prefixes.PLAIN})
+    lab.dns.repair()
+    lab.wait_for_announcements()
+    lab.bgpd.freeze()
+    lab.dns.kill()
+    program.wait_for_line("PID namespace that cannot be seen", level="critical", within=AFTER + 5)
+    stays("bgpd", lambda: lab.bgpd.pids() == pids, seconds=2 * AFTER)
