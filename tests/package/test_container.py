@@ -78,13 +78,20 @@ def lab(program):
         yield made
 
 
+@pytest.fixture(scope="module")
+def other_lab(program):
+    """Its bgpd is in a PID namespace of its own, as in a container."""
+    with Lab(program, pid_namespace=True, name="-other") as made:
+        yield made
+
+
 @pytest.fixture
-def start(lab, podman, image, request):
-    """Runs the image beside the lab's bgpd: a Withdrawd."""
-    lab.restore()
+def start(podman, image, request):
+    """Runs the image beside a lab's bgpd: a Withdrawd."""
     started = []
 
-    def run(*options):
+    def run(lab, *options):
+        lab.restore()
         configuration = lab.write(f"""
 [bgpd]
 transports = ["socket"]
@@ -138,31 +145,33 @@ def test_the_image_holds_the_program_and_little_else(podman, image, measured):
 
 def test_it_withdraws_and_announces_beside_the_hosts_bgpd(lab, podman, start):
     program = start(
-        "--pid=host", "--cap-drop=all", "--read-only", "--volume=/run/withdrawd",
+        lab, "--pid=host", "--cap-drop=all", "--read-only", "--volume=/run/withdrawd",
         "--volume=/var/lib/withdrawd",
     )
-    assert podman.run("exec", "withdrawd", "/usr/sbin/withdrawd", "status")[0] == 0
+    wait_until("health", lambda: podman.run("healthcheck", "run", "withdrawd")[0] == 0, within=10)
     said = podman.run("exec", "withdrawd", "/usr/sbin/withdrawd", "doctor")[1]
     assert "known by its vty socket" in " ".join(said.split()) and said.count("wrong  ") == 2, said
     lab.dns.kill()
     lab.wait_for_announcements(Prefixes.ALL - {Prefixes.PLAIN})
-    # What the image's health check says.
-    assert podman.run("exec", "withdrawd", "/usr/sbin/withdrawd", "status")[0] == 1
+    assert podman.run("healthcheck", "run", "withdrawd")[0] == 1
     lab.dns.repair()
     lab.wait_for_announcements()
     assert program.lines("critical") == []
 
 
-def test_with_the_hosts_pids_and_cap_kill_it_kills_a_frozen_bgpd(lab, start):
-    program = start("--pid=host", "--cap-drop=all", "--cap-add=kill")
-    lab.bgpd.freeze()
-    lab.dns.kill()
-    wait_until("bgpd to be killed", lambda: not lab.bgpd.running(), within=AFTER + 5)
+@pytest.mark.parametrize("pid", ("host", "host, of a container", "container's"))
+def test_with_the_pids_of_bgpd_and_cap_kill_it_kills_a_frozen_one(lab, other_lab, start, pid):
+    place = lab if pid == "host" else other_lab
+    pids = f"ns:/proc/{other_lab.place.init}/ns/pid" if pid == "container's" else "host"
+    program = start(place, f"--pid={pids}", "--cap-drop=all", "--cap-add=kill")
+    place.bgpd.freeze()
+    place.dns.kill()
+    wait_until("bgpd to be killed", lambda: not place.bgpd.running(), within=AFTER + 5)
     program.wait_for_line("killed", level="critical")
 
 
 def test_with_pids_of_its_own_it_kills_nobody_and_says_why(lab, podman, start):
-    program = start("--cap-drop=all", "--cap-add=kill")
+    program = start(lab, "--cap-drop=all", "--cap-add=kill")
     said = podman.run("exec", "withdrawd", "/usr/sbin/withdrawd", "doctor")[1]
     assert "in a PID namespace that cannot be seen from here" in " ".join(said.split())
     pids = lab.bgpd.pids()
