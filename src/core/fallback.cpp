@@ -180,7 +180,7 @@ void Fallback::on(const BgpdStopped& event, SoftPath& soft, Time now, Effects& e
     told_unkillable_ = true;
     tell(cause_,
          "; and there is no bgpd process to be killed, although bgpd answers or accepts "
-         "connections: correct the process name or pid file, or run withdrawd in its PID namespace",
+         "connections: correct the process name or pid file",
          now, effects);
     return;
   }

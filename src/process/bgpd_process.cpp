@@ -156,6 +156,12 @@ core::Result<std::optional<Sighting>> find_by_name(const core::BgpdProcess& bgpd
   return Sighting{.pid = found.front(), .known_by = KnownBy::name};
 }
 
+/// In a container of our own nobody else can be seen, whoever runs.
+bool is_alone() {
+  const auto first = read_proc_entry(1);
+  return first && *first && (*first)->name == "withdrawd";
+}
+
 struct Held {
   Sighting sighting;
   files::FileDescriptor pidfd;
@@ -239,7 +245,14 @@ core::Result<std::optional<Sighting>> find(const core::BgpdProcess& bgpd,
       if (*fits) return Sighting{.pid = **pid, .known_by = KnownBy::pid_file};
     }
   }
-  return find_by_name(bgpd, accounts);
+  auto named = find_by_name(bgpd, accounts);
+  if (named && !*named && is_alone()) {
+    return std::unexpected(
+        core::Error{"find bgpd's process",
+                    "process 1 is withdrawd, so bgpd is in another PID namespace, or does not run",
+                    "run withdrawd in bgpd's PID namespace, or in the host's"});
+  }
+  return named;
 }
 
 asio::awaitable<core::BgpdStopped> stop(core::BgpdProcess bgpd, Evidence evidence) {

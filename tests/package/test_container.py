@@ -90,7 +90,7 @@ def start(podman, image, request):
     """Runs the image beside a lab's bgpd: a Withdrawd."""
     started = []
 
-    def run(lab, *options):
+    def run(lab, *options, has_sockets=True):
         lab.restore()
         configuration = lab.write(f"""
 [bgpd]
@@ -108,10 +108,11 @@ prefixes = ["{Prefixes.PLAIN}"]
 checks = ["resolver"]
 """)
         group = lab.bgpd.vty_directory.joinpath("bgpd.vty").stat().st_gid
+        sockets = [f"--volume={lab.bgpd.vty_directory}:/run/frr"] if has_sockets else []
         started.append(Withdrawd(
             podman.line(
                 "run", "--rm", "--name=withdrawd", *RUN, f"--network=ns:/run/netns/{lab.edge.name}",
-                f"--group-add={group}", f"--volume={lab.bgpd.vty_directory}:/run/frr",
+                f"--group-add={group}", *sockets,
                 f"--volume={configuration}:/etc/withdrawd/withdrawd.toml:ro", *options, image,
             ),
             lab.directory / f"{request.node.name}.log",
@@ -183,3 +184,14 @@ def test_with_pids_of_its_own_it_kills_nobody_and_says_why(lab, podman, start):
     lab.dns.kill()
     program.wait_for_line("PID namespace that cannot be seen", level="critical", within=AFTER + 5)
     stays("bgpd", lambda: lab.bgpd.pids() == pids, seconds=2 * AFTER)
+    lab.bgpd.thaw()
+    wait_until("bgpd to answer again", lab.bgpd.answers, within=5)
+
+
+def test_alone_it_does_not_take_bgpd_for_dead(lab, podman, start):
+    program = start(lab, has_sockets=False)
+    said = podman.run("exec", "withdrawd", "/usr/sbin/withdrawd", "doctor")[1]
+    assert "so bgpd is in another PID namespace" in " ".join(said.split())
+    lab.dns.kill()
+    program.wait_for_line("process 1 is withdrawd", level="critical", within=AFTER + 5)
+    assert program.lines(containing="is not running") == []

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -17,6 +18,7 @@
 #include "child_process.hpp"
 #include "event_loop.hpp"
 #include "process/bgpd_process.hpp"
+#include "process/proc_entry.hpp"
 #include "scratch_directory.hpp"
 
 using namespace withdrawd;
@@ -247,6 +249,19 @@ TEST_CASE("a /proc that shows another PID namespace is an error, and so is none"
     return as_text(found_or_not());
   });
   CHECK(missing.starts_with("look for processes: /proc is missing, or shows another PID"));
+}
+
+TEST_CASE("in a container of withdrawd's own, nobody claims that bgpd is not running") {
+  const auto before = process::read_small_file("/proc/self/comm").value_or("");
+  ::prctl(PR_SET_NAME, "withdrawd");
+  const auto said = as_text(found_or_not());
+  const ScratchDirectory scratch;
+  const ChildProcess child(scratch.path(), "bgpd");
+  CHECK(found() == Pids{child.pid()});
+  ::prctl(PR_SET_NAME, before.substr(0, before.find('\n')).c_str());
+  CHECK(said ==
+        "find bgpd's process: process 1 is withdrawd, so bgpd is in another PID namespace, or does "
+        "not run (run withdrawd in bgpd's PID namespace, or in the host's)");
 }
 
 int main(int argc, char** argv) {
