@@ -125,7 +125,7 @@ void Fallback::advance(SoftPath& soft, Time now, Effects& effects) {
     }
     holding_ = false;
     cause_ = longest.story;
-    killed_for_ = soft.exposed_since(now - settings_.after);
+    killed_for_ = soft.exposure().since_before(now - settings_.after);
     stopping_ = true;
     effects.push_back(StopBgpd{});
     return;
@@ -194,7 +194,7 @@ void Fallback::on(const BgpdStopped& event, SoftPath& soft, Time now, Effects& e
   memory_.last_kill = now;
   memory_.killed = true;
   ++memory_.kills;
-  soft.killed_for(killed_for_);
+  soft.exposure().killed_for(killed_for_);
   stale_ = stale_routes(event.sessions, soft.graceful_restart(), now);
   // Peers keep what they have heard until they are told otherwise, by a bgpd that runs: it is
   // started at once, and what is sick withdrawn before its first session is up. Where that has

@@ -100,7 +100,7 @@ SoftPath::SoftPath(const Settings& settings, const CheckSchedule& checks, const 
     Slot slot{.rule = &rule, .prefix = prefix, .lookup = {prefix, rule.instance}, .index = i};
     slot.options = recalled_options.of({rule.name, prefix});
     slot.stand_in = recalled_stand_ins.of({rule.name, prefix});
-    set_kills(slot, recalled_kills.of({rule.name, prefix}).value_or(0));
+    exposure_.add(rule.may_fall_back, recalled_kills.of({rule.name, prefix}).value_or(0));
     slots_.push_back(std::move(slot));
     by_prefix_.emplace(prefix, i);
   }
@@ -201,13 +201,8 @@ void SoftPath::on(const FleetChanged& event, Time now, Effects& effects) {
 
 /// When leave is asked for what a kill would take along: early enough to have the answer by then.
 std::optional<Time> SoftPath::kill_nears_at() const {
-  std::optional<Time> at;
-  for (const Slot& slot : slots_) {
-    if (!slot.exposed_since || !slot.rule->may_fall_back) continue;
-    const Time near = *slot.exposed_since + settings_.fallback.after / 2;
-    if (!at || near < *at) at = near;
-  }
-  return at;
+  return exposure_.first().transform(
+      [this](Time first) { return first + settings_.fallback.after / 2; });
 }
 
 void SoftPath::retire(Time now, Effects& effects) {
@@ -222,7 +217,8 @@ void SoftPath::decide(Time now, Effects& effects) {
   if (policy_.revision() == before) return;
   // Also of those whose wish is the same: what stays drained may have become sick, or well.
   for (Slot& slot : slots_) {
-    if (must_go(slot) != slot.exposed_since.has_value()) judge_exposure(slot, view(slot), now);
+    if (must_go(slot) != exposure_.since(slot.index).has_value())
+      judge_exposure(slot, view(slot), now);
   }
   for (const std::size_t index : changed) {
     Slot& slot = slots_[index];
@@ -271,18 +267,11 @@ bool SoftPath::must_go(const Slot& slot) const {
 void SoftPath::judge_exposure(Slot& slot, const View& view, Time now) {
   // A statement may have reached the table since; who can read bgpd would see it there.
   const bool may_be_announced = view.presence != Presence::absent || (view.configured && !reached_);
-  const bool exposed = must_go(slot) && may_be_announced;
-  if (exposed == slot.exposed_since.has_value()) return;
-  slot.exposed_since = exposed ? std::optional(now) : std::nullopt;
-  exposed ? ++exposed_ : --exposed_;
-  longest_.reset();
+  exposure_.set(slot.index, must_go(slot) && may_be_announced, now);
 }
 
 void SoftPath::stood_still(Duration lost) {
-  for (Slot& slot : slots_) {
-    if (slot.exposed_since) *slot.exposed_since += lost;
-  }
-  longest_.reset();
+  exposure_.delay(lost);
 }
 
 void SoftPath::learn(Slot& slot, const View& view, Time now, Effects& effects) {
@@ -394,7 +383,6 @@ void SoftPath::observe(Observed observed, bool applied, Time now, Effects& effec
   }
   continuous_ = seen_.has_value() && !gone_;
   calm_ = false;
-  longest_.reset();
   take_in(std::move(observed));
   if (looks_up_all_) seen_from_ = busy_since_;
   if (!unanswered_.empty()) {
@@ -432,7 +420,7 @@ void SoftPath::observe(Observed observed, bool applied, Time now, Effects& effec
     if (!applied) watch_reach(slot, seen, now, effects);
   }
   if (withdrew_at_ && now - *withdrew_at_ >= table_patience) {
-    if (!any_exposed()) ++obeyed_;
+    if (!exposure_.any()) ++obeyed_;
     withdrew_at_.reset();
   }
   const auto before = std::move(plan_.changes);
@@ -506,7 +494,6 @@ void SoftPath::failed(const Failure& failure, Time now, Effects& effects) {
     case Trouble::locked:
       reached_ = true;
       gone_ = false;
-      longest_.reset();
       ++sights_;
       policy_.bgpd_gone(false);
       unanswered_.clear();
@@ -652,7 +639,6 @@ void SoftPath::end_contests(Time now, Effects& effects) {
 void SoftPath::lose_sight() {
   seen_.reset();
   withdrew_at_.reset();
-  longest_.reset();
   ++sights_;
 }
 
@@ -680,7 +666,6 @@ void SoftPath::process_found(bool running, Time now) {
   looked_for_process_ = now;
   if (gone_ == !running) return;
   gone_ = !running;
-  longest_.reset();
   ++sights_;
   policy_.bgpd_gone(gone_);
   for (Slot& slot : slots_) judge_exposure(slot, view(slot), now);
@@ -987,35 +972,26 @@ std::optional<Time> SoftPath::next_wake() const {
 }
 
 const SoftPath::Longest& SoftPath::longest() const {
-  if (longest_ && longest_->policy == policy_.revision()) return *longest_;
-  longest_ = Longest{
-      .policy = policy_.revision(),
-      .at_stake = policy_.kill_hindrance([this](std::size_t index) { return standing(index); })};
-  const auto earlier = [this](std::size_t one, std::size_t other) {
-    return *slots_[one].exposed_since < *slots_[other].exposed_since;
-  };
-  for (const Slot& slot : slots_) {
-    if (!slot.exposed_since) continue;
-    if (slot.rule->may_fall_back && !longest_->at_stake) {
-      const auto [it, first] = longest_->may_fall_back.emplace(slot.kills, slot.index);
-      if (!first && earlier(slot.index, it->second)) it->second = slot.index;
-    } else if (!longest_->may_not || earlier(slot.index, *longest_->may_not)) {
-      longest_->may_not = slot.index;
-    }
+  Longest now{policy_.revision(), sights_, exposure_.revision()};
+  if (longest_ && longest_->policy == now.policy && longest_->sights == now.sights &&
+      longest_->exposure == now.exposure) {
+    return *longest_;
   }
-  return *longest_;
+  now.at_stake = policy_.kill_hindrance([this](std::size_t index) { return standing(index); });
+  now.of = exposure_.longest(now.at_stake.has_value());
+  return longest_.emplace(std::move(now));
 }
 
 std::vector<SoftPath::Exposed> SoftPath::longest_exposed() const {
-  if (!any_exposed()) return {};
+  if (!exposure_.any()) return {};
   std::vector<Exposed> all;
-  for (const auto& [kills, index] : longest().may_fall_back) all.push_back(exposed(index));
+  for (const auto& [kills, index] : longest().of.may_fall_back) all.push_back(exposed(index));
   return all;
 }
 
 std::optional<SoftPath::Exposed> SoftPath::longest_forbidden() const {
-  if (!any_exposed()) return std::nullopt;
-  const auto& index = longest().may_not;
+  if (!exposure_.any()) return std::nullopt;
+  const auto& index = longest().of.may_not;
   return index ? std::optional(exposed(*index)) : std::nullopt;
 }
 
@@ -1026,47 +1002,25 @@ SoftPath::Exposed SoftPath::exposed(std::size_t index) const {
                                : slot.trouble       ? "it " + *slot.trouble
                                : busy_              ? "bgpd has not answered yet"
                                                     : "bgpd has not withdrawn it yet";
-  return Exposed{*slot.exposed_since,
+  return Exposed{*exposure_.since(index),
                  fmt::format("rule \"{}\": {} could not be withdrawn: {}; {}", slot.rule->name,
                              slot.prefix.text(), obstacle, policy_.cause(index)),
                  !slot.rule->may_fall_back ? std::string("fallback = \"never\"")
                                            : longest().at_stake.value_or(""),
-                 slot.kills};
-}
-
-std::vector<std::size_t> SoftPath::exposed_since(Time then) const {
-  std::vector<std::size_t> slots;
-  for (const Slot& slot : slots_) {
-    if (slot.rule->may_fall_back && slot.exposed_since && *slot.exposed_since <= then) {
-      slots.push_back(slot.index);
-    }
-  }
-  return slots;
-}
-
-void SoftPath::killed_for(const std::vector<std::size_t>& slots) {
-  for (const std::size_t slot : slots) set_kills(slots_[slot], slots_[slot].kills + 1);
+                 exposure_.kills(index)};
 }
 
 void SoftPath::forget_kills_for_gone() {
-  for (Slot& slot : slots_) {
-    if (must_go(slot) && !slot.exposed_since) set_kills(slot, 0);
+  for (const Slot& slot : slots_) {
+    if (must_go(slot) && !exposure_.since(slot.index)) exposure_.set_kills(slot.index, 0);
   }
 }
 
 void SoftPath::forget_kills_for_well(unsigned below) {
-  if (with_kills_ == 0) return;
-  for (Slot& slot : slots_) {
-    if (slot.kills < below && !must_go(slot)) set_kills(slot, 0);
+  if (!exposure_.any_kills()) return;
+  for (const Slot& slot : slots_) {
+    if (exposure_.kills(slot.index) < below && !must_go(slot)) exposure_.set_kills(slot.index, 0);
   }
-}
-
-void SoftPath::set_kills(Slot& slot, unsigned kills) {
-  const unsigned before = std::exchange(slot.kills, kills);
-  if (before == kills) return;
-  with_kills_ += (kills > 0 ? 1U : 0U) - (before > 0 ? 1U : 0U);
-  longest_.reset();
-  ++revision_;
 }
 
 bool SoftPath::any_wanted() const {
@@ -1103,9 +1057,9 @@ SoftPath::Options SoftPath::options() const {
 
 SoftPath::Kills SoftPath::kills() const {
   Kills kills;
-  if (with_kills_ == 0) return kills;
+  if (!exposure_.any_kills()) return kills;
   for (const Slot& slot : slots_) {
-    if (slot.kills > 0) kills.emplace(key(slot), slot.kills);
+    if (const unsigned count = exposure_.kills(slot.index)) kills.emplace(key(slot), count);
   }
   return kills;
 }

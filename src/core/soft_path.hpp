@@ -11,6 +11,7 @@
 #include "core/check_schedule.hpp"
 #include "core/desired.hpp"
 #include "core/events.hpp"
+#include "core/exposure.hpp"
 #include "core/policy.hpp"
 #include "core/reach.hpp"
 #include "core/repeated_failure.hpp"
@@ -123,10 +124,7 @@ class SoftPath {
   std::vector<Exposed> longest_exposed() const;
   std::optional<Exposed> longest_forbidden() const;  ///< of those that may not
 
-  /// The slots of those that have been since then, or longer, and may fall back.
-  std::vector<std::size_t> exposed_since(Time then) const;
-  /// bgpd was killed for these.
-  void killed_for(const std::vector<std::size_t>& slots);
+  Exposure& exposure() { return exposure_; }
   /// For the sick prefixes that bgpd has let go.
   void forget_kills_for_gone();
   /// For the prefixes that are not sick now, where there were fewer than `below`.
@@ -154,7 +152,9 @@ class SoftPath {
   StandIns stand_ins() const;
   Kills kills() const;
   /// Changes whenever `options`, `stand_ins`, `kills` or the policy's memory has changed.
-  std::uint64_t revision() const { return revision_ + policy_.revision(); }
+  std::uint64_t revision() const {
+    return revision_ + policy_.revision() + exposure_.kills_revision();
+  }
   const Policy& policy() const { return policy_; }
   /// Somebody else changes a statement back again and again: a human is needed.
   bool contested() const { return contested_; }
@@ -183,9 +183,7 @@ class SoftPath {
     /// The route-map that stood for a withdrawal when the statement was last seen: a configuration
     /// that has another `on_down` must not take it for the one to come back with.
     std::optional<RouteMapName> stand_in{};
-    std::optional<Desired> stated{};  ///< what the statement last seen amounts to
-    std::optional<Time> exposed_since{};
-    unsigned kills = 0;                         ///< for it
+    std::optional<Desired> stated{};            ///< what the statement last seen amounts to
     std::optional<Time> table_differs_since{};  ///< although the statement is as desired
     bool reached = false;                  ///< observed has been as desired since desired changed
     std::optional<std::string> trouble{};  ///< told once
@@ -218,7 +216,6 @@ class SoftPath {
   void failed(const Failure& failure, Time now, Effects& effects);
   void lose_sight();
   void judge_exposure(Slot& slot, const View& view, Time now);
-  bool any_exposed() const { return exposed_ > 0; }
   bool changes_nothing(const Observed& observed) const;
   std::optional<Time> kill_nears_at() const;
   Duration reading_interval(Time now) const;
@@ -260,20 +257,16 @@ class SoftPath {
   bool reached_ = false;       ///< the last operation got through
   bool silent_ = false;        ///< it was accepted, and not answered
   Time last_verdict_{};
-  std::size_t exposed_ = 0;  ///< slots
-  /// The slots that have been exposed for longest, as long as neither the policy nor what is known
-  /// of bgpd has changed.
+  Exposure exposure_;
+  /// As long as nothing of what it depends on has changed.
   struct Longest {
-    std::uint64_t policy;  ///< its revision then
-    std::optional<std::string> at_stake{};
-    std::map<unsigned, std::size_t> may_fall_back{};  ///< by the number of kills
-    std::optional<std::size_t> may_not{};
+    std::uint64_t policy, sights, exposure;  ///< their revisions then
+    std::optional<std::string> at_stake{};   ///< why bgpd may not be killed for any of them
+    Exposure::Longest of{};
   };
   mutable std::optional<Longest> longest_;
   const Longest& longest() const;
   Exposed exposed(std::size_t index) const;
-  void set_kills(Slot& slot, unsigned kills);
-  std::size_t with_kills_ = 0;  ///< slots
   unsigned obeyed_ = 0;
   std::optional<Time> withdrew_at_;  ///< by statement, and not yet known whether that was all
 
