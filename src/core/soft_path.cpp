@@ -35,17 +35,6 @@ constexpr Duration process_pause = seconds(1);
 constexpr Duration late_statement = seconds(1);
 // While a prefix is sick: what frr-reload or a restart announces again is gone within a second.
 constexpr Duration watchful_interval = milliseconds(800);
-// While somebody undoes what is put right, for so long after the last time; but bgpd spends no more
-// than a tenth of its time on being read.
-constexpr Duration contested_interval = milliseconds(100);
-constexpr int contested_share = 10;
-constexpr Duration contested_for = seconds(10);
-// So often, with no pause as long as that, and it is no accident; for so long after the last time
-// the matter is not over.
-constexpr unsigned often = 5;
-constexpr Duration contest_pause = seconds(120);
-// Who is on the vty is asked so often then.
-constexpr Duration who_pause = seconds(1);
 // After a start of bgpd its sessions are not up yet.
 constexpr Duration unheard_patience = seconds(30);
 // A statement whose prefix has not reached the table by then is not going to.
@@ -90,7 +79,10 @@ std::string statements_of(const Change& change) {
 
 SoftPath::SoftPath(const Settings& settings, const CheckSchedule& checks, const Options& remembered,
                    const StandIns& stand_ins, const Kills& kills, const Policy::Memory& policy)
-    : settings_(settings), policy_(settings, checks, policy), confirm_pause_(first_confirm_pause) {
+    : settings_(settings),
+      policy_(settings, checks, policy),
+      contests_(policy_.size()),
+      confirm_pause_(first_confirm_pause) {
   const Recollection recalled_options(remembered);
   const Recollection recalled_stand_ins(stand_ins);
   const Recollection recalled_kills(kills);
@@ -371,7 +363,7 @@ void SoftPath::observe(Observed observed, bool applied, Time now, Effects& effec
   if (looks_up_all_) all_due_ = now + settings_.reconcile_interval;
   graceful_restart_ = observed.config.graceful_restart;
   end_contests(now, effects);
-  if (asked_who_ == busy_since_) on_vty_ = std::exchange(observed.on_vty, {});
+  contests_.answered(busy_since_, observed.on_vty);
   const bool unheard_too_long = std::ranges::any_of(slots_, [now](const Slot& slot) {
     return slot.unheard_since && !slot.told_unheard &&
            now - *slot.unheard_since >= unheard_patience;
@@ -516,8 +508,7 @@ Duration SoftPath::reading_interval(Time now) const {
   });
   const auto usual = odd ? std::min<Duration>(settings_.reconcile_interval, watchful_interval)
                          : settings_.reconcile_interval;
-  if (!fast_until_ || now >= *fast_until_) return usual;
-  return std::min(usual, std::max(contested_interval, took_ * contested_share));
+  return std::min<Duration>(usual, contests_.reading_interval(now, took_).value_or(usual));
 }
 
 std::vector<Reach> SoftPath::find_reach(const Slot& slot, const View& view) const {
@@ -581,18 +572,7 @@ void SoftPath::watch_reach(Slot& slot, const View& view, Time now, Effects& effe
 
 // It is put right again at once, each time; but that is a fault that only a human can end.
 void SoftPath::undone_by_others(Slot& slot, Time now, Effects& effects) {
-  auto& contest = slot.contest;
-  if (contest.times == 0 || now - contest.last > contest_pause) contest = {.first = now};
-  ++contest.times;
-  contest.last = now;
-  fast_until_ = now + contested_for;
-  if (contest.times < often) return;
-  contested_ = true;
-  // Told again when it has become ten times as bad, and so on.
-  unsigned step = often;
-  while (step < contest.times) step *= 10;
-  if (contest.told && step != contest.times) return;
-  contest.told = true;
+  if (!contests_.undone(slot.index, now)) return;
   effects.push_back(Tell{Severity::critical,
                          fmt::format("rule \"{}\": {} {}", slot.rule->name, slot.prefix.text(),
                                      contest_text(slot, now)),
@@ -600,39 +580,18 @@ void SoftPath::undone_by_others(Slot& slot, Time now, Effects& effects) {
 }
 
 std::string SoftPath::contest_text(const Slot& slot, Time now) const {
-  const bool wanted = is_wanted(slot.desired);
-  const std::string who =
-      on_vty_.empty() && via_.starts_with("vtysh")
-          ? "vtysh, by which withdrawd talks to bgpd, cannot say who else does"
-      : on_vty_.empty()
-          ? "bgpd's `who` names nobody: a script through vtysh or its socket?"
-          : fmt::format("on bgpd's vty{}: {}",
-                        via_.starts_with("telnet") ? ", withdrawd itself included" : "",
-                        fmt::join(on_vty_, ", "));
-  return fmt::format(
-      "was {} by somebody else {} times in {}, the last time {} ago, and put right "
-      "each time ({}): find who does it, and end it",
-      wanted ? "withdrawn or changed" : "announced or changed", slot.contest.times,
-      describe(slot.contest.last - slot.contest.first), describe(now - slot.contest.last), who);
+  return contests_.text(slot.index, is_wanted(slot.desired), via_, now);
 }
 
 void SoftPath::end_contests(Time now, Effects& effects) {
-  if (!contested_) return;
-  contested_ = false;
-  for (Slot& slot : slots_) {
-    if (!slot.contest.told) continue;
-    if (now - slot.contest.last < contest_pause) {
-      contested_ = true;
-      continue;
-    }
+  for (const auto& [index, quiet_for] : contests_.end(now)) {
+    const Slot& slot = slots_[index];
     effects.push_back(
         Tell{Severity::warning,
              fmt::format("rule \"{}\": {} is left alone again: nobody else has changed it for {}",
-                         slot.rule->name, slot.prefix.text(), describe(now - slot.contest.last)),
+                         slot.rule->name, slot.prefix.text(), describe(quiet_for)),
              {.rule = slot.rule->name, .prefix = slot.prefix.text()}});
-    slot.contest = {};
   }
-  if (!contested_) on_vty_.clear();
 }
 
 // It may be another bgpd next time: what this one was told says nothing of that one.
@@ -951,10 +910,7 @@ void SoftPath::advance(Time now, Effects& effects) {
   if (now < next_read_) return;
   looks_up_all_ = !calm_ || stale_ || !seen_ || now >= all_due_;
   auto lookups = looks_up_all_ ? all_lookups() : some_sick_lookups();
-  const bool who =
-      fast_until_ && now < *fast_until_ && (!asked_who_ || now - *asked_who_ >= who_pause);
-  if (who) asked_who_ = now;
-  effects.push_back(ReadBgpd{lookups, who});
+  effects.push_back(ReadBgpd{lookups, contests_.asks_who(now)});
   begin(now, std::move(lookups));
 }
 
@@ -1131,7 +1087,7 @@ std::vector<PrefixReport> SoftPath::report(Time now) const {
       if (peers != seen_->advertised_to.end()) report.peers = peers->second;
     }
     if (seen_ && !gone_) report.reach = slot.reach;
-    if (slot.contest.told) {
+    if (contests_.told(slot.index)) {
       report.reach.push_back({Reach::Kind::contested, contest_text(slot, now)});
     }
     reports.push_back(std::move(report));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/check_schedule.hpp"
+#include "core/contests.hpp"
 #include "core/desired.hpp"
 #include "core/events.hpp"
 #include "core/exposure.hpp"
@@ -157,7 +158,7 @@ class SoftPath {
   }
   const Policy& policy() const { return policy_; }
   /// Somebody else changes a statement back again and again: a human is needed.
-  bool contested() const { return contested_; }
+  bool contested() const { return contests_.any(); }
   std::vector<PrefixReport> report(Time now) const;
   /// The transport that the last successful operation used; empty: none yet.
   const std::string& via() const { return via_; }
@@ -191,12 +192,6 @@ class SoftPath {
     std::vector<Reach> reach{};            ///< as it was last seen
     std::optional<Time> unheard_since{};
     bool told_unheard = false;
-    /// How often somebody else has undone what had been put right, without a long pause between.
-    struct Contest {
-      unsigned times = 0;
-      Time first{}, last{};
-      bool told = false;
-    } contest{};
     // Looked for once, however often it is asked for.
     mutable View view{};
     mutable std::uint64_t viewed = 0;  ///< `sights_` then
@@ -258,6 +253,7 @@ class SoftPath {
   bool silent_ = false;        ///< it was accepted, and not answered
   Time last_verdict_{};
   Exposure exposure_;
+  Contests contests_;
   /// As long as nothing of what it depends on has changed.
   struct Longest {
     std::uint64_t policy, sights, exposure;  ///< their revisions then
@@ -289,12 +285,8 @@ class SoftPath {
   Duration failure_pause_{};         ///< zero: the last operation succeeded
   std::optional<Time> empty_since_;  ///< bgpd has had no instance at all
   std::optional<Time> looked_for_process_;
-  Duration took_{};                  ///< the last read
-  bool continuous_ = false;          ///< what is read now is of the same bgpd as what was before
-  std::optional<Time> fast_until_;   ///< somebody undoes: so long it is read often
-  bool contested_ = false;           ///< there is a contest that was told of
-  std::vector<std::string> on_vty_;  ///< while somebody undoes; as last asked
-  std::optional<Time> asked_who_;
+  Duration took_{};          ///< the last read
+  bool continuous_ = false;  ///< what is read now is of the same bgpd as what was before
 
   std::string unanswered_;  ///< bgpd does not answer: why; empty: it does
   std::string refusal_;     ///< bgpd answers, but does not take the plan: why
