@@ -35,8 +35,6 @@ constexpr Duration process_pause = seconds(1);
 constexpr Duration late_statement = seconds(1);
 // While a prefix is sick: what frr-reload or a restart announces again is gone within a second.
 constexpr Duration watchful_interval = milliseconds(800);
-// After a start of bgpd its sessions are not up yet.
-constexpr Duration unheard_patience = seconds(30);
 // A statement whose prefix has not reached the table by then is not going to.
 constexpr Duration table_patience = seconds(1);
 // With an integrated frr.conf bgpd starts empty, and `vtysh -b` types its configuration afterwards.
@@ -82,6 +80,7 @@ SoftPath::SoftPath(const Settings& settings, const CheckSchedule& checks, const 
     : settings_(settings),
       policy_(settings, checks, policy),
       contests_(policy_.size()),
+      reach_(policy_.size()),
       confirm_pause_(first_confirm_pause) {
   const Recollection recalled_options(remembered);
   const Recollection recalled_stand_ins(stand_ins);
@@ -221,9 +220,7 @@ void SoftPath::decide(Time now, Effects& effects) {
     slot.reached = false;
     slot.trouble.reset();
     slot.table_differs_since.reset();
-    slot.reach.clear();
-    slot.unheard_since.reset();
-    slot.told_unheard = false;
+    reach_.forget(index);
     const View seen = view(slot);
     judge_exposure(slot, seen, now);
     if (slot.desired != Desired::as_it_is && agrees(slot, seen)) {
@@ -364,11 +361,7 @@ void SoftPath::observe(Observed observed, bool applied, Time now, Effects& effec
   graceful_restart_ = observed.config.graceful_restart;
   end_contests(now, effects);
   contests_.answered(busy_since_, observed.on_vty);
-  const bool unheard_too_long = std::ranges::any_of(slots_, [now](const Slot& slot) {
-    return slot.unheard_since && !slot.told_unheard &&
-           now - *slot.unheard_since >= unheard_patience;
-  });
-  if (!unheard_too_long && changes_nothing(observed)) {
+  if (!reach_.has_untold(now) && changes_nothing(observed)) {
     if (looks_up_all_) seen_from_ = busy_since_;
     next_read_ = now + reading_interval(now);
     return;
@@ -502,9 +495,9 @@ void SoftPath::failed(const Failure& failure, Time now, Effects& effects) {
 }
 
 Duration SoftPath::reading_interval(Time now) const {
-  const bool odd = std::ranges::any_of(slots_, [](const Slot& slot) {
+  const bool odd = std::ranges::any_of(slots_, [this](const Slot& slot) {
     return slot.desired == Desired::withdrawn || slot.desired == Desired::degraded ||
-           slot.unheard_since;
+           reach_.is_unheard(slot.index);
   });
   const auto usual = odd ? std::min<Duration>(settings_.reconcile_interval, watchful_interval)
                          : settings_.reconcile_interval;
@@ -540,34 +533,14 @@ std::vector<Reach> SoftPath::find_reach(const Slot& slot, const View& view) cons
   return judge_reach(facts);
 }
 
-void SoftPath::watch_reach(Slot& slot, const View& view, Time now, Effects& effects) {
-  std::vector<Reach> reach = find_reach(slot, view);
-  if (reach.empty() && slot.reach.empty()) return;
-  const auto has = [](const std::vector<Reach>& all, Reach::Kind kind) {
-    return std::ranges::find(all, kind, &Reach::kind) != all.end();
-  };
-  const auto tell = [&](Severity severity, const std::string& text) {
+void SoftPath::watch_reach(const Slot& slot, const View& view, Time now, Effects& effects) {
+  for (const auto& [severity, text] :
+       reach_.see(slot.index, find_reach(slot, view), name(slot.desired), now)) {
     effects.push_back(
         Tell{severity,
              fmt::format("rule \"{}\": {} {}", slot.rule->name, slot.prefix.text(), text),
              {.rule = slot.rule->name, .prefix = slot.prefix.text(), .topic = "reach"}});
-  };
-  for (const Reach& one : reach) {
-    if (one.kind == Reach::Kind::unheard || has(slot.reach, one.kind)) continue;
-    tell(one.fault() ? Severity::error : Severity::info,
-         fmt::format("is {}, but it {}", name(slot.desired), one.text));
   }
-  const bool unheard = has(reach, Reach::Kind::unheard);
-  if (!unheard) {
-    slot.unheard_since.reset();
-    if (std::exchange(slot.told_unheard, false)) tell(Severity::info, "is heard again, or gone");
-  } else if (!slot.unheard_since) {
-    slot.unheard_since = now;
-  } else if (now - *slot.unheard_since >= unheard_patience &&
-             !std::exchange(slot.told_unheard, true)) {
-    tell(Severity::error, reach.front().text);
-  }
-  slot.reach = std::move(reach);
 }
 
 // It is put right again at once, each time; but that is a fault that only a human can end.
@@ -869,7 +842,7 @@ std::vector<Lookup> SoftPath::some_sick_lookups() {
     const Slot& slot = slots_[next_sick_];
     next_sick_ = (next_sick_ + 1) % slots_.size();
     if (slot.desired == Desired::withdrawn || slot.desired == Desired::degraded ||
-        slot.unheard_since) {
+        reach_.is_unheard(slot.index)) {
       lookups.push_back(slot.lookup);
     }
   }
@@ -1086,7 +1059,7 @@ std::vector<PrefixReport> SoftPath::report(Time now) const {
       const auto peers = seen_->advertised_to.find(slot.lookup);
       if (peers != seen_->advertised_to.end()) report.peers = peers->second;
     }
-    if (seen_ && !gone_) report.reach = slot.reach;
+    if (seen_ && !gone_) report.reach = reach_.of(slot.index);
     if (contests_.told(slot.index)) {
       report.reach.push_back({Reach::Kind::contested, contest_text(slot, now)});
     }

@@ -14,7 +14,7 @@
 #include "core/events.hpp"
 #include "core/exposure.hpp"
 #include "core/policy.hpp"
-#include "core/reach.hpp"
+#include "core/reach_watch.hpp"
 #include "core/repeated_failure.hpp"
 #include "core/settings.hpp"
 #include "core/stale_routes.hpp"
@@ -189,9 +189,6 @@ class SoftPath {
     bool reached = false;                  ///< observed has been as desired since desired changed
     std::optional<std::string> trouble{};  ///< told once
     const std::string* applied = nullptr;  ///< why, while what has been applied is first seen
-    std::vector<Reach> reach{};            ///< as it was last seen
-    std::optional<Time> unheard_since{};
-    bool told_unheard = false;
     // Looked for once, however often it is asked for.
     mutable View view{};
     mutable std::uint64_t viewed = 0;  ///< `sights_` then
@@ -215,7 +212,7 @@ class SoftPath {
   std::optional<Time> kill_nears_at() const;
   Duration reading_interval(Time now) const;
   std::vector<Reach> find_reach(const Slot& slot, const View& view) const;
-  void watch_reach(Slot& slot, const View& view, Time now, Effects& effects);
+  void watch_reach(const Slot& slot, const View& view, Time now, Effects& effects);
   void undone_by_others(Slot& slot, Time now, Effects& effects);
   void end_contests(Time now, Effects& effects);
   std::string contest_text(const Slot& slot, Time now) const;
@@ -254,6 +251,7 @@ class SoftPath {
   Time last_verdict_{};
   Exposure exposure_;
   Contests contests_;
+  ReachWatch reach_;
   /// As long as nothing of what it depends on has changed.
   struct Longest {
     std::uint64_t policy, sights, exposure;  ///< their revisions then
