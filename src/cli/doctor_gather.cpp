@@ -67,7 +67,7 @@ std::string user_name() {
 
 UserFacts user_facts(const config::Config& config, const std::string& known_by) {
   UserFacts user{.name = user_name(), .known_by = known_by, .root = ::geteuid() == 0};
-  struct stat status {};
+  struct stat status{};
   const auto folder = config.state_file.parent_path();
   const bool owner = ::stat(folder.c_str(), &status) == 0 && status.st_uid == ::geteuid();
   user.acts = user.root || owner || !known_by.empty();
@@ -97,7 +97,7 @@ SocketFacts socket_facts(const config::Config& config) {
   socket.path = config.access.socket;
   if (socket.path.empty()) {
     for (const auto* folder : {"/run/frr", "/var/run/frr", "/run/quagga", "/var/run/quagga"}) {
-      struct stat status {};
+      struct stat status{};
       if (::lstat((fs::path(folder) / "bgpd.vty").c_str(), &status) != 0 && errno == ENOENT)
         continue;
       socket.path = fs::path(folder) / "bgpd.vty";
@@ -112,7 +112,7 @@ SocketFacts socket_facts(const config::Config& config) {
       socket.barred_by = above.string();
     }
   }
-  struct stat status {};
+  struct stat status{};
   const bool seen = ::stat(socket.path.c_str(), &status) == 0;
   socket.is_socket = seen && S_ISSOCK(status.st_mode);
   socket.reaches = access_problem(socket.path, R_OK | W_OK) == 0;
@@ -517,7 +517,7 @@ std::vector<StartFileFacts> start_files(std::optional<pid_t> pid) {
 
 /// Who holds the flock on it, as the kernel says; 0: held by somebody outside of our view.
 std::optional<pid_t> lock_holder(const fs::path& path) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return std::nullopt;
   const auto wanted = fmt::format("{:02x}:{:02x}:{}", ::major(status.st_dev),
                                   ::minor(status.st_dev), status.st_ino);
@@ -612,7 +612,7 @@ PlaceFacts place_of(std::string key, const fs::path& path) {
   PlaceFacts place{.key = std::move(key), .path = path};
   std::error_code failed;
   for (auto folder = fs::absolute(path, failed).parent_path();; folder = folder.parent_path()) {
-    struct stat status {};
+    struct stat status{};
     int problem = 0;
     if (::stat(folder.c_str(), &status) != 0) {
       if (errno == ENOENT && folder != folder.parent_path()) continue;
@@ -656,7 +656,7 @@ void clock_facts(const config::Config& config, Facts& facts) {
   constexpr std::time_t tolerance = 60;
   const auto now = std::time(nullptr);
   facts.clock_unset = now < written;
-  struct stat status {};
+  struct stat status{};
   facts.clock_behind =
       ::stat(config.state_file.c_str(), &status) == 0 && status.st_mtime > now + tolerance;
   timex state{};

@@ -389,12 +389,12 @@ class Judge {
       if (other.prefix == prefix.prefix && other.instance) looked_after.push_back(*other.instance);
     }
     for (const auto& one : core::judge_reach({.config = facts_.bgpd->config,
-                           .instance = instance,
-                           .prefix = prefix.prefix,
-                           .in_table = prefix.in_table,
-                           .peers = prefix.advertised_to,
-                           .other = prefix.other ? &*prefix.other : nullptr,
-                           .looked_after = looked_after})) {
+                                              .instance = instance,
+                                              .prefix = prefix.prefix,
+                                              .in_table = prefix.in_table,
+                                              .peers = prefix.advertised_to,
+                                              .other = prefix.other ? &*prefix.other : nullptr,
+                                              .looked_after = looked_after})) {
       auto& finding = add(one.fault() ? Verdict::wrong : Verdict::note, "reach",
                           prefix.prefix.text(), "it " + one.text);
       if (one.kind == core::Reach::Kind::unheard) command(finding, vtysh({"show bgp summary"}));

@@ -116,7 +116,7 @@ void add_log(CLI::App& app, int& status) {
       "Exit status: 0 fine, also when there is nothing; 2 usage, or a history\n"
       "that cannot be read.");
   command->callback([request, &status] {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = interrupt;
     ::sigaction(SIGINT, &action, nullptr);
     ::sigaction(SIGTERM, &action, nullptr);

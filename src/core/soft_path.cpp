@@ -203,8 +203,8 @@ void SoftPath::retire(Time now, Effects& effects) {
 
 void SoftPath::decide(Time now, Effects& effects) {
   const std::uint64_t before = policy_.revision();
-  const auto changed = policy_.decide(
-      now, [this](std::size_t index) { return standing(index); }, effects);
+  const auto changed =
+      policy_.decide(now, [this](std::size_t index) { return standing(index); }, effects);
   if (policy_.revision() == before) return;
   // Also of those whose wish is the same: what stays drained may have become sick, or well.
   for (Slot& slot : slots_) {

@@ -65,7 +65,7 @@ std::optional<WallTime> moment_of(const HistoryEntry& entry) {
       parts[part] = 10 * parts[part] + (c - '0');
     }
   }
-  struct tm utc {};
+  struct tm utc{};
   utc.tm_year = parts[0] - 1900;
   utc.tm_mon = parts[1] - 1;
   utc.tm_mday = parts[2];

@@ -136,7 +136,7 @@ core::Result<void> History::append(const std::string& line) const {
   for (bool full = true;;) {
     const auto opened = files::open_to_write(file_, O_APPEND, 0640);
     if (!opened) return failure(attempted, opened.error());
-    struct stat status {};
+    struct stat status{};
     if (::fstat(opened->number(), &status) != 0) return failure(attempted, Refusal::of(errno));
     if (group_ && status.st_gid != *group_) {
       // Without the right to, only its owner can read it.
@@ -161,7 +161,7 @@ std::vector<HistoryEntry> last_entries(const std::filesystem::path& file, off_t 
   std::vector<HistoryEntry> entries;
   for (const auto& one : {History::older(file), file}) {
     const auto opened = files::open_to_read(one);
-    struct stat status {};
+    struct stat status{};
     if (!opened || ::fstat(opened->number(), &status) != 0) continue;
     // Where that begins inside a line, the rest of it is a damaged one.
     if (status.st_size > bytes) ::lseek(opened->number(), status.st_size - bytes, SEEK_SET);
@@ -173,7 +173,7 @@ std::vector<HistoryEntry> last_entries(const std::filesystem::path& file, off_t 
 
 core::Result<std::vector<HistoryEntry>> HistoryReader::next() {
   std::vector<HistoryEntry> entries;
-  struct stat status {};
+  struct stat status{};
   const bool is_there = ::stat(file_.c_str(), &status) == 0;
   const bool is_other = bool(fd_) && is_there && status.st_ino != inode_;
   if (fd_) {
@@ -195,7 +195,7 @@ core::Result<void> HistoryReader::read_older(std::vector<HistoryEntry>& entries)
   const auto opened = files::open_to_read(older);
   if (!opened && opened.error().number == ENOENT) return {};
   if (!opened) return failure("read the history " + older.string(), opened.error());
-  struct stat status {};
+  struct stat status{};
   // The one that was just read to its end.
   if (fd_ && ::fstat(opened->number(), &status) == 0 && status.st_ino == inode_) return {};
   std::string partial;
@@ -208,7 +208,7 @@ core::Result<void> HistoryReader::read_on(std::vector<HistoryEntry>& entries) {
     if (!opened && opened.error().number == ENOENT) return {};
     if (!opened) return failure("read the history " + file_.string(), opened.error());
     fd_ = *std::move(opened);
-    struct stat status {};
+    struct stat status{};
     if (::fstat(fd_.number(), &status) == 0) inode_ = status.st_ino;
   }
   return read_lines(fd_.number(), file_, partial_, entries);

@@ -411,7 +411,7 @@ std::string metrics_text(const MetricsView& view) {
 
 std::string process_metrics(MetricsView::WallTime started) {
   Exposition out;
-  struct rusage used {};
+  struct rusage used{};
   ::getrusage(RUSAGE_SELF, &used);
   const auto span = [](const timeval& time) {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;

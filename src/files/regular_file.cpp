@@ -53,7 +53,7 @@ std::expected<FileDescriptor, Refusal> open(const fs::path& file, int flags, mod
                                             Links links) {
   constexpr int always = O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
   const int follow = links == Links::follow ? 0 : O_NOFOLLOW;
-  struct stat status {};
+  struct stat status{};
   const int looked = follow == 0 ? ::stat(file.c_str(), &status) : ::lstat(file.c_str(), &status);
   if (looked == 0 && !S_ISREG(status.st_mode)) return wrong_kind(status.st_mode);
   FileDescriptor opened(::open(file.c_str(), flags | always | follow, mode));
@@ -85,7 +85,7 @@ const std::optional<Owner>& service() {
 /// user.
 void give_away(int fd, const struct stat& folder) {
   if (::geteuid() != 0) return;
-  struct stat status {};
+  struct stat status{};
   // With a second name it may be anybody's file that was linked to from here.
   if (::fstat(fd, &status) != 0 || status.st_uid != 0) return;
   if (S_ISREG(status.st_mode) && status.st_nlink != 1) return;
@@ -130,8 +130,7 @@ std::expected<FileDescriptor, Refusal> open_to_read(const fs::path& file) {
 
 std::expected<FileDescriptor, Refusal> open_to_write(const fs::path& file, int flags, mode_t mode,
                                                      Links links) {
-  struct stat folder {
-  }, link{};
+  struct stat folder{}, link{};
   const bool known = ::stat(folder_of(file).c_str(), &folder) == 0;
   // Whom the folder belongs to could have root write anywhere.
   if (known && folder.st_uid != 0 && ::geteuid() == 0) links = Links::refuse;
@@ -165,7 +164,7 @@ std::expected<void, Refusal> replace(const fs::path& file, std::string_view text
   // All by the folder, so that nobody can put another in its place meanwhile.
   const FileDescriptor folder(
       ::open(folder_of(file).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
-  struct stat status {};
+  struct stat status{};
   if (!folder || ::fstat(folder.number(), &status) != 0) return refused(errno);
   const auto name = file.filename().native();
   const auto fresh = name + "." + random_suffix();
@@ -188,7 +187,7 @@ std::expected<void, Refusal> replace(const fs::path& file, std::string_view text
 }
 
 std::expected<void, Refusal> check_folder(const fs::path& folder) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(folder.empty() ? "." : folder.c_str(), &status) != 0) return refused(errno);
   const auto shown = folder.string();
   if ((status.st_mode & S_IWOTH) != 0) {
@@ -209,7 +208,7 @@ void make_folders(const fs::path& folder) {
   if (::mkdir(folder.c_str(), 0755) != 0) return;
   const FileDescriptor made(
       ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
-  struct stat above {};
+  struct stat above{};
   if (made && ::stat(folder_of(folder).c_str(), &above) == 0) give_away(made.number(), above);
 }
 

@@ -160,8 +160,8 @@ asio::awaitable<void> Link::run() {
     core::Result<void> done;
     if (endpoint.tls) {
       // Anew each time: certificates are renewed, and somebody may be mending it.
-      auto making = files::beside(
-          file_patience, [access = access_] { return Tls::make(access); }, tls_place);
+      auto making =
+          files::beside(file_patience, [access = access_] { return Tls::make(access); }, tls_place);
       auto made = co_await std::move(making);
       if (made && *made) {
         tls_ = std::move(**made);

@@ -413,7 +413,7 @@ core::Error took_too_long(const Command& command, Child& child) {
 /// A parent that ignored SIGCHLD leaves that to us through exec, and then the kernel reaps our
 /// children before we can ask how they ended.
 void keep_children_for_reaping() {
-  struct sigaction now {};
+  struct sigaction now{};
   if (::sigaction(SIGCHLD, nullptr, &now) != 0) return;
   const bool reaped_by_kernel =
       now.sa_handler == SIG_IGN || (now.sa_flags & SA_NOCLDWAIT) != 0;  // NOLINT: a C union
@@ -443,8 +443,8 @@ asio::awaitable<core::Result<Finished>> run(Command command) {
   const bool threw = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
   // Whoever starts a program waits until the kernel has opened it, and its disk may hang.
-  auto spawning = files::beside(
-      command.limit, [command] { return Spawned(command); }, command.argv.front());
+  auto spawning =
+      files::beside(command.limit, [command] { return Spawned(command); }, command.argv.front());
   auto spawned = co_await std::move(spawning);
   const auto cancellation = co_await asio::this_coro::cancellation_state;
   bool cancelled = cancellation.cancelled() != asio::cancellation_type::none;

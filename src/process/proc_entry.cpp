@@ -127,7 +127,7 @@ std::filesystem::path program_of(pid_t pid) {
 // The link ns/net may be read by those only who may trace the process. What the kernel shows of its
 // network everybody may look at, and a folder in there has a number of its own in each namespace.
 std::string network_of(pid_t pid) {
-  struct stat folder {};
+  struct stat folder{};
   if (::stat(proc(pid, "net/stat").c_str(), &folder) != 0) return "";
   return std::to_string(folder.st_ino);
 }

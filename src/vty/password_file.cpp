@@ -25,7 +25,7 @@ core::Result<std::string> read_password_file(const std::filesystem::path& file) 
   const auto opened = files::open_to_read(file);
   if (!opened) return refused(opened.error().happened, opened.error().advice);
   const auto& descriptor = *opened;
-  struct stat status {};
+  struct stat status{};
   if (::fstat(descriptor.number(), &status) != 0) return refused(core::errno_text(errno));
   if (status.st_uid != ::geteuid() && status.st_uid != 0) {
     return refused("it belongs to another user, who could change it",

@@ -132,7 +132,7 @@ std::vector<std::filesystem::path> sockets_of_bgpd(const core::BgpdAccess& acces
   std::vector<std::filesystem::path> found(places.begin(), places.end());
   if (!access.socket.empty()) return found;
   std::erase_if(found, [](const std::filesystem::path& place) {
-    struct stat status {};
+    struct stat status{};
     return ::stat(place.c_str(), &status) != 0 && errno == ENOENT;
   });
   return found.empty() ? listening_bgpd_sockets() : found;

@@ -56,8 +56,8 @@ bool can_be_typed(const std::string& command) {
 asio::awaitable<std::expected<std::optional<std::string>, Failure>> password(
     std::filesystem::path file) {
   if (file.empty()) co_return std::nullopt;
-  auto reading = files::beside(
-      disk_patience, [file] { return read_password_file(file); }, file.native());
+  auto reading =
+      files::beside(disk_patience, [file] { return read_password_file(file); }, file.native());
   auto looked = co_await std::move(reading);
   if (!looked) {
     co_return failure(Trouble::unreachable,

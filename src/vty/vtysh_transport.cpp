@@ -44,7 +44,7 @@ std::unexpected<Failure> failed_run(Trouble trouble, std::string happened,
 
 /// 0 if `path` is a file that we may run, else why not.
 int why_not_runnable(const std::filesystem::path& path) {
-  struct stat found {};
+  struct stat found{};
   if (::stat(path.c_str(), &found) != 0) return errno;
   if (!S_ISREG(found.st_mode)) return EACCES;
   return ::access(path.c_str(), X_OK) == 0 ? 0 : errno;

@@ -132,16 +132,16 @@ TEST_CASE("each endpoint is told by itself") {
   host.facts.endpoints[1].problem =
       core::Error{"log in to etcd as withdrawd", "no", "correct user"};
   CHECK(host.only(Verdict::wrong).cure == "correct user");
-  host.facts.endpoints[1].problem = core::Error{
-      "ask etcd", "it may not", "", core::Error::Code::not_permitted};
+  host.facts.endpoints[1].problem =
+      core::Error{"ask etcd", "it may not", "", core::Error::Code::not_permitted};
   CHECK(host.only(Verdict::wrong).cure.find("/withdrawd/1/edge/") != std::string::npos);
 }
 
 TEST_CASE("a password file that this user may not read is unseen, and wrong for withdrawd's own") {
   Host host;
   host.facts.view.reset();
-  host.facts.proof = core::Error{
-      "read the password file /x", "Permission denied", "chmod", core::Error::Code::private_file};
+  host.facts.proof = core::Error{"read the password file /x", "Permission denied", "chmod",
+                                 core::Error::Code::private_file};
   CHECK(host.only(Verdict::wrong).cure == "chmod");
   const auto as_anybody = cli::judge_fleet(host.config, host.facts, false);
   CHECK(as_anybody.front().verdict == Verdict::unseen);
