@@ -91,55 +91,11 @@ SoftPath::SoftPath(const Settings& settings, const CheckSchedule& checks, const 
     Slot slot{.rule = &rule, .prefix = prefix, .lookup = {prefix, rule.instance}, .index = i};
     slot.options = recalled_options.of({rule.name, prefix});
     slot.stand_in = recalled_stand_ins.of({rule.name, prefix});
+    observation_.add(slot.lookup);
     exposure_.add(rule.may_fall_back, recalled_kills.of({rule.name, prefix}).value_or(0));
     slots_.push_back(std::move(slot));
     by_prefix_.emplace(prefix, i);
   }
-}
-
-const SoftPath::View& SoftPath::view(const Slot& slot) const {
-  if (std::exchange(slot.viewed, sights_) != sights_) slot.view = find_view(slot);
-  return slot.view;
-}
-
-SoftPath::View SoftPath::find_view(const Slot& slot) const {
-  View view;
-  if (gone_) {
-    view.presence = Presence::absent;
-    return view;
-  }
-  if (!seen_) return view;
-  const auto chosen = choose_instance(seen_->config, slot.lookup.instance);
-  if (!chosen) {
-    // No instance fits, or several do. Where none has a statement for it, nothing announces it.
-    const bool somewhere =
-        std::ranges::any_of(seen_->config.instances, [&](const Instance& instance) {
-          const InstanceChoice& choice = slot.lookup.instance;
-          return (!choice.asn || *choice.asn == instance.asn) &&
-                 (!choice.key || *choice.key == instance.key) &&
-                 instance.networks.contains(slot.prefix);
-        });
-    view.presence = somewhere ? Presence::unknown : Presence::absent;
-    return view;
-  }
-  view.instance = *chosen;
-  if (auto it = view.instance->networks.find(slot.prefix); it != view.instance->networks.end()) {
-    view.configured = &it->second;
-  }
-  if (auto it = seen_->in_table.find(slot.lookup); it != seen_->in_table.end()) {
-    view.presence = it->second ? Presence::present : Presence::absent;
-  }
-  return view;
-}
-
-Standing SoftPath::standing(std::size_t index) const {
-  if (gone_ || !seen_) return Standing::unknown;
-  const View seen = view(slots_[index]);
-  if (seen.configured) {
-    return seen.presence == Presence::absent ? Standing::stated : Standing::announced;
-  }
-  // Without a statement, and without bgpd's word for it, there is nothing to be kept.
-  return seen.presence == Presence::present ? Standing::unstated : Standing::absent;
 }
 
 bool SoftPath::statement_agrees(const Slot& slot, const View& view) const {
@@ -203,8 +159,8 @@ void SoftPath::retire(Time now, Effects& effects) {
 
 void SoftPath::decide(Time now, Effects& effects) {
   const std::uint64_t before = policy_.revision();
-  const auto changed =
-      policy_.decide(now, [this](std::size_t index) { return standing(index); }, effects);
+  const auto changed = policy_.decide(
+      now, [this](std::size_t index) { return observation_.standing(index); }, effects);
   if (policy_.revision() == before) return;
   // Also of those whose wish is the same: what stays drained may have become sick, or well.
   for (Slot& slot : slots_) {
@@ -318,42 +274,11 @@ void SoftPath::learn(Slot& slot, const View& view, Time now, Effects& effects) {
 // Read again, with nothing new in it, while all is as it should be: the ordinary case, ten thousand
 // times a day, and with ten thousand prefixes the only one that has to be cheap.
 bool SoftPath::changes_nothing(const Observed& observed) const {
-  if (!calm_ || !seen_ || stale_ || dirty_ || gone_ || !reached_ || withdrew_at_ ||
+  if (!calm_ || stale_ || dirty_ || observation_.gone() || !reached_ || withdrew_at_ ||
       !unanswered_.empty() || !refusal_.empty() || !unsure_.empty()) {
     return false;
   }
-  const auto same = [this](const auto& now_seen, const auto& before) {
-    if (looks_up_all_) return now_seen == before;
-    return std::ranges::all_of(busy_lookups_, [&](const Lookup& lookup) {
-      const auto one = now_seen.find(lookup), other = before.find(lookup);
-      if (one == now_seen.end() || other == before.end()) {
-        return one == now_seen.end() && other == before.end();
-      }
-      return one->second == other->second;
-    });
-  };
-  return same(observed.in_table, seen_->in_table) &&
-         same(observed.advertised_to, seen_->advertised_to) &&
-         same(observed.other_paths, seen_->other_paths) &&
-         observed.config.route_maps == seen_->config.route_maps &&
-         observed.config.instances == seen_->config.instances;
-}
-
-void SoftPath::take_in(Observed observed) {
-  if (!seen_ || busy_lookups_.size() == slots_.size()) {
-    seen_ = std::move(observed);
-    return;
-  }
-  seen_->config = std::move(observed.config);
-  // What bgpd was asked and did not answer is not known any longer.
-  for (const Lookup& lookup : busy_lookups_) {
-    seen_->in_table.erase(lookup);
-    seen_->advertised_to.erase(lookup);
-    seen_->other_paths.erase(lookup);
-  }
-  seen_->other_paths.merge(observed.other_paths);
-  seen_->in_table.merge(observed.in_table);
-  seen_->advertised_to.merge(observed.advertised_to);
+  return observation_.is_same(observed, busy_lookups_, looks_up_all_);
 }
 
 void SoftPath::observe(Observed observed, bool applied, Time now, Effects& effects) {
@@ -366,9 +291,9 @@ void SoftPath::observe(Observed observed, bool applied, Time now, Effects& effec
     next_read_ = now + reading_interval(now);
     return;
   }
-  continuous_ = seen_.has_value() && !gone_;
+  continuous_ = observation_.seen().has_value() && !observation_.gone();
   calm_ = false;
-  take_in(std::move(observed));
+  observation_.take_in(std::move(observed), busy_lookups_);
   if (looks_up_all_) seen_from_ = busy_since_;
   if (!unanswered_.empty()) {
     if (told_unanswered_) effects.push_back(Tell{Severity::info, "bgpd answers again"});
@@ -380,11 +305,9 @@ void SoftPath::observe(Observed observed, bool applied, Time now, Effects& effec
   }
   reached_ = true;
   silent_ = false;
-  gone_ = false;
-  ++sights_;
   policy_.bgpd_gone(false);
   stale_ = false;
-  if (!seen_->config.instances.empty()) {
+  if (!observation_.seen()->config.instances.empty()) {
     empty_since_.reset();
   } else if (!empty_since_) {
     empty_since_ = now;
@@ -478,8 +401,7 @@ void SoftPath::failed(const Failure& failure, Time now, Effects& effects) {
       [[fallthrough]];
     case Trouble::locked:
       reached_ = true;
-      gone_ = false;
-      ++sights_;
+      observation_.runs();
       policy_.bgpd_gone(false);
       unanswered_.clear();
       told_unanswered_ = false;
@@ -511,7 +433,7 @@ std::vector<Reach> SoftPath::find_reach(const Slot& slot, const View& view) cons
       view.presence == Presence::unknown) {
     return {};
   }
-  ReachFacts facts{.config = seen_->config,
+  ReachFacts facts{.config = observation_.seen()->config,
                    .instance = *view.instance,
                    .prefix = slot.prefix,
                    .in_table = there,
@@ -519,12 +441,12 @@ std::vector<Reach> SoftPath::find_reach(const Slot& slot, const View& view) cons
                    .other = nullptr,
                    .looked_after = {}};
   if (there) {
-    const auto peers = seen_->advertised_to.find(slot.lookup);
-    if (peers != seen_->advertised_to.end()) facts.peers = peers->second;
+    const auto peers = observation_.seen()->advertised_to.find(slot.lookup);
+    if (peers != observation_.seen()->advertised_to.end()) facts.peers = peers->second;
     return judge_reach(facts);
   }
-  const auto other = seen_->other_paths.find(slot.lookup);
-  if (other != seen_->other_paths.end()) facts.other = &other->second;
+  const auto other = observation_.seen()->other_paths.find(slot.lookup);
+  if (other != observation_.seen()->other_paths.end()) facts.other = &other->second;
   const auto [first, end] = by_prefix_.equal_range(slot.prefix);
   for (auto it = first; it != end; ++it) {
     const Instance* instance = this->view(slots_[it->second]).instance;
@@ -569,9 +491,8 @@ void SoftPath::end_contests(Time now, Effects& effects) {
 
 // It may be another bgpd next time: what this one was told says nothing of that one.
 void SoftPath::lose_sight() {
-  seen_.reset();
+  observation_.lose();
   withdrew_at_.reset();
-  ++sights_;
 }
 
 void SoftPath::connection_lost(Time now) {
@@ -596,15 +517,13 @@ void SoftPath::bgpd_replaced(bool running, Time now) {
 
 void SoftPath::process_found(bool running, Time now) {
   looked_for_process_ = now;
-  if (gone_ == !running) return;
-  gone_ = !running;
-  ++sights_;
-  policy_.bgpd_gone(gone_);
+  if (!observation_.found(running)) return;
+  policy_.bgpd_gone(!running);
   for (Slot& slot : slots_) judge_exposure(slot, view(slot), now);
 }
 
 bool SoftPath::wants_process(Time now) const {
-  return !reached_ && (gone_ || !unanswered_.empty()) &&
+  return !reached_ && (observation_.gone() || !unanswered_.empty()) &&
          (!looked_for_process_ || now - *looked_for_process_ >= process_pause);
 }
 
@@ -733,7 +652,7 @@ void SoftPath::await_table(Slot& slot, const View& view, Time now, Effects& effe
 std::optional<Change> SoftPath::change_for(Slot& slot, const View& view, Time now,
                                            Effects& effects) {
   if (!view.instance) {
-    const auto chosen = choose_instance(seen_->config, slot.lookup.instance);
+    const auto chosen = choose_instance(observation_.seen()->config, slot.lookup.instance);
     const bool starts = empty_since_ && now - *empty_since_ < empty_patience;
     if (!chosen && !starts && (is_wanted(slot.desired) || view.presence != Presence::absent)) {
       trouble(slot, fmt::format("cannot be {}: {}", name(slot.desired), chosen.error().text()),
@@ -766,7 +685,8 @@ std::optional<Change> SoftPath::change_for(Slot& slot, const View& view, Time no
     return std::nullopt;
   }
   // bgpd takes a route-map that it does not have without a word, and then withdraws the prefix.
-  if (options.route_map && !seen_->config.route_maps.contains(options.route_map->text())) {
+  if (options.route_map &&
+      !observation_.seen()->config.route_maps.contains(options.route_map->text())) {
     trouble(slot,
             fmt::format("cannot be {} with route-map {}: bgpd has no such route-map, and would "
                         "withdraw the prefix (define it in bgpd, or correct {})",
@@ -862,7 +782,7 @@ void SoftPath::advance(Time now, Effects& effects) {
   }
   decide(now, effects);
   if (busy_ || slots_.empty()) return;
-  if (seen_ && !stale_) {
+  if (observation_.seen() && !stale_) {
     if (dirty_) make_plan(now, effects);
     if (!plan_.empty() && now >= next_try_) {
       plan_causes_.clear();
@@ -881,7 +801,7 @@ void SoftPath::advance(Time now, Effects& effects) {
     }
   }
   if (now < next_read_) return;
-  looks_up_all_ = !calm_ || stale_ || !seen_ || now >= all_due_;
+  looks_up_all_ = !calm_ || stale_ || !observation_.seen() || now >= all_due_;
   auto lookups = looks_up_all_ ? all_lookups() : some_sick_lookups();
   effects.push_back(ReadBgpd{lookups, contests_.asks_who(now)});
   begin(now, std::move(lookups));
@@ -895,18 +815,20 @@ std::optional<Time> SoftPath::next_wake() const {
   }
   if (busy_ || slots_.empty()) return policy;
   // Also while a refused plan has to wait: what is seen meanwhile may call for another one.
-  const Time operation =
-      seen_ && !stale_ && !plan_.empty() ? std::min(next_try_, next_read_) : next_read_;
+  const Time operation = observation_.seen() && !stale_ && !plan_.empty()
+                             ? std::min(next_try_, next_read_)
+                             : next_read_;
   return policy ? std::min(*policy, operation) : operation;
 }
 
 const SoftPath::Longest& SoftPath::longest() const {
-  Longest now{policy_.revision(), sights_, exposure_.revision()};
+  Longest now{policy_.revision(), observation_.revision(), exposure_.revision()};
   if (longest_ && longest_->policy == now.policy && longest_->sights == now.sights &&
       longest_->exposure == now.exposure) {
     return *longest_;
   }
-  now.at_stake = policy_.kill_hindrance([this](std::size_t index) { return standing(index); });
+  now.at_stake =
+      policy_.kill_hindrance([this](std::size_t index) { return observation_.standing(index); });
   now.of = exposure_.longest(now.at_stake.has_value());
   return longest_.emplace(std::move(now));
 }
@@ -957,10 +879,11 @@ bool SoftPath::any_wanted() const {
 }
 
 bool SoftPath::agrees() const {
-  if (gone_) {
+  if (observation_.gone()) {
     return std::ranges::none_of(slots_, [](const Slot& slot) { return is_wanted(slot.desired); });
   }
-  if (!seen_ || stale_ || busy_ || seen_from_ < last_verdict_ || policy_.guard().waits()) {
+  if (!observation_.seen() || stale_ || busy_ || seen_from_ < last_verdict_ ||
+      policy_.guard().waits()) {
     return false;
   }
   return std::ranges::all_of(slots_, [this](const Slot& slot) { return agrees(slot, view(slot)); });
@@ -969,7 +892,7 @@ bool SoftPath::agrees() const {
 bool SoftPath::obstructed() const {
   if (policy_.guard().waits()) return false;
   if (!unanswered_.empty() || !refusal_.empty()) return true;
-  if (!seen_ || stale_ || busy_ || dirty_ || !plan_.empty()) return false;
+  if (!observation_.seen() || stale_ || busy_ || dirty_ || !plan_.empty()) return false;
   if (seen_from_ < last_verdict_) return false;  // it is read again before that is known
   return std::ranges::all_of(
       slots_, [this](const Slot& slot) { return slot.trouble || agrees(slot, view(slot)); });
@@ -1021,8 +944,8 @@ std::vector<PrefixReport> SoftPath::report(Time now) const {
     std::string instance = "unknown";
     if (seen.instance) {
       instance = seen.instance->text();
-    } else if (seen_) {
-      const auto chosen = choose_instance(seen_->config, slot.lookup.instance);
+    } else if (observation_.seen()) {
+      const auto chosen = choose_instance(observation_.seen()->config, slot.lookup.instance);
       if (!chosen) instance = chosen.error().text();
     }
     PrefixReport report{.rule = slot.rule->name,
@@ -1051,15 +974,15 @@ std::vector<PrefixReport> SoftPath::report(Time now) const {
       report.fleet = PrefixReport::Fleet{guard.verdict(slot.index), guard.floor(slot.index),
                                          guard.detail(slot.index), guard.place(slot.index)};
     }
-    if (seen_) report.configured = seen.configured != nullptr;
-    if (gone_) report.configured = false;
+    if (observation_.seen()) report.configured = seen.configured != nullptr;
+    if (observation_.gone()) report.configured = false;
     if (seen.presence != Presence::unknown) report.in_table = seen.presence == Presence::present;
     if (seen.configured) report.options = *seen.configured;
-    if (seen_ && !gone_) {
-      const auto peers = seen_->advertised_to.find(slot.lookup);
-      if (peers != seen_->advertised_to.end()) report.peers = peers->second;
+    if (observation_.seen() && !observation_.gone()) {
+      const auto peers = observation_.seen()->advertised_to.find(slot.lookup);
+      if (peers != observation_.seen()->advertised_to.end()) report.peers = peers->second;
     }
-    if (seen_ && !gone_) report.reach = reach_.of(slot.index);
+    if (observation_.seen() && !observation_.gone()) report.reach = reach_.of(slot.index);
     if (contests_.told(slot.index)) {
       report.reach.push_back({Reach::Kind::contested, contest_text(slot, now)});
     }

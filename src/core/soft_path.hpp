@@ -13,6 +13,7 @@
 #include "core/desired.hpp"
 #include "core/events.hpp"
 #include "core/exposure.hpp"
+#include "core/observation.hpp"
 #include "core/policy.hpp"
 #include "core/reach_watch.hpp"
 #include "core/repeated_failure.hpp"
@@ -135,7 +136,7 @@ class SoftPath {
   /// As bgpd's configuration said last; none: it has not been read.
   const KnownGracefulRestart& graceful_restart() const { return graceful_restart_; }
   bool reachable() const { return reached_; }
-  bool process_gone() const { return gone_; }
+  bool process_gone() const { return observation_.gone(); }
   /// The last operation was accepted and not answered: a process is there, whoever denies it.
   bool silent() const { return silent_; }
   bool agrees() const;  ///< observed is desired everywhere, and it was read after the last verdict
@@ -164,13 +165,8 @@ class SoftPath {
   const std::string& via() const { return via_; }
 
  private:
-  enum class Presence : std::uint8_t { absent, present, unknown };
-  /// Where a slot stands in what was last read.
-  struct View {
-    const Instance* instance = nullptr;
-    const NetworkOptions* configured = nullptr;
-    Presence presence = Presence::unknown;
-  };
+  using View = Observation::View;
+  using Presence = Observation::Presence;
   /// A prefix of a rule and where it stands.
   struct Slot {
     const Rule* rule;
@@ -189,21 +185,15 @@ class SoftPath {
     bool reached = false;                  ///< observed has been as desired since desired changed
     std::optional<std::string> trouble{};  ///< told once
     const std::string* applied = nullptr;  ///< why, while what has been applied is first seen
-    // Looked for once, however often it is asked for.
-    mutable View view{};
-    mutable std::uint64_t viewed = 0;  ///< `sights_` then
   };
   static PrefixKey key(const Slot& slot) { return {slot.rule->name, slot.prefix}; }
-  const View& view(const Slot& slot) const;
-  View find_view(const Slot& slot) const;
+  const View& view(const Slot& slot) const { return observation_.view(slot.index); }
   bool statement_agrees(const Slot& slot, const View& view) const;
   bool agrees(const Slot& slot, const View& view) const;
-  Standing standing(std::size_t index) const;
   bool must_go(const Slot& slot) const;
   void learn(Slot& slot, const View& view, Time now, Effects& effects);
   /// `applied`: right after a plan, when peers have not heard of it yet.
   void observe(Observed observed, bool applied, Time now, Effects& effects);
-  void take_in(Observed observed);
   void watch_unsure(Time now);
   void failed(const Failure& failure, Time now, Effects& effects);
   void lose_sight();
@@ -234,9 +224,7 @@ class SoftPath {
   std::multimap<Prefix, std::size_t> by_prefix_;  ///< the same prefix may be in several instances
 
   KnownGracefulRestart graceful_restart_;
-  std::optional<Observed> seen_;  ///< none: bgpd was not read, or has been away since
-  std::uint64_t sights_ = 1;      ///< counts what changes a view: `seen_` and `gone_`
-  Time seen_from_{};              ///< when the operation that saw all of it began
+  Time seen_from_{};  ///< when the operation that saw all of it began
   /// All is as desired, as far as it was read last: what is read again and is the same needs no
   /// look.
   bool calm_ = false;
@@ -245,10 +233,10 @@ class SoftPath {
   std::size_t next_sick_ = 0;  ///< the slot from which on the next read looks up
   bool stale_ = true;          ///< to be read before the next plan is made
   bool dirty_ = true;          ///< desired or observed changed since the plan was made
-  bool gone_ = false;          ///< there is no bgpd process
   bool reached_ = false;       ///< the last operation got through
   bool silent_ = false;        ///< it was accepted, and not answered
   Time last_verdict_{};
+  Observation observation_;
   Exposure exposure_;
   Contests contests_;
   ReachWatch reach_;
