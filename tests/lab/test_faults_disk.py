@@ -106,13 +106,18 @@ def hanging(lab):
 def started(lab, more="", *arguments, env=None, **changes):
     configuration = lab.write(lab.configuration(**changes) + more)
     with lab.withdrawd("run", "-c", configuration, *arguments, env=env) as withdrawd:
-        wait_until(
-            "withdrawd to know that all is well",
-            lambda: '"source":"daemon"' in (said := lab.start("status", "--json", "-c", configuration))[1]
-            and said[0] == 0,
-            within=10, every=0.1,
-        )
+        wait_until_well(lab, configuration)
         yield withdrawd
+
+
+def wait_until_well(lab, configuration):
+    wait_until(
+        "withdrawd to know that all is well",
+        lambda: '"source":"daemon"' in (said := lab.start("status", "--json", "-c", configuration))[1]
+        and said[0] == 0,
+        within=10, every=0.1,
+    )
+    lab.wait_for_announcements(Prefixes.ALL, within=5)
 
 
 def withdraws_and_announces(lab):
@@ -244,11 +249,7 @@ def test_standard_error_that_nobody_reads_delays_nothing(lab, measured):
         stderr=writer, stdin=subprocess.DEVNULL,
     )
     try:
-        wait_until(
-            "withdrawd to answer",
-            lambda: '"source":"daemon"' in lab.start("status", "--json", "-c", configuration)[1],
-            within=10, every=0.1,
-        )
+        wait_until_well(lab, configuration)
         # Through an opening of its own, so that nothing else of the pipe changes.
         filler = os.open(f"/proc/self/fd/{writer}", os.O_WRONLY | os.O_NONBLOCK)
         with contextlib.suppress(BlockingIOError):
