@@ -116,6 +116,8 @@ def test_a_mistake_in_the_file_does_not_come_between_an_operator_and_the_daemon(
     text = configuration.read_text()
     with lab.withdrawd("run", "-c", configuration) as withdrawd:
         withdrawd.wait_for_health("resolver", "up")
+        withdrawd.wait_for_health("other", "up")
+        lab.wait_for_announcements(Prefixes.ALL, within=5)
         configuration.write_text("unknown = 1\n" + text if broken == "unknown key" else text + "\n[rule.x\n")
         assert lab.start("validate", "-c", configuration)[0] == 2
         for command, expected in (
