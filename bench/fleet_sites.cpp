@@ -164,7 +164,7 @@ class Site {
   struct Prefix {
     core::Health health = core::Health::up;
     core::Standing standing = core::Standing::announced;
-    core::Wish wish{.desired = core::Desired::announced};
+    core::DesiredState wanted{.desired = core::Desired::announced};
     Time asked_at{};  ///< first, of this illness
     bool asked = false, answered = false;
   };
@@ -198,14 +198,15 @@ class Site {
     for (std::size_t i = 0; i < prefixes_.size(); ++i) {
       Prefix& prefix = prefixes_[i];
       const bool well = prefix.health == core::Health::up;
-      const core::Wish wish{.desired = well ? core::Desired::announced : core::Desired::withdrawn};
-      prefix.wish = guard_.judge(i,
-                                 {.wish = wish,
-                                  .before = prefix.wish,
-                                  .standing = prefix.standing,
-                                  .health = prefix.health},
-                                 now(), effects);
-      const bool gone = prefix.wish.desired == core::Desired::withdrawn;
+      const core::DesiredState wanted{.desired = well ? core::Desired::announced
+                                                      : core::Desired::withdrawn};
+      prefix.wanted = guard_.judge(i,
+                                   {.wanted = wanted,
+                                    .before = prefix.wanted,
+                                    .standing = prefix.standing,
+                                    .health = prefix.health},
+                                   now(), effects);
+      const bool gone = prefix.wanted.desired == core::Desired::withdrawn;
       if (gone && prefix.standing == core::Standing::announced) {
         prefix.standing = core::Standing::absent;
         again = true;

@@ -36,10 +36,6 @@ Outcome unable(std::string detail) {
   return {OutcomeKind::unable, {}, std::move(detail)};
 }
 
-std::string reason(int number) {
-  return core::errno_text(number);
-}
-
 struct FreeAddresses {
   void operator()(ifaddrs* addresses) const { ::freeifaddrs(addresses); }
 };
@@ -90,7 +86,7 @@ Outcome look(const core::AddressCheck& check) {
   ifaddrs* first = nullptr;
   if (::getifaddrs(&first) != 0) {
     const int number = errno;
-    const std::string why = "cannot list addresses: " + reason(number);
+    const std::string why = "cannot list addresses: " + core::errno_text(number);
     return core::is_shortage(number) ? unable(why) : error(why);
   }
   const Addresses addresses(first);
@@ -123,7 +119,7 @@ Outcome look(const core::FileCheck& check) {
   if (::stat(check.path.c_str(), &status) != 0) {
     if (errno != ENOENT && errno != ENOTDIR) {
       const int number = errno;
-      const std::string why = "cannot look: " + reason(number);
+      const std::string why = "cannot look: " + core::errno_text(number);
       if (core::is_shortage(number)) return unable(why);
       // Nobody who cannot be understood has asked for a drain.
       return check.present == core::FileMeaning::drain ? ok(why) : error(why);

@@ -17,12 +17,12 @@ std::string what_happened(const daemon::HistoryEntry& entry) {
   return core::printable(entry.was.empty() ? entry.is : entry.was + " -> " + entry.is);
 }
 
-const std::string& colour_of(const daemon::HistoryEntry& entry, const Palette& palette) {
+const std::string& colour_of(const daemon::HistoryEntry& entry, const Terminal& terminal) {
   const auto& word = entry.is.empty() ? entry.kind : entry.is;
   for (const auto* good : {"announced", "released", "undrained", "undamped", "restarted"}) {
-    if (word == good) return palette.good;
+    if (word == good) return terminal.good;
   }
-  return palette.bad;
+  return terminal.bad;
 }
 
 std::string subject_of(const daemon::HistoryEntry& entry) {
@@ -68,14 +68,14 @@ core::Result<std::string> typed_time(const std::string& text,
       "expected such as \"2h\" or \"2026-11-23T03:31Z\""});
 }
 
-std::string change_line(const daemon::HistoryEntry& entry, const Palette& palette) {
+std::string change_line(const daemon::HistoryEntry& entry, const Terminal& terminal) {
   const auto time = core::printable(entry.time);
   const auto subject = subject_of(entry);
   const auto happened = what_happened(entry);
   const auto column = time.size() + 1 + subject.size() + 1 + happened.size();
-  return fmt::format("{}{}{} {} {}{}{}{}", palette.dim, time, palette.plain, subject,
-                     colour_of(entry, palette), happened, palette.plain,
-                     wrapped(circumstances(entry), palette, column, 4));
+  return fmt::format("{}{}{} {} {}{}{}{}", terminal.dim, time, terminal.plain, subject,
+                     colour_of(entry, terminal), happened, terminal.plain,
+                     wrapped(circumstances(entry), terminal, column, 4));
 }
 
 }  // namespace withdrawd::cli

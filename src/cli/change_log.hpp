@@ -20,8 +20,8 @@ bool is_about(const daemon::HistoryEntry& entry, std::string_view target);
 core::Result<std::string> typed_time(const std::string& text,
                                      std::chrono::system_clock::time_point now);
 
-/// One line of `withdrawd log`, with its end. What has more columns than `palette` goes on,
+/// One line of `withdrawd log`, with its end. What has more columns than `terminal` goes on,
 /// indented.
-std::string change_line(const daemon::HistoryEntry& entry, const Palette& palette);
+std::string change_line(const daemon::HistoryEntry& entry, const Terminal& terminal);
 
 }  // namespace withdrawd::cli

@@ -46,12 +46,12 @@ void complain_of_name(const core::Settings& settings, const std::string& name) {
 
 /// Asks and prints one after the other; says whether all are ok.
 bool print_text(const std::vector<core::Check>& checks) {
-  const Palette palette(STDOUT_FILENO);
+  const Terminal terminal(STDOUT_FILENO);
   bool fine = true;
   for (const core::Check& check : checks) {
     const AskedCheck asked = ask_now(check);
     fine = fine && asked.outcome.healthy();
-    fmt::print("{}{}", &check == &checks.front() ? "" : "\n", check_text(asked, palette));
+    fmt::print("{}{}", &check == &checks.front() ? "" : "\n", check_text(asked, terminal));
   }
   return fine;
 }

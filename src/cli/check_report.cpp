@@ -27,24 +27,24 @@ std::string verdict_text(const AskedCheck& asked) {
                      outcome.detail);
 }
 
-std::string step_lines(const std::vector<core::Account::Step>& steps, const Palette& palette) {
+std::string step_lines(const std::vector<core::Account::Step>& steps, const Terminal& terminal) {
   constexpr std::size_t indent = 10;
   std::string lines;
   for (const auto& step : steps) {
-    lines += fmt::format("  {}{}{}", step.ok ? palette.good : palette.bad,
-                         step.ok ? "ok    " : "FAILED", palette.plain) +
+    lines += fmt::format("  {}{}{}", step.ok ? terminal.good : terminal.bad,
+                         step.ok ? "ok    " : "FAILED", terminal.plain) +
              "  " +
-             wrapped(step.seen.empty() ? step.what : step.what + ": " + step.seen, palette, indent,
+             wrapped(step.seen.empty() ? step.what : step.what + ": " + step.seen, terminal, indent,
                      indent + 2);
   }
   return lines;
 }
 
 /// "  answers    192.0.2.1"
-std::string named(std::string_view name, std::string_view value, const Palette& palette) {
+std::string named(std::string_view name, std::string_view value, const Terminal& terminal) {
   constexpr std::size_t indent = 13;
-  return fmt::format("  {}{:<{}}{}", palette.dim, name, indent - 2, palette.plain) +
-         wrapped(value, palette, indent, indent);
+  return fmt::format("  {}{:<{}}{}", terminal.dim, name, indent - 2, terminal.plain) +
+         wrapped(value, terminal, indent, indent);
 }
 
 json::array to_json(const std::vector<core::Account::Step>& steps) {
@@ -61,20 +61,20 @@ bool AskedCheck::drained() const {
   return file != nullptr && file->present == core::FileMeaning::drain && !outcome.healthy();
 }
 
-std::string check_text(const AskedCheck& asked, const Palette& palette) {
+std::string check_text(const AskedCheck& asked, const Terminal& terminal) {
   const auto& [check, outcome, account] = asked;
-  const auto& colour = outcome.healthy() ? palette.good : palette.bad;
+  const auto& colour = outcome.healthy() ? terminal.good : terminal.bad;
   const auto verdict = fmt::format("{} ({})", verdict_text(asked), core::describe(outcome.latency));
-  std::string text = fmt::format("{}{}{}: {}", palette.bold, check.name, palette.plain, colour) +
-                     wrapped(verdict, palette, check.name.size() + 2, 2);
-  text.insert(text.size() - 1, palette.plain);
-  text += named("asked", check.text(), palette);
-  text += step_lines(account.expectations, palette);
+  std::string text = fmt::format("{}{}{}: {}", terminal.bold, check.name, terminal.plain, colour) +
+                     wrapped(verdict, terminal, check.name.size() + 2, 2);
+  text.insert(text.size() - 1, terminal.plain);
+  text += named("asked", check.text(), terminal);
+  text += step_lines(account.expectations, terminal);
   if (!account.chain.empty()) text += "  chain of signatures, from the trust anchor:\n";
-  text += step_lines(account.chain, palette);
+  text += step_lines(account.chain, terminal);
   for (std::size_t i = 0; i < account.answers.size(); ++i)
-    text += named(i == 0 ? "answers" : "", account.answers[i], palette);
-  for (const auto& fact : account.facts) text += named(fact.name, fact.value, palette);
+    text += named(i == 0 ? "answers" : "", account.answers[i], terminal);
+  for (const auto& fact : account.facts) text += named(fact.name, fact.value, terminal);
   return text;
 }
 

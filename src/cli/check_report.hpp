@@ -22,7 +22,7 @@ struct AskedCheck {
 
 /// For people: a line with the verdict, then what was expected, one by one, and what else there is
 /// to know. At most 80 columns.
-std::string check_text(const AskedCheck& asked, const Palette& palette);
+std::string check_text(const AskedCheck& asked, const Terminal& terminal);
 
 /// An element of "checks" in docs/check-json.md.
 boost::json::object check_json(const AskedCheck& asked);

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <CLI/App.hpp>
+#include <CLI/Config.hpp>     // the bodies of what App.hpp declares, for all of this folder
+#include <CLI/Formatter.hpp>  // likewise
 #include <CLI/Option.hpp>
 #include <CLI/Validators.hpp>
 #include <cstdlib>
@@ -103,7 +105,7 @@ void LogOptions::apply_to(config::Config& config) const {
   if (level == "critical") config.log_level = Level::critical;
 }
 
-Palette::Palette(int file_descriptor) {
+Terminal::Terminal(int file_descriptor) {
   if (!::isatty(file_descriptor)) return;
   winsize size{};
   // Narrower, nothing is a table any more.
@@ -118,11 +120,11 @@ Palette::Palette(int file_descriptor) {
   plain = "\033[0m";
 }
 
-std::string wrapped(std::string_view text, const Palette& palette, std::size_t first,
+std::string wrapped(std::string_view text, const Terminal& terminal, std::size_t first,
                     std::size_t indent) {
   std::string lines;
   for (std::size_t used = first;; used = indent) {
-    const std::size_t room = palette.columns > used ? palette.columns - used : 1;
+    const std::size_t room = terminal.columns > used ? terminal.columns - used : 1;
     if (text.size() <= room) return lines + std::string(text) + "\n";
     auto end = text.rfind(' ', room);
     if (end == text.npos || end == 0) end = room;

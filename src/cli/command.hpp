@@ -69,15 +69,15 @@ core::Result<core::Duration> parse_length(const std::string& text);
 
 /// What a file descriptor shows: colours, if it is a terminal and NO_COLOR is not set, and how many
 /// columns it has; 80, if it is none.
-struct Palette {
-  explicit Palette(int file_descriptor);
+struct Terminal {
+  explicit Terminal(int file_descriptor);
   std::string good, bad, dim, bold, plain;
   std::size_t columns = 80;
 };
 
 /// Breaks a text into lines at its blanks; a word too long for a line is broken anywhere. `first`
 /// columns of the first line are in use, and `indent` of the others.
-std::string wrapped(std::string_view text, const Palette& palette, std::size_t first,
+std::string wrapped(std::string_view text, const Terminal& terminal, std::size_t first,
                     std::size_t indent);
 
 /// "withdrawd: TEXT" on standard error.

@@ -27,13 +27,23 @@ Finding of_complaint(const config::Complaint& complaint) {
   return {error ? Verdict::wrong : Verdict::note, "configuration", "", complaint.text()};
 }
 
-/// What is named by one of its kind, by its subject, or by the rule that it belongs to.
-bool concerns(const Finding& finding, std::string_view target, const core::Settings& settings) {
-  if (finding.item == target || finding.subject == target) return true;
-  const auto prefixes = core::find_prefixes(settings, target);
-  return prefixes && std::ranges::any_of(*prefixes, [&](const core::PrefixKey& key) {
-           return finding.subject == key.second.text();
-         });
+/// Leaves those that `target` names: by their item, by their subject, or by the rule of that
+/// prefix. False after a complaint: it names none.
+bool keep_what_concerns(std::vector<Finding>& findings, const std::string& target,
+                        const core::Settings& settings) {
+  std::set<std::string> items, subjects{target};
+  if (const auto prefixes = core::find_prefixes(settings, target)) {
+    for (const core::PrefixKey& key : *prefixes) subjects.insert(key.second.text());
+  }
+  for (const Finding& finding : findings) items.insert(finding.item);
+  std::erase_if(findings, [&](const Finding& finding) {
+    return finding.item != target && !subjects.contains(finding.subject);
+  });
+  if (!findings.empty()) return true;
+  complain(
+      fmt::format("nothing is known of \"{}\": expected a prefix, a rule, a check, or one of {}",
+                  core::printable(target, 80), fmt::join(items, ", ")));
+  return false;
 }
 
 int examine(const std::filesystem::path& file, const std::string& target,
@@ -48,19 +58,8 @@ int examine(const std::filesystem::path& file, const std::string& target,
 
   const auto facts = gather_facts(loaded->config, gather_patience);
   std::ranges::move(judge(loaded->config, facts), std::back_inserter(findings));
-  if (!target.empty()) {
-    std::set<std::string> items;
-    for (const Finding& finding : findings) items.insert(finding.item);
-    std::erase_if(findings, [&](const Finding& finding) {
-      return !concerns(finding, target, loaded->config.settings);
-    });
-    if (findings.empty()) {
-      complain(
-          fmt::format("nothing is known of \"{}\": expected a prefix, a rule, a check, or one "
-                      "of {}",
-                      core::printable(target, 80), fmt::join(items, ", ")));
-      return daemon::exit_usage;
-    }
+  if (!target.empty() && !keep_what_concerns(findings, target, loaded->config.settings)) {
+    return daemon::exit_usage;
   }
   if (loaded->config.settings.mode == core::Mode::soft && !facts.bgpd) {
     return daemon::exit_unreachable;
@@ -97,7 +96,7 @@ void add_doctor(CLI::App& app, int& status) {
     if (*as_json) {
       fmt::print("{}\n", boost::json::serialize(doctor_json(findings, status)));
     } else {
-      fmt::print("{}", doctor_text(findings, Palette(STDOUT_FILENO)));
+      fmt::print("{}", doctor_text(findings, Terminal(STDOUT_FILENO)));
     }
   });
 }

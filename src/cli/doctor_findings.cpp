@@ -52,20 +52,20 @@ std::string filled(const std::string& start, std::size_t start_width, const std:
   return out + "\n";
 }
 
-std::string line_of(const Finding& finding, const Palette& palette) {
+std::string line_of(const Finding& finding, const Terminal& terminal) {
   using Verdict = Finding::Verdict;
-  const auto& colour = finding.verdict == Verdict::ok      ? palette.good
-                       : finding.verdict == Verdict::wrong ? palette.bad
-                       : finding.verdict == Verdict::note  ? palette.bold
-                                                           : palette.dim;
+  const auto& colour = finding.verdict == Verdict::ok      ? terminal.good
+                       : finding.verdict == Verdict::wrong ? terminal.bad
+                       : finding.verdict == Verdict::note  ? terminal.bold
+                                                           : terminal.dim;
   const auto start =
-      fmt::format("{}{:<{}}{}", colour, name(finding.verdict), indent, palette.plain);
+      fmt::format("{}{:<{}}{}", colour, name(finding.verdict), indent, terminal.plain);
   const auto subject = finding.subject.empty() ? finding.item : finding.subject;
-  auto out = filled(start, indent, subject + ": " + finding.text, false, palette.columns);
+  auto out = filled(start, indent, subject + ": " + finding.text, false, terminal.columns);
   if (!finding.cure.empty()) {
     const std::string arrow = "-> ";
     out += filled(std::string(indent, ' ') + arrow, indent + arrow.size(), finding.cure,
-                  finding.cure_is_command, palette.columns);
+                  finding.cure_is_command, terminal.columns);
   }
   return out;
 }
@@ -97,7 +97,7 @@ std::string quoted_for_shell(const std::string& word) {
   return out + "'";
 }
 
-std::string doctor_text(const std::vector<Finding>& findings, const Palette& palette) {
+std::string doctor_text(const std::vector<Finding>& findings, const Terminal& terminal) {
   std::string out;
   std::size_t fine_prefixes = 0, wrong = 0, unseen = 0;
   for (const auto& finding : findings) {
@@ -105,15 +105,15 @@ std::string doctor_text(const std::vector<Finding>& findings, const Palette& pal
     if (finding.verdict == Finding::Verdict::unseen) ++unseen;
     const bool fine = finding.item == "prefix" && finding.verdict == Finding::Verdict::ok;
     if (fine && ++fine_prefixes > prefixes_shown) continue;
-    out += line_of(finding, palette);
+    out += line_of(finding, terminal);
   }
   if (fine_prefixes > prefixes_shown) {
-    out += fmt::format("{}{:<{}}{}and {} more prefixes like these\n", palette.good, "ok", indent,
-                       palette.plain, fine_prefixes - prefixes_shown);
+    out += fmt::format("{}{:<{}}{}and {} more prefixes like these\n", terminal.good, "ok", indent,
+                       terminal.plain, fine_prefixes - prefixes_shown);
   }
-  out += wrong == 0 ? fmt::format("\n{}Nothing is wrong.{}", palette.good, palette.plain)
-                    : fmt::format("\n{}{} thing{} wrong.{}", palette.bad, wrong,
-                                  wrong == 1 ? " is" : "s are", palette.plain);
+  out += wrong == 0 ? fmt::format("\n{}Nothing is wrong.{}", terminal.good, terminal.plain)
+                    : fmt::format("\n{}{} thing{} wrong.{}", terminal.bad, wrong,
+                                  wrong == 1 ? " is" : "s are", terminal.plain);
   if (unseen > 0) {
     out += fmt::format(" {} could not be looked at.", unseen);
   }

@@ -34,7 +34,7 @@ std::string quoted_for_shell(const std::string& word);
 
 /// In 80 columns; commands are broken with a backslash, so that they can be pasted. Of many
 /// prefixes that are fine only the first are shown.
-std::string doctor_text(const std::vector<Finding>& findings, const Palette& palette);
+std::string doctor_text(const std::vector<Finding>& findings, const Terminal& terminal);
 
 /// As `doctor --json` prints it; docs/doctor-json.md.
 boost::json::value doctor_json(const std::vector<Finding>& findings, int exit_status);

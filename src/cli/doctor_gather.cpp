@@ -48,10 +48,6 @@ namespace asio = boost::asio;
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-std::string reason(int error) {
-  return core::errno_text(error);
-}
-
 /// 0, or why not.
 int access_problem(const fs::path& path, int mode) {
   return ::faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) == 0 ? 0 : errno;
@@ -501,7 +497,7 @@ std::vector<StartFileFacts> start_files(std::optional<pid_t> pid) {
     const int problem = access_problem(path, R_OK);
     if (problem == ENOENT && !named) continue;
     if (problem != 0) {
-      found.push_back({path, reason(problem)});
+      found.push_back({path, core::errno_text(problem)});
       continue;
     }
     const auto text = files::read(path, longest_file);
@@ -644,7 +640,7 @@ std::vector<PlaceFacts> place_facts(const config::Config& config) {
         path == config.state_file || path == config.control_socket || path == config.metrics.file;
     if (const int problem = access_problem(path, W_OK);
         !replaced && facts.back().problem.empty() && problem != 0 && problem != ENOENT) {
-      facts.back().problem = reason(problem);
+      facts.back().problem = core::errno_text(problem);
       facts.back().itself = true;
     }
   }

@@ -44,7 +44,7 @@ std::optional<json::value> ask(const DaemonOption& daemon) {
 int look(const DaemonOption& daemon, bool as_json, std::string& out) {
   const auto fleet = ask(daemon);
   if (!fleet) return daemon::exit_usage;
-  out = as_json ? json::serialize(*fleet) + "\n" : fleet_table(*fleet, Palette(STDOUT_FILENO));
+  out = as_json ? json::serialize(*fleet) + "\n" : fleet_table(*fleet, Terminal(STDOUT_FILENO));
   return all_is_fine(*fleet) ? daemon::exit_fine : daemon::exit_unhealthy;
 }
 

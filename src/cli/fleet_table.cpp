@@ -45,7 +45,7 @@ std::expected<json::value, std::string> fleet_in(std::string_view answer) {
     return std::unexpected(wrong->is_string() ? text(*wrong) : "the running withdrawd refuses");
   }
   try {
-    static_cast<void>(fleet_table(value, Palette(-1)));
+    static_cast<void>(fleet_table(value, Terminal(-1)));
     static_cast<void>(all_is_fine(value));
   } catch (const std::exception&) {
     return std::unexpected(other);
@@ -53,7 +53,7 @@ std::expected<json::value, std::string> fleet_in(std::string_view answer) {
   return value;
 }
 
-std::string fleet_table(const json::value& fleet, const Palette& palette) {
+std::string fleet_table(const json::value& fleet, const Terminal& terminal) {
   std::vector<const json::value*> places;
   std::size_t widest_prefix = 6, widest_site = 4;
   std::set<std::string> sites;
@@ -70,20 +70,20 @@ std::string fleet_table(const json::value& fleet, const Palette& palette) {
   std::string out =
       fmt::format("fleet {}: {} of {} sites heard, keep_announcing {}\n", text(fleet.at("group")),
                   sites.size(), sites.size() + silent.size(), text(fleet.at("keep_announcing")));
-  out += fmt::format("{}{:<{}}  {:<{}}  {:<9}  {:<7}  {:>5}{}\n", palette.bold, "PREFIX",
-                     widest_prefix, "SITE", widest_site, "IS", "HEALTH", "FOR", palette.plain);
+  out += fmt::format("{}{:<{}}  {:<{}}  {:<9}  {:<7}  {:>5}{}\n", terminal.bold, "PREFIX",
+                     widest_prefix, "SITE", widest_site, "IS", "HEALTH", "FOR", terminal.plain);
   for (const json::value* place : places) {
-    const std::string& colour = is_fine(*place)               ? palette.good
-                                : place->at("held").as_bool() ? palette.bad
-                                                              : palette.plain;
+    const std::string& colour = is_fine(*place)               ? terminal.good
+                                : place->at("held").as_bool() ? terminal.bad
+                                                              : terminal.plain;
     out += fmt::format("{:<{}}  {:<{}}  {}{:<9}  {:<7}{}  {:>5}\n", text(place->at("prefix")),
                        widest_prefix, text(place->at("site")), widest_site, colour,
-                       standing(*place), text(place->at("health")), palette.plain,
+                       standing(*place), text(place->at("health")), terminal.plain,
                        short_span(place->at("for_s").to_number<double>()));
   }
   for (const json::value& site : silent) {
-    out += fmt::format("{}{:<{}}  {:<{}}  {}{}\n", palette.bad, "-", widest_prefix, text(site),
-                       widest_site, "silent", palette.plain);
+    out += fmt::format("{}{:<{}}  {:<{}}  {}{}\n", terminal.bad, "-", widest_prefix, text(site),
+                       widest_site, "silent", terminal.plain);
   }
   return out;
 }

@@ -17,6 +17,6 @@ std::expected<boost::json::value, std::string> fleet_in(std::string_view answer)
 bool all_is_fine(const boost::json::value& fleet);
 
 /// `fleet` for people: sites by prefixes. Takes the value that `fleet --json` prints.
-std::string fleet_table(const boost::json::value& fleet, const Palette& palette);
+std::string fleet_table(const boost::json::value& fleet, const Terminal& terminal);
 
 }  // namespace withdrawd::cli

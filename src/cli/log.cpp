@@ -37,14 +37,14 @@ void interrupt(int) {
 
 /// Prints what `request` asks for. False: nobody reads it any more.
 bool print(const std::vector<daemon::HistoryEntry>& entries, const LogRequest& request) {
-  static const Palette palette = [] {
-    Palette lines(STDOUT_FILENO);
+  static const Terminal terminal = [] {
+    Terminal lines(STDOUT_FILENO);
     // A line each, for other programs.
     if (!::isatty(STDOUT_FILENO)) lines.columns = std::string::npos;
     return lines;
   }();
   for (const auto& entry : entries) {
-    const auto text = request.as_json ? daemon::history_line(entry) : change_line(entry, palette);
+    const auto text = request.as_json ? daemon::history_line(entry) : change_line(entry, terminal);
     if (std::fputs(text.c_str(), stdout) == EOF) return false;
   }
   return std::fflush(stdout) == 0;

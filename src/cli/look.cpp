@@ -22,9 +22,9 @@ constexpr core::Duration look_patience = std::chrono::seconds(20);
 bool can_be_shown(const json::value& status) {
   try {
     static_cast<void>(exit_status_of(status));
-    static_cast<void>(status_table(status, Palette(-1)));
+    static_cast<void>(status_table(status, Terminal(-1)));
     for (const json::value& check : status.at("checks").as_array())
-      static_cast<void>(check_lines(check, Palette(-1)));
+      static_cast<void>(check_lines(check, Terminal(-1)));
     return true;
   } catch (const std::exception&) {
     return false;

@@ -145,25 +145,25 @@ json::value as_json(const Known& known) {
   return root;
 }
 
-std::string as_text(const Known& known, const Palette& palette) {
-  std::string out = status_table(known.report, palette);
-  out += fmt::format("\n{}checks{}\n", palette.bold, palette.plain);
+std::string as_text(const Known& known, const Terminal& terminal) {
+  std::string out = status_table(known.report, terminal);
+  out += fmt::format("\n{}checks{}\n", terminal.bold, terminal.plain);
   for (const json::value& check : known.report.at("checks").as_array()) {
-    out += check_lines(check, palette);
+    out += check_lines(check, terminal);
   }
   if (!known.bgpd) {
-    out += fmt::format("\n{}bgpd{}\n{}", palette.bold, palette.plain,
-                       "  " + wrapped(known.bgpd.error().text(), palette, 2, 4));
+    out += fmt::format("\n{}bgpd{}\n{}", terminal.bold, terminal.plain,
+                       "  " + wrapped(known.bgpd.error().text(), terminal, 2, 4));
   } else {
     for (const Answer& answer : *known.bgpd) {
-      out += fmt::format("\n{}bgpd: {}{}\n{}", palette.bold, answer.command, palette.plain,
+      out += fmt::format("\n{}bgpd: {}{}\n{}", terminal.bold, answer.command, terminal.plain,
                          answer.text);
     }
   }
-  out += fmt::format("\n{}last changes{}\n", palette.bold, palette.plain);
+  out += fmt::format("\n{}last changes{}\n", terminal.bold, terminal.plain);
   if (known.changes.empty()) out += "  none is known\n";
   for (const daemon::HistoryEntry& entry : known.changes) {
-    out += change_line(entry, palette);
+    out += change_line(entry, terminal);
   }
   return out;
 }
@@ -224,7 +224,7 @@ int run(const DaemonOption& daemon, const std::string& target, bool json_wanted)
   if (json_wanted) {
     fmt::print("{}\n", json::serialize(as_json(known)));
   } else {
-    fmt::print("{}", as_text(known, Palette(STDOUT_FILENO)));
+    fmt::print("{}", as_text(known, Terminal(STDOUT_FILENO)));
   }
   for (const std::string& problem : known.problems) complain(problem);
   return exit_status_of(known.report);

@@ -25,8 +25,8 @@ struct StatusOptions {
   std::string interval = "1s";
 };
 
-std::string as_text(const json::value& report, const Palette& palette, bool as_json) {
-  return as_json ? json::serialize(report) + "\n" : status_table(report, palette);
+std::string as_text(const json::value& report, const Terminal& terminal, bool as_json) {
+  return as_json ? json::serialize(report) + "\n" : status_table(report, terminal);
 }
 
 /// None: nobody answers, and the configuration cannot be used; or there is no such target.
@@ -58,7 +58,7 @@ core::Result<json::value> report_of(const StatusOptions& options,
 }
 
 int watch(const StatusOptions& options, core::Duration interval) {
-  const Palette palette(STDOUT_FILENO);
+  const Terminal terminal(STDOUT_FILENO);
   return cli::watch("withdrawd status", interval, options.as_json, [&](std::string& text) -> int {
     std::vector<std::string> problems;
     const auto report = report_of(options, problems);
@@ -66,7 +66,7 @@ int watch(const StatusOptions& options, core::Duration interval) {
       text = report.error().text() + "\n";
       return daemon::exit_usage;
     }
-    text = as_text(*report, palette, options.as_json);
+    text = as_text(*report, terminal, options.as_json);
     if (!options.as_json) {
       for (const std::string& problem : problems) text += "withdrawd: " + problem + "\n";
     }
@@ -86,7 +86,7 @@ int run(const StatusOptions& options) {
     if (options.daemon.load()) complain(report.error().text());
     return daemon::exit_usage;
   }
-  fmt::print("{}", as_text(*report, Palette(STDOUT_FILENO), options.as_json));
+  fmt::print("{}", as_text(*report, Terminal(STDOUT_FILENO), options.as_json));
   for (const std::string& problem : problems) complain(problem);
   return exit_status_of(*report);
 }

@@ -15,8 +15,8 @@ namespace json = boost::json;
 namespace {
 
 /// A line of its own; what goes on is two further in.
-std::string indented(const std::string& line, const Palette& palette, std::size_t indent) {
-  return std::string(indent, ' ') + wrapped(line, palette, indent, indent + 2);
+std::string indented(const std::string& line, const Terminal& terminal, std::size_t indent) {
+  return std::string(indent, ' ') + wrapped(line, terminal, indent, indent + 2);
 }
 
 /// Of a daemon that may be older, and has none.
@@ -30,7 +30,7 @@ std::string yes_no(const json::value& value) {
   return value.as_bool() ? "yes" : "no";
 }
 
-std::string bgpd_line(const json::object& root, const Palette& palette) {
+std::string bgpd_line(const json::object& root, const Terminal& terminal) {
   const json::object& bgpd = root.at("bgpd").as_object();
   std::string state;
   bool good = false;
@@ -45,7 +45,7 @@ std::string bgpd_line(const json::object& root, const Palette& palette) {
     if (bgpd.at("transport").is_string()) state += " through " + text(bgpd.at("transport"));
     good = true;
   }
-  return fmt::format("bgpd: {}{}{}\n", good ? palette.good : palette.bad, state, palette.plain);
+  return fmt::format("bgpd: {}{}{}\n", good ? terminal.good : terminal.bad, state, terminal.plain);
 }
 
 /// Whoever says so: what does not fit a Duration is a century.
@@ -64,7 +64,7 @@ std::string span(const json::value& seconds) {
 }
 
 /// What peers may still have of a bgpd that was killed; empty: nothing.
-std::string kept_by_peers(const json::object& root, const Palette& palette) {
+std::string kept_by_peers(const json::object& root, const Terminal& terminal) {
   const json::object& bgpd = root.at("bgpd").as_object();
   const json::value* kept = bgpd.if_contains("kept_by_peers");
   if (!kept || kept->is_null()) return "";
@@ -77,8 +77,8 @@ std::string kept_by_peers(const json::object& root, const Palette& palette) {
   return fmt::format(
       "{}Peers with graceful restart{} may keep what bgpd announced when it was killed, {}: their "
       "sessions have no NOTIFICATION: {}.{}\n",
-      palette.bad, peers, left.is_null() ? "until it runs again" : "for another " + span(left),
-      text(kept->at("why")), palette.plain);
+      terminal.bad, peers, left.is_null() ? "until it runs again" : "for another " + span(left),
+      text(kept->at("why")), terminal.plain);
 }
 
 std::string number(const json::value& value) {
@@ -90,10 +90,10 @@ bool is(const json::value& value, bool wanted) {
 }
 
 /// What is to be said about a prefix besides its row.
-std::string remarks(const json::value& prefix, const Palette& palette) {
+std::string remarks(const json::value& prefix, const Terminal& terminal) {
   std::string out;
   if (!prefix.at("route_map").is_null()) {
-    out += indented(fmt::format("route-map {}", text(prefix.at("route_map"))), palette, 4);
+    out += indented(fmt::format("route-map {}", text(prefix.at("route_map"))), terminal, 4);
   }
   if (const json::value& drain = prefix.at("drain"); !drain.is_null()) {
     std::string line =
@@ -103,17 +103,17 @@ std::string remarks(const json::value& prefix, const Palette& palette) {
     if (!drain.at("grace_left_s").is_null()) {
       line += fmt::format(", withdrawn in {}", span(drain.at("grace_left_s")));
     }
-    out += palette.bold + indented(line, palette, 4) + palette.plain;
+    out += terminal.bold + indented(line, terminal, 4) + terminal.plain;
   }
   if (const json::value& damping = prefix.at("damping"); !damping.is_null()) {
     const auto penalty = damping.at("penalty").to_number<double>();
     if (is(damping.at("suppressed"), true)) {
       out += indented(fmt::format("flap damping: stays down for another {} (penalty {:.0f})",
                                   span(damping.at("left_s")), penalty),
-                      palette, 4);
+                      terminal, 4);
     } else if (penalty > core::Damping::penalty) {
       // Once is no flapping.
-      out += indented(fmt::format("flap damping: penalty {:.0f}", penalty), palette, 4);
+      out += indented(fmt::format("flap damping: penalty {:.0f}", penalty), terminal, 4);
     }
   }
   std::string wrong;
@@ -126,15 +126,15 @@ std::string remarks(const json::value& prefix, const Palette& palette) {
         "it has a network statement, but is not in the table (not in the RIB while `bgp network "
         "import-check` is on, or denied by its route-map)";
   }
-  if (!wrong.empty()) out += palette.bad + indented(wrong, palette, 4) + palette.plain;
+  if (!wrong.empty()) out += terminal.bad + indented(wrong, terminal, 4) + terminal.plain;
   for (const json::value& reach : reach_of(prefix)) {
-    const std::string& colour = is(reach.at("fault"), true) ? palette.bad : palette.dim;
-    out += colour + indented("it " + text(reach.at("text")), palette, 4) + palette.plain;
+    const std::string& colour = is(reach.at("fault"), true) ? terminal.bad : terminal.dim;
+    out += colour + indented("it " + text(reach.at("text")), terminal, 4) + terminal.plain;
   }
   return out;
 }
 
-std::string group_lines(const json::object& root, const Palette& palette) {
+std::string group_lines(const json::object& root, const Terminal& terminal) {
   std::string out;
   for (const json::value& group : root.at("groups").as_array()) {
     const auto held = group.at("held").to_number<std::size_t>();
@@ -143,28 +143,28 @@ std::string group_lines(const json::object& root, const Palette& palette) {
         group.at("wanted").to_number<std::size_t>(), group.at("prefixes").to_number<std::size_t>(),
         group.at("min_announced").to_number<std::size_t>());
     out += held == 0 ? line + "\n"
-                     : palette.bad +
+                     : terminal.bad +
                            indented(fmt::format("{}: {} would be withdrawn, but for min_announced",
                                                 line, held),
-                                    palette, 0) +
-                           palette.plain;
+                                    terminal, 0) +
+                           terminal.plain;
   }
   return out;
 }
 
 /// Two hosts with one site name; an older daemon does not say.
-std::string contested_line(const json::value& fleet, const Palette& palette) {
+std::string contested_line(const json::value& fleet, const Terminal& terminal) {
   const json::value* by = fleet.as_object().if_contains("name_contested_by");
   if (!by || by->is_null()) return "";
-  return palette.bad +
+  return terminal.bad +
          indented(fmt::format("fleet {}: another host ({}) uses the site name {}, too: the others "
                               "count both as one site",
                               text(fleet.at("group")), text(*by), text(fleet.at("site"))),
-                  palette, 0) +
-         palette.plain;
+                  terminal, 0) +
+         terminal.plain;
 }
 
-std::string fleet_line(const json::object& root, const Palette& palette) {
+std::string fleet_line(const json::object& root, const Terminal& terminal) {
   const json::value* fleet = root.if_contains("fleet");
   if (!fleet || fleet->is_null()) return "";
   const json::value& reached = fleet->at("reached");
@@ -178,9 +178,9 @@ std::string fleet_line(const json::object& root, const Palette& palette) {
   }
   const std::string detail = text(fleet->at("detail"));
   if (!detail.empty()) line += fmt::format(" ({})", detail);
-  const std::string shown = indented(line, palette, 0);
-  return (is(reached, false) ? palette.bad + shown + palette.plain : shown) +
-         contested_line(*fleet, palette);
+  const std::string shown = indented(line, terminal, 0);
+  return (is(reached, false) ? terminal.bad + shown + terminal.plain : shown) +
+         contested_line(*fleet, terminal);
 }
 
 }  // namespace
@@ -203,10 +203,10 @@ std::string short_span(double seconds) {
   return fmt::format("{:.0f}d", std::floor(all / 86400));
 }
 
-std::string status_table(const json::value& report, const Palette& palette) {
+std::string status_table(const json::value& report, const Terminal& terminal) {
   const json::object& root = report.as_object();
   const json::array& prefixes = root.at("prefixes").as_array();
-  std::string out = bgpd_line(root, palette) + kept_by_peers(root, palette);
+  std::string out = bgpd_line(root, terminal) + kept_by_peers(root, terminal);
   // Looked at in any case: what is no status is found out by showing it.
   const auto failing_why = text_or(root, "failing_why", "");
   if (root.at("failing").as_bool()) {
@@ -216,7 +216,7 @@ std::string status_table(const json::value& report, const Palette& palette) {
       });
     });
     const auto say = [&](const std::string& sentence) {
-      out += palette.bad + sentence + palette.plain + "\n";
+      out += terminal.bad + sentence + terminal.plain + "\n";
     };
     if (!contested || !failing_why.empty()) {
       say(fmt::format("A sick prefix is still announced: {}; a human is needed.",
@@ -227,24 +227,24 @@ std::string status_table(const json::value& report, const Palette& palette) {
   if (prefixes.empty()) {
     for (const json::value& check : root.at("checks").as_array()) {
       const bool up = check.at("health") == "up";
-      out += fmt::format("{}{}{}: ", up ? palette.good : palette.bad, text(check.at("health")),
-                         palette.plain);
-      out += indented(text(check.at("story")), palette, 0);
+      out += fmt::format("{}{}{}: ", up ? terminal.good : terminal.bad, text(check.at("health")),
+                         terminal.plain);
+      out += indented(text(check.at("story")), terminal, 0);
     }
     return out;
   }
-  out += fleet_line(root, palette);
-  out += group_lines(root, palette);
+  out += fleet_line(root, terminal);
+  out += group_lines(root, terminal);
   std::size_t widest = 6;
   for (const json::value& prefix : prefixes) {
     widest = std::max<std::size_t>(widest, prefix.at("prefix").as_string().size());
   }
-  out += fmt::format("{}{:<{}}  {:<9}  {:>6}  {:<7}  {:<4}  {:<5}  {:<5}  {}{}\n", palette.bold,
+  out += fmt::format("{}{:<{}}  {:<9}  {:>6}  {:<7}  {:<4}  {:<5}  {:<5}  {}{}\n", terminal.bold,
                      "PREFIX", widest, "SHOULD BE", "FOR", "HEALTH", "CONF", "TABLE", "PEERS",
-                     "RULE", palette.plain);
+                     "RULE", terminal.plain);
   std::string cause;
   const auto flush_cause = [&] {
-    if (!cause.empty()) out += palette.dim + indented(cause, palette, 4) + palette.plain;
+    if (!cause.empty()) out += terminal.dim + indented(cause, terminal, 4) + terminal.plain;
   };
   std::string last_rule;
   for (const json::value& prefix : prefixes) {
@@ -254,29 +254,29 @@ std::string status_table(const json::value& report, const Palette& palette) {
     last_rule = rule;
     cause = why;
     const std::string health = text(prefix.at("health"));
-    const std::string& colour = health == "up"     ? palette.good
-                                : health == "down" ? palette.bad
-                                                   : palette.dim;
+    const std::string& colour = health == "up"     ? terminal.good
+                                : health == "down" ? terminal.bad
+                                                   : terminal.dim;
     out += fmt::format("{:<{}}  {:<9}  {:>6}  {}{:<7}{}  {:<4}  {:<5}  {:<5}  {}\n",
                        text(prefix.at("prefix")), widest, text(prefix.at("desired")),
-                       short_span(prefix.at("desired_for_s")), colour, health, palette.plain,
+                       short_span(prefix.at("desired_for_s")), colour, health, terminal.plain,
                        yes_no(prefix.at("configured")), yes_no(prefix.at("in_table")),
                        number(prefix.at("advertised_to")), rule);
-    out += remarks(prefix, palette);
+    out += remarks(prefix, terminal);
   }
   flush_cause();
   return out;
 }
 
-std::string check_lines(const json::value& check, const Palette& palette) {
+std::string check_lines(const json::value& check, const Terminal& terminal) {
   const std::string health = text(check.at("health"));
-  const std::string& colour = health == "up"     ? palette.good
-                              : health == "down" ? palette.bad
-                                                 : palette.dim;
+  const std::string& colour = health == "up"     ? terminal.good
+                              : health == "down" ? terminal.bad
+                                                 : terminal.dim;
   const json::value& lasted = check.at("health_for_s");
   const std::string since = lasted.is_null() ? "" : " for " + span(lasted);
-  return fmt::format("  {}: {}{}{}{}\n{}", text(check.at("name")), colour, health, palette.plain,
-                     since, indented(text(check.at("story")), palette, 4));
+  return fmt::format("  {}: {}{}{}{}\n{}", text(check.at("name")), colour, health, terminal.plain,
+                     since, indented(text(check.at("story")), terminal, 4));
 }
 
 }  // namespace withdrawd::cli

@@ -71,7 +71,7 @@ std::optional<core::Duration> watch_interval(const std::string& text) {
 int watch(const std::string& title, core::Duration interval, bool as_json,
           const std::function<int(std::string& text)>& look) {
   const bool on_terminal = !as_json && ::isatty(STDOUT_FILENO);
-  const Palette palette(STDOUT_FILENO);
+  const Terminal terminal(STDOUT_FILENO);
   catch_signals();
   // A screen of its own, without a cursor; given back at the end.
   if (on_terminal) print("\033[?1049h\033[?25l\033[2J");
@@ -81,8 +81,8 @@ int watch(const std::string& title, core::Duration interval, bool as_json,
     std::string text;
     status = look(text);
     if (on_terminal) {
-      text = in_place(text, fmt::format("{}{}{}, every {}: {}", palette.bold, title, palette.plain,
-                                        core::describe(interval), clock_time()));
+      text = in_place(text, fmt::format("{}{}{}, every {}: {}", terminal.bold, title,
+                                        terminal.plain, core::describe(interval), clock_time()));
     } else if (!as_json && !first) {
       text.insert(text.begin(), '\n');
     }

@@ -54,14 +54,14 @@ Effects Controller::on(Event event, Time now) {
     if (left_out) {
       unable(*answer, now, effects);
     } else if (changed) {
-      effects.push_back(Tell{
+      effects.push_back(LogLine{
           health == Health::down ? Severity::warning : Severity::info,
           fmt::format("{}: {}, was {}", checks_->story(answer->check), name(health), name(before)),
           {.check = checks_->check(answer->check).name, .topic = std::string(name(health))}});
     } else {
-      effects.push_back(Tell{Severity::debug,
-                             checks_->story(answer->check),
-                             {.check = checks_->check(answer->check).name}});
+      effects.push_back(LogLine{Severity::debug,
+                                checks_->story(answer->check),
+                                {.check = checks_->check(answer->check).name}});
     }
     if (hard) {
       if (!left_out) hard_->answered(now, effects);
@@ -131,9 +131,9 @@ void Controller::notice_standstill(Time now, Effects& effects) {
   if (late < standstill) return;
   soft_->stood_still(late);
   effects.push_back(
-      Tell{Severity::warning,
-           fmt::format("withdrawd, or this host, stood still for {}; it goes on from there",
-                       describe(late))});
+      LogLine{Severity::warning,
+              fmt::format("withdrawd, or this host, stood still for {}; it goes on from there",
+                          describe(late))});
 }
 
 void Controller::unable(const CheckAnswered& answer, Time now, Effects& effects) {
@@ -142,9 +142,9 @@ void Controller::unable(const CheckAnswered& answer, Time now, Effects& effects)
       checks_->check(answer.check).name, checks_->check(answer.check).text(), answer.outcome.detail,
       name(checks_->health(answer.check)), describe(CheckSchedule::unable_for));
   if (auto news = told_.news(text, now)) {
-    effects.push_back(Tell{Severity::error,
-                           *std::move(news),
-                           {.check = checks_->check(answer.check).name, .topic = "unable"}});
+    effects.push_back(LogLine{Severity::error,
+                              *std::move(news),
+                              {.check = checks_->check(answer.check).name, .topic = "unable"}});
   }
 }
 
@@ -166,7 +166,8 @@ void Controller::process_found(const BgpdFound& found, Time now, Effects& effect
   if (known && runs) fallback_->bgpd_is_back(effects);
   if (found.pids) return;
   const std::string text = found.pids.error().text();
-  if (auto news = told_.news(text, now)) effects.push_back(Tell{Severity::error, *std::move(news)});
+  if (auto news = told_.news(text, now))
+    effects.push_back(LogLine{Severity::error, *std::move(news)});
 }
 
 void Controller::process_stopped(const BgpdStopped& stopped, Time now, Effects& effects) {
@@ -189,7 +190,7 @@ void Controller::advance(Time now, Effects& effects) {
   }
   checks_->ask_due(now, effects);
   // Bgpd is not killed for what was desired until this very moment.
-  soft_->decide(now, effects);
+  soft_->decide_by_time(now, effects);
   fallback_->advance(*soft_, now, effects);
   if (!finding_ && soft_->wants_process(now)) {
     finding_ = true;

@@ -72,7 +72,7 @@ struct Report {
 /// The decisions: a state machine without I/O, clock or threads. Whoever drives it
 /// - calls `on(event, now)` for everything that happens and `wake(now)` at or after `next_wake()`,
 /// - carries out the effects that come back, in their order, and
-/// - answers each (but Tell) by exactly one event.
+/// - answers each (but LogLine) by exactly one event.
 /// `run`, `cron` and `once` differ only in how long they do so. `now` must never go back.
 class Controller {
  public:

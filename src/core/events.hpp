@@ -191,26 +191,27 @@ struct SayPlace {
 
 /// What a line is about, for those who sort lines. Of many alike (of one severity, rule, check and
 /// topic) some may be counted instead of shown.
-struct About {
+struct LogContext {
   std::string rule{};
   std::string prefix{};
   std::string check{};
   std::string topic{};  ///< "withdrawn", "trouble", ...; empty: each line counts
-  bool operator==(const About&) const = default;
+  bool operator==(const LogContext&) const = default;
 };
 
 /// One line for the operator.
-struct Tell {
+struct LogLine {
   Severity severity;
   std::string text;
-  About about{};
+  LogContext about{};
 };
 
 /// Many lines alike, of which each is made when its turn comes: ten thousand take tens of
 /// milliseconds, in which nothing else would be done.
-struct TellEach {
+struct LogBatch {
   std::size_t count;
-  std::function<Tell(std::size_t)> make;  ///< of each below `count`; needs nothing that can go away
+  std::function<LogLine(std::size_t)>
+      make;  ///< of each below `count`; needs nothing that can go away
 };
 
 /// What an operator will want to read back tomorrow: kept in the history, and handed to
@@ -241,7 +242,7 @@ struct Note {
 std::string_view name(Note::Kind kind);
 
 using Effect = std::variant<AskCheck, ReadBgpd, ApplyPlan, FindBgpd, StopBgpd, RestartBgpd,
-                            AskLeave, SayPlace, Tell, TellEach, Note>;
+                            AskLeave, SayPlace, LogLine, LogBatch, Note>;
 using Effects = std::vector<Effect>;
 
 }  // namespace withdrawd::core

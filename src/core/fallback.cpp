@@ -65,7 +65,7 @@ Time Fallback::due(const SoftPath::Exposed& exposed) const {
 
 void Fallback::hold(const SoftPath::Exposed& exposed, Time until, Time now, Effects& effects) {
   if (std::exchange(holding_, true)) return;
-  effects.push_back(Tell{
+  effects.push_back(LogLine{
       Severity::critical,
       fmt::format("{}; bgpd was killed {} times for it and came back with it, so it is not "
                   "killed again for {}; it stays announced until somebody acts: take it out of "
@@ -77,7 +77,7 @@ void Fallback::hold(const SoftPath::Exposed& exposed, Time until, Time now, Effe
 void Fallback::tell(const std::string& cause, const std::string& failure, Time now,
                     Effects& effects) {
   if (const auto news = told_.news(failure, now)) {
-    effects.push_back(Tell{Severity::critical, cause + *news});
+    effects.push_back(LogLine{Severity::critical, cause + *news});
   }
 }
 
@@ -88,7 +88,7 @@ void Fallback::advance(SoftPath& soft, Time now, Effects& effects) {
   const auto forbidden = soft.longest_forbidden();
   const auto exposed = soft.longest_exposed();
   if (failing() && !forbidden && exposed.empty()) {
-    effects.push_back(Tell{Severity::warning, "no sick prefix is announced any longer"});
+    effects.push_back(LogLine{Severity::warning, "no sick prefix is announced any longer"});
   }
   if (exposed.empty()) {
     told_unkillable_ = false;
@@ -102,10 +102,10 @@ void Fallback::advance(SoftPath& soft, Time now, Effects& effects) {
     told_forbidden_ = false;
   } else if (!told_forbidden_ && now - forbidden->since >= settings_.after) {
     effects.push_back(
-        Tell{Severity::critical,
-             fmt::format("{}; bgpd is not killed for it: {}; it stays announced until "
-                         "somebody acts",
-                         forbidden->story, forbidden->forbids)});
+        LogLine{Severity::critical,
+                fmt::format("{}; bgpd is not killed for it: {}; it stays announced until "
+                            "somebody acts",
+                            forbidden->story, forbidden->forbids)});
     told_forbidden_ = true;
   }
 
@@ -169,8 +169,8 @@ void Fallback::on(const BgpdStopped& event, SoftPath& soft, Time now, Effects& e
   if (event.pids->empty()) {
     if (!soft.reachable() && !soft.silent()) {
       effects.push_back(
-          Tell{Severity::warning,
-               fmt::format("bgpd is not running, so nothing is announced ({})", cause_)});
+          LogLine{Severity::warning,
+                  fmt::format("bgpd is not running, so nothing is announced ({})", cause_)});
       return;
     }
     // Either it has died this very moment, which reading it again tells; or it runs under another
@@ -202,7 +202,7 @@ void Fallback::on(const BgpdStopped& event, SoftPath& soft, Time now, Effects& e
   memory_.restart_owed = stale_ && stale_->until && memory_.kills == 1;
   restart_at_ = memory_.restart_owed ? now : now + restart_delay();
   effects.push_back(Note{.kind = Note::Kind::killed, .cause = cause_, .by = "withdrawd"});
-  effects.push_back(Tell{
+  effects.push_back(LogLine{
       Severity::critical,
       fmt::format("bgpd (pid {}) killed, with all its prefixes{}: {}; {}",
                   fmt::join(*event.pids, ", "), tell_sessions(event.sessions, stale_, now), cause_,
@@ -225,7 +225,7 @@ void Fallback::on(const BgpdRestarted& event, Time now, Effects& effects) {
   const std::string cause =
       memory_.restart_owed ? "peers keep what it had announced" : "a prefix is wanted again";
   effects.push_back(Note{.kind = Note::Kind::restarted, .cause = cause, .by = "withdrawd"});
-  effects.push_back(Tell{
+  effects.push_back(LogLine{
       Severity::warning,
       fmt::format(
           "bgpd restarted after the fallback: {}{}", cause,
@@ -239,9 +239,9 @@ void Fallback::bgpd_is_back(Effects& effects) {
   if (stale_ && !stale_->until) stale_.reset();
   failed_restarts_ = 0;
   if (!started_) {
-    effects.push_back(Tell{Severity::warning,
-                           "bgpd, which the fallback had killed, was started by somebody else "
-                           "(watchfrr, watchquagga or an operator); the soft path takes over"});
+    effects.push_back(LogLine{Severity::warning,
+                              "bgpd, which the fallback had killed, was started by somebody else "
+                              "(watchfrr, watchquagga or an operator); the soft path takes over"});
   }
   started_ = false;
 }

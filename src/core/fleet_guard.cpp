@@ -17,8 +17,8 @@ bool is_in_table(Standing standing) {
   return standing == Standing::announced || standing == Standing::unstated;
 }
 
-bool is_withdrawn(const Wish& wish) {
-  return wish.desired == Desired::withdrawn;
+bool is_withdrawn(const DesiredState& wanted) {
+  return wanted.desired == Desired::withdrawn;
 }
 
 }  // namespace
@@ -137,10 +137,10 @@ void FleetGuard::settle(Item& item) {
   }
 }
 
-Wish FleetGuard::judge(std::size_t index, const Facts& facts, Time now, Effects& effects) {
-  if (!fleet_) return facts.wish;
+DesiredState FleetGuard::judge(std::size_t index, const Facts& facts, Time now, Effects& effects) {
+  if (!fleet_) return facts.wanted;
   Item& item = items_[index];
-  const bool goes = is_withdrawn(facts.wish);
+  const bool goes = is_withdrawn(facts.wanted);
   const bool absent = gone_ || facts.standing == Standing::absent;
   const bool heard = !absent && is_in_table(facts.standing);
   const bool begins = goes && !std::exchange(item.goes, goes);
@@ -183,10 +183,10 @@ Wish FleetGuard::judge(std::size_t index, const Facts& facts, Time now, Effects&
     item.verdict = Verdict::none;
   }
   tell_others(index, facts, effects);
-  if (!goes || item.has_left()) return facts.wish;
-  Wish wish = is_withdrawn(facts.before) ? Wish{} : facts.before;
-  wish.reason = Wish::Reason::fleet;
-  return wish;
+  if (!goes || item.has_left()) return facts.wanted;
+  DesiredState wanted = is_withdrawn(facts.before) ? DesiredState{} : facts.before;
+  wanted.reason = DesiredState::Reason::fleet;
+  return wanted;
 }
 
 void FleetGuard::tell_others(std::size_t index, const Facts& facts, Effects& effects) {
@@ -201,7 +201,7 @@ void FleetGuard::tell_others(std::size_t index, const Facts& facts, Effects& eff
               .drained = facts.drained,
               .held = item.verdict == Verdict::held && item.goes};
   const bool as_it_should_be = facts.health == Health::up && !item.goes && !facts.drained &&
-                               facts.wish.desired != Desired::degraded;
+                               facts.wanted.desired != Desired::degraded;
   place.state = item.has_left()   ? PlaceState::left
                 : as_it_should_be ? PlaceState::up
                                   : PlaceState::sick;

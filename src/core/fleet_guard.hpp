@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "core/desired_state.hpp"
 #include "core/events.hpp"
 #include "core/settings.hpp"
-#include "core/wish.hpp"
 
 namespace withdrawd::core {
 
@@ -39,8 +39,8 @@ class FleetGuard {
 
   /// All that matters for one prefix.
   struct Facts {
-    Wish wish;    ///< what it would be without a fleet
-    Wish before;  ///< what it has been
+    DesiredState wanted;  ///< what it would be without a fleet
+    DesiredState before;  ///< what it has been
     Standing standing = Standing::unknown;
     Health health = Health::unknown;
     bool near_down = false;  ///< one more bad outcome, which may be on its way, makes it down
@@ -48,7 +48,7 @@ class FleetGuard {
     bool forced = false;  ///< an operator takes it out with or without leave
   };
   /// What the prefix should be, given the fleet. Asks for leave and tells the others.
-  Wish judge(std::size_t index, const Facts& facts, Time now, Effects& effects);
+  DesiredState judge(std::size_t index, const Facts& facts, Time now, Effects& effects);
   /// When time alone changes something.
   std::optional<Time> next_change() const;
 

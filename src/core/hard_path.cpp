@@ -61,10 +61,11 @@ void HardPath::on(const BgpdFound& event, Time now, Effects& effects) {
   round_story_ = story(all);
   unstopped_ = !event.pids && !round_healthy_;
   if (!event.pids) {
-    effects.push_back(round_healthy_ ? Tell{Severity::error, event.pids.error().text()}
-                                     : Tell{Severity::critical,
-                                            fmt::format("DNS failing, and bgpd not stopped: {}: {}",
-                                                        event.pids.error().text(), round_story_)});
+    effects.push_back(
+        round_healthy_
+            ? LogLine{Severity::error, event.pids.error().text()}
+            : LogLine{Severity::critical, fmt::format("DNS failing, and bgpd not stopped: {}: {}",
+                                                      event.pids.error().text(), round_story_)});
     ended(false, now, effects);
     return;
   }
@@ -82,8 +83,8 @@ void HardPath::on(const BgpdFound& event, Time now, Effects& effects) {
   const std::string process =
       event.pids->empty() ? "bgpd not running"
                           : fmt::format("bgpd running (pid {})", fmt::join(*event.pids, ", "));
-  effects.push_back(Tell{round_healthy_ ? Severity::info : Severity::warning,
-                         fmt::format("{}, {}: nothing to do: {}", dns, process, round_story_)});
+  effects.push_back(LogLine{round_healthy_ ? Severity::info : Severity::warning,
+                            fmt::format("{}, {}: nothing to do: {}", dns, process, round_story_)});
   ended(true, now, effects);
 }
 
@@ -91,19 +92,19 @@ void HardPath::on(const BgpdStopped& event, Time now, Effects& effects) {
   gone_ = gone_ || event.pids.has_value();
   unstopped_ = !event.pids;
   if (!event.pids) {
-    effects.push_back(
-        Tell{Severity::critical, fmt::format("DNS failing, bgpd running, and not stopped: {}: {}",
-                                             event.pids.error().text(), round_story_)});
+    effects.push_back(LogLine{Severity::critical,
+                              fmt::format("DNS failing, bgpd running, and not stopped: {}: {}",
+                                          event.pids.error().text(), round_story_)});
   } else if (event.pids->empty()) {
     effects.push_back(
-        Tell{Severity::warning,
-             fmt::format("DNS failing, bgpd running: it had gone before it was killed: {}",
-                         round_story_)});
+        LogLine{Severity::warning,
+                fmt::format("DNS failing, bgpd running: it had gone before it was killed: {}",
+                            round_story_)});
   } else {
     // bgpd's configuration is not read in hard mode, so nobody knows whether a peer keeps it.
     stale_ = stale_routes(event.sessions, std::nullopt, now);
-    effects.push_back(Tell{Severity::warning,
-                           fmt::format("DNS failing, bgpd running: bgpd (pid {}) killed{}: {}",
+    effects.push_back(LogLine{
+        Severity::warning, fmt::format("DNS failing, bgpd running: bgpd (pid {}) killed{}: {}",
                                        fmt::join(*event.pids, ", "),
                                        tell_sessions(event.sessions, stale_, now), round_story_)});
     effects.push_back(Note{.kind = Note::Kind::killed, .cause = round_story_, .by = "withdrawd"});
@@ -116,16 +117,16 @@ void HardPath::on(const BgpdRestarted& event, Time now, Effects& effects) {
   checks_.hold(*settled_at_);
   if (event.output) gone_ = false;
   if (!event.output) {
-    effects.push_back(
-        Tell{Severity::critical, fmt::format("DNS ok, bgpd not running, and not restarted: {}: {}",
-                                             event.output.error().text(), round_story_)});
+    effects.push_back(LogLine{Severity::critical,
+                              fmt::format("DNS ok, bgpd not running, and not restarted: {}: {}",
+                                          event.output.error().text(), round_story_)});
   } else {
     effects.push_back(
-        Tell{Severity::warning,
-             fmt::format("DNS ok, bgpd not running: bgpd restarted: {}{}", round_story_,
-                         event.output->empty()
-                             ? ""
-                             : fmt::format("; it said \"{}\"", printable(*event.output)))});
+        LogLine{Severity::warning,
+                fmt::format("DNS ok, bgpd not running: bgpd restarted: {}{}", round_story_,
+                            event.output->empty()
+                                ? ""
+                                : fmt::format("; it said \"{}\"", printable(*event.output)))});
     effects.push_back(
         Note{.kind = Note::Kind::restarted, .cause = round_story_, .by = "withdrawd"});
   }

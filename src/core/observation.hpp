@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/bgp.hpp"
-#include "core/wish.hpp"
+#include "core/desired_state.hpp"
 
 namespace withdrawd::core {
 

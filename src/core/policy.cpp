@@ -10,11 +10,11 @@
 namespace withdrawd::core {
 namespace {
 
-About about(const Rule& rule, const Prefix& prefix, std::string topic) {
+LogContext about(const Rule& rule, const Prefix& prefix, std::string topic) {
   return {.rule = rule.name, .prefix = prefix.text(), .topic = std::move(topic)};
 }
 
-using Reason = Wish::Reason;
+using Reason = DesiredState::Reason;
 
 /// The penalty stops growing where it takes two half-lives to decay.
 double ceiling(const Damping& damping) {
@@ -39,8 +39,8 @@ bool goes_down(Desired before, Desired after) {
 }
 
 /// By its group's minimum.
-bool is_held(const Wish& wish) {
-  return wish.reason == Reason::minimum && wish.desired != Desired::as_it_is;
+bool is_held(const DesiredState& wanted) {
+  return wanted.reason == Reason::minimum && wanted.desired != Desired::as_it_is;
 }
 
 std::string list_of(const std::vector<PrefixKey>& prefixes) {
@@ -145,9 +145,9 @@ void Policy::on(const FleetReached& reached, Time now, Effects& effects) {
   if (reasons_told_.size() >= enough || !reasons_told_.insert(reached.detail).second) return;
   if (reached.reached && !turns) return;
   effects.push_back(
-      Tell{reached.reached ? Severity::info : Severity::error,
-           fmt::format("fleet \"{}\": the store {} ({})", settings_.fleet->group,
-                       reached.reached ? "answers" : "cannot be reached", reached.detail)});
+      LogLine{reached.reached ? Severity::info : Severity::error,
+              fmt::format("fleet \"{}\": the store {} ({})", settings_.fleet->group,
+                          reached.reached ? "answers" : "cannot be reached", reached.detail)});
 }
 
 void Policy::on(const FleetChanged& changed) {
@@ -159,11 +159,11 @@ void Policy::on(const FleetNameContested& contested, Effects& effects) {
   if (!guard_.on() || !guard_.on_event(contested)) return;
   const Fleet& fleet = *settings_.fleet;
   if (contested.by.empty()) {
-    effects.push_back(Tell{Severity::info, fmt::format("fleet \"{}\": nobody else uses the site "
-                                                       "name \"{}\" any more",
-                                                       fleet.group, fleet.site)});
+    effects.push_back(LogLine{Severity::info, fmt::format("fleet \"{}\": nobody else uses the site "
+                                                          "name \"{}\" any more",
+                                                          fleet.group, fleet.site)});
   } else if (!was) {
-    effects.push_back(Tell{
+    effects.push_back(LogLine{
         Severity::critical,
         fmt::format("fleet \"{}\": another host ({}) uses the site name \"{}\", too: the others "
                     "count both as one site; set another site in [fleet] of one of them",
@@ -226,7 +226,7 @@ void Policy::drain(const DrainChanged& change, Time now, Effects& effects) {
   } else {
     text = fmt::format("{} no longer drained, says {}", list_of(changed), change.who);
   }
-  effects.push_back(Tell{Severity::warning, std::move(text)});
+  effects.push_back(LogLine{Severity::warning, std::move(text)});
 }
 
 Health Policy::health(const Rule& rule) const {
@@ -259,9 +259,10 @@ void Policy::look_at_switches(const Rule& rule, Item& item, Time now, Effects& e
     item.switched = now;
     const std::string& name = checks_.check(*on).name;
     if (first) {
-      effects.push_back(Tell{Severity::warning,
-                             fmt::format("rule \"{}\": drained: {}", rule.name, checks_.story(*on)),
-                             {.rule = rule.name, .check = name, .topic = "drained"}});
+      effects.push_back(
+          LogLine{Severity::warning,
+                  fmt::format("rule \"{}\": drained: {}", rule.name, checks_.story(*on)),
+                  {.rule = rule.name, .check = name, .topic = "drained"}});
     }
     effects.push_back(note(Note::Kind::drained, rule, item.prefix, checks_.story(*on),
                            fmt::format("check \"{}\"", name)));
@@ -270,9 +271,9 @@ void Policy::look_at_switches(const Rule& rule, Item& item, Time now, Effects& e
     const std::string& name = checks_.check(rule.switches.front()).name;
     if (first) {
       effects.push_back(
-          Tell{Severity::warning,
-               fmt::format("rule \"{}\": no longer drained, says check \"{}\"", rule.name, name),
-               {.rule = rule.name, .check = name, .topic = "undrained"}});
+          LogLine{Severity::warning,
+                  fmt::format("rule \"{}\": no longer drained, says check \"{}\"", rule.name, name),
+                  {.rule = rule.name, .check = name, .topic = "undrained"}});
     }
     effects.push_back(
         note(Note::Kind::undrained, rule, item.prefix, "", fmt::format("check \"{}\"", name)));
@@ -283,7 +284,7 @@ void Policy::look_at_drain(const Rule& rule, Item& item, Time now, Effects& effe
   if (!item.drain || !item.drain->until || now < *item.drain->until) return;
   const std::string text = fmt::format("the drain by {} was for {}", item.drain->who,
                                        describe(*item.drain->until - item.drain->since));
-  effects.push_back(Tell{
+  effects.push_back(LogLine{
       Severity::warning,
       fmt::format("rule \"{}\": {} no longer drained: {}", rule.name, item.prefix.text(), text),
       about(rule, item.prefix, "undrained")});
@@ -296,7 +297,7 @@ void Policy::look_at_flaps(const Rule& rule, Item& item, Time now, Effects& effe
   if (item.flaps->suppressed && now >= reuse_time(*item.flaps, rule.damping)) {
     item.flaps->suppressed = false;
     const std::string text = "it has not flapped for long enough";
-    effects.push_back(Tell{
+    effects.push_back(LogLine{
         Severity::info,
         fmt::format("rule \"{}\": {} is no longer damped: {}", rule.name, item.prefix.text(), text),
         about(rule, item.prefix, "undamped")});
@@ -319,9 +320,9 @@ void Policy::count_flap(const Rule& rule, Item& item, Time now, Effects& effects
       "flap damping: down too often, so it stays down for at least {} although its checks may be "
       "up",
       describe(reuse_time(*item.flaps, damping) - now));
-  effects.push_back(Tell{Severity::warning,
-                         fmt::format("rule \"{}\": {}: {}", rule.name, item.prefix.text(), text),
-                         about(rule, item.prefix, "damped")});
+  effects.push_back(LogLine{Severity::warning,
+                            fmt::format("rule \"{}\": {}: {}", rule.name, item.prefix.text(), text),
+                            about(rule, item.prefix, "damped")});
   effects.push_back(note(Note::Kind::damped, rule, item.prefix, text, "withdrawd"));
 }
 
@@ -336,12 +337,13 @@ std::optional<Time> Policy::grace_ends(const Rule& rule, const Item& item) const
   return *since + *rule.drain_grace;
 }
 
-Wish Policy::wish_of(const Rule& rule, const Item& item, Time now) const {
+DesiredState Policy::compute_desired(const Rule& rule, const Item& item, Time now) const {
   if (retired_ && rule.withdraw_on_exit) return {Desired::withdrawn, Reason::exit};
   const Health now_health = health(rule);
   const bool down = now_health == Health::down;
-  Wish when_down = rule.on_down ? Wish{Desired::degraded, Reason::health, rule.on_down}
-                                : Wish{Desired::withdrawn, Reason::health};
+  DesiredState when_down = rule.on_down
+                               ? DesiredState{Desired::degraded, Reason::health, rule.on_down}
+                               : DesiredState{Desired::withdrawn, Reason::health};
   if (drained_since(item)) {
     const auto end = grace_ends(rule, item);
     const bool gently = rule.on_drain && (!end || now < *end);
@@ -369,7 +371,7 @@ Wish Policy::wish_of(const Rule& rule, const Item& item, Time now) const {
 
 // What it is where something keeps it from being withdrawn: a drain still makes it as little
 // attractive as it may be.
-Wish Policy::when_kept(const Rule& rule, const Item& item, Reason by) const {
+DesiredState Policy::when_kept(const Rule& rule, const Item& item, Reason by) const {
   if (drained_since(item) && rule.on_drain) return {Desired::degraded, by, rule.on_drain};
   const bool damped = item.flaps && item.flaps->suppressed;
   if (rule.on_down && (damped || health(rule) == Health::down)) {
@@ -378,10 +380,10 @@ Wish Policy::when_kept(const Rule& rule, const Item& item, Reason by) const {
   return {Desired::announced, by};
 }
 
-// Who has to stay, so that the group keeps its minimum. `wishes` are those of the group's prefixes,
-// in their order. What counts is what bgpd announces, not what it is about to: one goes when the
-// other is back, not before.
-void Policy::keep_minimum(std::size_t group, std::vector<Wish>& wishes,
+// Who has to stay, so that the group keeps its minimum. `all_wanted` are those of the group's
+// prefixes, in their order. What counts is what bgpd announces, not what it is about to: one goes
+// when the other is back, not before.
+void Policy::keep_minimum(std::size_t group, std::vector<DesiredState>& all_wanted,
                           const Standings& standings) {
   const std::size_t minimum = settings_.groups[group].min_announced;
   if (minimum == 0) return;
@@ -389,7 +391,7 @@ void Policy::keep_minimum(std::size_t group, std::vector<Wish>& wishes,
   bool all_known = true;
   struct Candidate {
     std::size_t item;
-    Wish* wish;
+    DesiredState* wanted;
     Standing standing;
   };
   // Not one without a statement, which may be on its way out of the table: it counts when it is
@@ -398,17 +400,17 @@ void Policy::keep_minimum(std::size_t group, std::vector<Wish>& wishes,
   // In the order in which they are kept: the healthy, those that are kept already, the others,
   // those that were to go and have not gone yet.
   std::vector<Candidate> damped, held, others, going;
-  auto wish = wishes.begin();
+  auto wanted = all_wanted.begin();
   for (std::size_t rule : members_[group]) {
-    for (std::size_t i = first_item_[rule]; i < first_item_[rule + 1]; ++i, ++wish) {
-      const bool by_operator = wish->reason == Reason::drain || wish->reason == Reason::exit;
-      if (by_operator && wish->desired == Desired::withdrawn) continue;
-      const Wish& before = items_[i].wish;
-      const Candidate candidate{i, &*wish, standings(i)};
+    for (std::size_t i = first_item_[rule]; i < first_item_[rule + 1]; ++i, ++wanted) {
+      const bool by_operator = wanted->reason == Reason::drain || wanted->reason == Reason::exit;
+      if (by_operator && wanted->desired == Desired::withdrawn) continue;
+      const DesiredState& before = items_[i].wanted;
+      const Candidate candidate{i, &*wanted, standings(i)};
       if (candidate.standing == Standing::unknown) all_known = false;
-      if (wish->desired != Desired::withdrawn) {
+      if (wanted->desired != Desired::withdrawn) {
         kept += counts(candidate.standing);
-      } else if (wish->reason == Reason::damping) {
+      } else if (wanted->reason == Reason::damping) {
         damped.push_back(candidate);
       } else if (is_held(before)) {
         held.push_back(candidate);
@@ -422,87 +424,89 @@ void Policy::keep_minimum(std::size_t group, std::vector<Wish>& wishes,
   for (const auto* candidates : {&damped, &held, &others, &going}) {
     for (const Candidate& candidate : *candidates) {
       if (kept >= minimum) return;
-      const Wish& before = items_[candidate.item].wish;
+      const DesiredState& before = items_[candidate.item].wanted;
       if (!all_known) {
         // Bgpd is read first; until then nobody moves, also not by a kill.
-        *candidate.wish =
-            before.reason == Reason::minimum ? before : Wish{Desired::as_it_is, Reason::minimum};
+        *candidate.wanted = before.reason == Reason::minimum
+                                ? before
+                                : DesiredState{Desired::as_it_is, Reason::minimum};
         continue;
       }
       // What is sick and not announced is not announced for the minimum's sake.
-      const bool healthy = candidate.wish->reason == Reason::damping;
+      const bool healthy = candidate.wanted->reason == Reason::damping;
       const bool stated =
           candidate.standing == Standing::announced || candidate.standing == Standing::stated;
       if (!stated && !healthy) continue;
       const Item& item = items_[candidate.item];
-      *candidate.wish = when_kept(settings_.rules[item.rule], item, Reason::minimum);
+      *candidate.wanted = when_kept(settings_.rules[item.rule], item, Reason::minimum);
       kept += counts(candidate.standing);
     }
   }
 }
 
-void Policy::tell_minimum(std::size_t index, const Wish& before, Effects& effects) const {
+void Policy::tell_minimum(std::size_t index, const DesiredState& before, Effects& effects) const {
   const Item& item = items_[index];
-  if (is_held(before) == is_held(item.wish)) return;
+  if (is_held(before) == is_held(item.wanted)) return;
   const Rule& rule = settings_.rules[item.rule];
   const std::string why = cause(index);
-  if (is_held(item.wish)) {
-    effects.push_back(
-        Tell{Severity::critical,
-             fmt::format("rule \"{}\": {} stays announced: {}", rule.name, item.prefix.text(), why),
-             about(rule, item.prefix, "held")});
+  if (is_held(item.wanted)) {
+    effects.push_back(LogLine{
+        Severity::critical,
+        fmt::format("rule \"{}\": {} stays announced: {}", rule.name, item.prefix.text(), why),
+        about(rule, item.prefix, "held")});
     effects.push_back(note(Note::Kind::held, rule, item.prefix, why, "withdrawd"));
   } else {
     effects.push_back(
-        Tell{Severity::warning,
-             fmt::format("rule \"{}\": {} is no longer kept by min_announced: {} now: {}",
-                         rule.name, item.prefix.text(), name(item.wish.desired), why),
-             about(rule, item.prefix, "released")});
+        LogLine{Severity::warning,
+                fmt::format("rule \"{}\": {} is no longer kept by min_announced: {} now: {}",
+                            rule.name, item.prefix.text(), name(item.wanted.desired), why),
+                about(rule, item.prefix, "released")});
     effects.push_back(note(Note::Kind::released, rule, item.prefix, why, "withdrawd"));
   }
 }
 
-Wish Policy::guarded(std::size_t index, const Wish& wish, const Standings& standings, Time now,
-                     Effects& effects) {
+DesiredState Policy::guarded(std::size_t index, const DesiredState& wanted,
+                             const Standings& standings, Time now, Effects& effects) {
   const Item& item = items_[index];
   const Rule& rule = settings_.rules[item.rule];
-  const bool announced = is_wanted(item.wish.desired);
-  return guard_.judge(index,
-                      {.wish = wish,
-                       .before = announced ? when_kept(rule, item, item.wish.reason) : item.wish,
-                       .standing = standings(index),
-                       .health = health(rule),
-                       .near_down = near_down(rule),
-                       .drained = drained_since(item).has_value(),
-                       .forced = item.drain && item.drain->forced},
-                      now, effects);
+  const bool announced = is_wanted(item.wanted.desired);
+  return guard_.judge(
+      index,
+      {.wanted = wanted,
+       .before = announced ? when_kept(rule, item, item.wanted.reason) : item.wanted,
+       .standing = standings(index),
+       .health = health(rule),
+       .near_down = near_down(rule),
+       .drained = drained_since(item).has_value(),
+       .forced = item.drain && item.drain->forced},
+      now, effects);
 }
 
 void Policy::tell_guard(std::size_t index, FleetGuard::Verdict before, Effects& effects) const {
   using Verdict = FleetGuard::Verdict;
   const Verdict now = guard_.verdict(index);
-  const Wish& wish = items_[index].wish;
+  const DesiredState& wanted = items_[index].wanted;
   if (now == before) return;
   const Rule& rule = settings_.rules[items_[index].rule];
   const Prefix& prefix = items_[index].prefix;
-  const bool held = now == Verdict::held && wish.reason == Reason::fleet;
+  const bool held = now == Verdict::held && wanted.reason == Reason::fleet;
   const std::string why = cause(index);
   if (held) {
-    effects.push_back(Tell{Severity::critical, fmt::format("rule \"{}\": {} stays announced: {}",
-                                                           rule.name, prefix.text(), why)});
+    effects.push_back(LogLine{Severity::critical, fmt::format("rule \"{}\": {} stays announced: {}",
+                                                              rule.name, prefix.text(), why)});
     effects.push_back(note(Note::Kind::held, rule, prefix, why, "withdrawd"));
   } else if (before == Verdict::held) {
-    effects.push_back(Tell{Severity::warning,
-                           fmt::format("rule \"{}\": {} is no longer kept by the fleet: {} now: {}",
-                                       rule.name, prefix.text(), name(wish.desired), why)});
+    effects.push_back(LogLine{
+        Severity::warning, fmt::format("rule \"{}\": {} is no longer kept by the fleet: {} now: {}",
+                                       rule.name, prefix.text(), name(wanted.desired), why)});
     effects.push_back(note(Note::Kind::released, rule, prefix, why, "withdrawd"));
   }
-  if (now == Verdict::without && wish.desired == Desired::withdrawn) {
+  if (now == Verdict::without && wanted.desired == Desired::withdrawn) {
     effects.push_back(
-        Tell{Severity::critical,
-             fmt::format("rule \"{}\": {} is withdrawn without leave of the fleet, as "
-                         "when_unreachable = \"withdraw\": {}",
-                         rule.name, prefix.text(), guard_.detail(index))});
+        LogLine{Severity::critical,
+                fmt::format("rule \"{}\": {} is withdrawn without leave of the fleet, as "
+                            "when_unreachable = \"withdraw\": {}",
+                            rule.name, prefix.text(), guard_.detail(index))});
   }
 }
 
@@ -517,8 +521,8 @@ std::vector<std::size_t> Policy::decide(Time now, const Standings& standings, Ef
     if (!one_is) continue;
     for (std::size_t rule : rules) dirty_[rule] = 1;
   }
-  std::vector<std::vector<Wish>> by_group(members_.size());
-  std::vector<std::pair<std::size_t, Wish>> wishes;
+  std::vector<std::vector<DesiredState>> by_group(members_.size());
+  std::vector<std::pair<std::size_t, DesiredState>> all_wanted;
   for (std::size_t r = 0; r < dirty_.size(); ++r) {
     if (!dirty_[r]) continue;
     const Rule& rule = settings_.rules[r];
@@ -527,50 +531,50 @@ std::vector<std::size_t> Policy::decide(Time now, const Standings& standings, Ef
       look_at_switches(rule, item, now, effects);
       look_at_drain(rule, item, now, effects);
       look_at_flaps(rule, item, now, effects);
-      Wish wish = wish_of(rule, item, now);
+      DesiredState wanted = compute_desired(rule, item, now);
       if (rule.group) {
-        by_group[*rule.group].push_back(std::move(wish));
+        by_group[*rule.group].push_back(std::move(wanted));
       } else {
-        wishes.emplace_back(i, std::move(wish));
+        all_wanted.emplace_back(i, std::move(wanted));
       }
     }
   }
   for (std::size_t group = 0; group < members_.size(); ++group) {
     if (by_group[group].empty()) continue;
     keep_minimum(group, by_group[group], standings);
-    auto wish = by_group[group].begin();
+    auto wanted = by_group[group].begin();
     for (std::size_t rule : members_[group]) {
       for (std::size_t i = first_item_[rule]; i < first_item_[rule + 1]; ++i) {
-        wishes.emplace_back(i, *wish++);
+        all_wanted.emplace_back(i, *wanted++);
       }
     }
   }
   std::ranges::fill(dirty_, 0);
-  for (auto& [index, wish] : wishes) {
+  for (auto& [index, wanted] : all_wanted) {
     Item& item = items_[index];
     FleetGuard::Verdict verdict{};
     if (guard_.on()) {
       verdict = guard_.verdict(index);
-      wish = guarded(index, wish, standings, now, effects);
+      wanted = guarded(index, wanted, standings, now, effects);
     }
-    if (wish == item.wish) {
+    if (wanted == item.wanted) {
       if (guard_.on()) tell_guard(index, verdict, effects);
       continue;
     }
     const Rule& rule = settings_.rules[item.rule];
-    const Wish before = std::exchange(item.wish, std::move(wish));
-    if (before.desired != item.wish.desired) {
+    const DesiredState before = std::exchange(item.wanted, std::move(wanted));
+    if (before.desired != item.wanted.desired) {
       const Desired earlier = before.desired == Desired::as_it_is && item.earlier
                                   ? item.earlier->desired
                                   : before.desired;
-      if (item.wish.reason == Reason::health && goes_down(earlier, item.wish.desired)) {
+      if (item.wanted.reason == Reason::health && goes_down(earlier, item.wanted.desired)) {
         count_flap(rule, item, now, effects);
       }
       const Time since = std::exchange(item.since, now);
-      if (item.earlier && item.earlier->desired == item.wish.desired) {
+      if (item.earlier && item.earlier->desired == item.wanted.desired) {
         item.since = std::min(now, item.earlier->since);
       }
-      if (item.wish.desired != Desired::as_it_is) {
+      if (item.wanted.desired != Desired::as_it_is) {
         item.earlier.reset();
       } else if (!item.earlier) {
         // Until bgpd has been read, for a minimum: what it was before still counts.
@@ -639,7 +643,7 @@ std::string Policy::cause(std::size_t index) const {
     }
   }
   if (more > 0) story += fmt::format(" and {} more", more);
-  switch (item.wish.reason) {
+  switch (item.wanted.reason) {
     case Reason::health:
       break;
     case Reason::start:
@@ -648,7 +652,7 @@ std::string Policy::cause(std::size_t index) const {
       return fmt::format("flap damping holds it back, though {}", story);
     case Reason::minimum: {
       const Group& group = settings_.groups[*rule.group];
-      const std::string drained = item.wish.desired == Desired::degraded && drained_since(item)
+      const std::string drained = item.wanted.desired == Desired::degraded && drained_since(item)
                                       ? drain_story(index) + " and "
                                       : "";
       return fmt::format("min_announced = {} of group \"{}\" keeps it, though {}{}",
@@ -677,9 +681,9 @@ std::optional<std::string> Policy::minimum_at_stake(const Standings& standings) 
     if (settings_.groups[group].min_announced == 0) continue;
     for (std::size_t rule : members_[group]) {
       for (std::size_t i = first_item_[rule]; i < first_item_[rule + 1]; ++i) {
-        const Wish& wish = items_[i].wish;
-        const bool by_operator = wish.reason == Reason::drain || wish.reason == Reason::exit;
-        if (wish.desired != Desired::withdrawn) return settings_.groups[group].name;
+        const DesiredState& wanted = items_[i].wanted;
+        const bool by_operator = wanted.reason == Reason::drain || wanted.reason == Reason::exit;
+        if (wanted.desired != Desired::withdrawn) return settings_.groups[group].name;
         if (by_operator) continue;
         // What is redistributed cannot be kept, but is announced as long as bgpd runs; and one that
         // was started again, and does not answer, announces what its file has.
@@ -701,8 +705,8 @@ Policy::Memory Policy::memory() const {
     if (item.drain) memory.drains.emplace(named, *item.drain);
     if (item.switched) memory.switched.emplace(named, *item.switched);
     if (item.flaps) memory.flaps.emplace(named, *item.flaps);
-    if (item.wish.desired != Desired::as_it_is) {
-      memory.since.emplace(named, Memory::Since{item.wish.desired, item.since});
+    if (item.wanted.desired != Desired::as_it_is) {
+      memory.since.emplace(named, Memory::Since{item.wanted.desired, item.since});
     } else if (item.earlier) {
       memory.since.emplace(named, *item.earlier);
     }
@@ -740,10 +744,10 @@ std::vector<Policy::GroupCount> Policy::groups() const {
     GroupCount count{settings_.groups[group].name, settings_.groups[group].min_announced, 0, 0, 0};
     for (std::size_t rule : members_[group]) {
       for (std::size_t i = first_item_[rule]; i < first_item_[rule + 1]; ++i) {
-        const Wish& wish = items_[i].wish;
+        const DesiredState& wanted = items_[i].wanted;
         ++count.prefixes;
-        count.wanted += wish.desired != Desired::withdrawn;
-        count.held += is_held(wish);
+        count.wanted += wanted.desired != Desired::withdrawn;
+        count.held += is_held(wanted);
       }
     }
     counts.push_back(std::move(count));

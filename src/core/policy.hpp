@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "core/check_schedule.hpp"
+#include "core/desired_state.hpp"
 #include "core/events.hpp"
 #include "core/fleet_guard.hpp"
 #include "core/settings.hpp"
-#include "core/wish.hpp"
 
 namespace withdrawd::core {
 
@@ -70,17 +70,17 @@ class Policy {
   const FleetGuard& guard() const { return guard_; }
 
   using Standings = std::function<Standing(std::size_t index)>;
-  /// Decides again what may have changed. The prefixes whose wish is another one now.
+  /// Decides again what may have changed. The prefixes of which another one is desired now.
   std::vector<std::size_t> decide(Time now, const Standings& standings, Effects& effects);
   /// When time alone changes something: the end of a drain, of its grace, of a suppression, of the
   /// patience with the fleet.
   std::optional<Time> next_wake() const { return next_change_; }
 
-  const Wish& wish(std::size_t index) const { return items_[index].wish; }
-  /// Since when the wish is what it is; an earlier run may have had the same one.
+  const DesiredState& desired_state(std::size_t index) const { return items_[index].wanted; }
+  /// Since when that is desired; an earlier run may have desired the same.
   Time since(std::size_t index) const { return items_[index].since; }
   Health health(const Rule& rule) const;
-  /// Why the wish is what it is, in one line.
+  /// Why that is desired, in one line.
   std::string cause(std::size_t index) const;
 
   /// What forbids to kill bgpd, which would withdraw everything: a group's minimum, the fleet.
@@ -121,7 +121,7 @@ class Policy {
   struct Item {
     std::size_t rule;
     Prefix prefix;
-    Wish wish{};
+    DesiredState wanted{};
     Time since{};
     std::optional<Memory::Since> earlier{};  ///< of an earlier run, until this one has decided
     std::optional<Drain> drain{};
@@ -135,17 +135,18 @@ class Policy {
   void look_at_drain(const Rule& rule, Item& item, Time now, Effects& effects);
   void look_at_flaps(const Rule& rule, Item& item, Time now, Effects& effects);
   void count_flap(const Rule& rule, Item& item, Time now, Effects& effects);
-  Wish wish_of(const Rule& rule, const Item& item, Time now) const;
-  Wish when_kept(const Rule& rule, const Item& item, Wish::Reason by) const;
-  void keep_minimum(std::size_t group, std::vector<Wish>& wishes, const Standings& standings);
+  DesiredState compute_desired(const Rule& rule, const Item& item, Time now) const;
+  DesiredState when_kept(const Rule& rule, const Item& item, DesiredState::Reason by) const;
+  void keep_minimum(std::size_t group, std::vector<DesiredState>& all_wanted,
+                    const Standings& standings);
   std::optional<Time> drained_since(const Item& item) const;
   std::optional<Time> grace_ends(const Rule& rule, const Item& item) const;
   void find_next_change(Time now);
-  void tell_minimum(std::size_t index, const Wish& before, Effects& effects) const;
+  void tell_minimum(std::size_t index, const DesiredState& before, Effects& effects) const;
   void look_for_near_down(Time now);
   bool near_down(const Rule& rule) const;
-  Wish guarded(std::size_t index, const Wish& wish, const Standings& standings, Time now,
-               Effects& effects);
+  DesiredState guarded(std::size_t index, const DesiredState& wanted, const Standings& standings,
+                       Time now, Effects& effects);
   void tell_guard(std::size_t index, FleetGuard::Verdict before, Effects& effects) const;
   void mark_all();
   std::string drain_story(std::size_t index) const;

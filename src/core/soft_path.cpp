@@ -162,17 +162,17 @@ void SoftPath::decide(Time now, Effects& effects) {
   const auto changed = policy_.decide(
       now, [this](std::size_t index) { return observation_.standing(index); }, effects);
   if (policy_.revision() == before) return;
-  // Also of those whose wish is the same: what stays drained may have become sick, or well.
+  // Also of those for which the same is desired: what stays drained may have become sick, or well.
   for (Slot& slot : slots_) {
     if (must_go(slot) != exposure_.since(slot.index).has_value())
       judge_exposure(slot, view(slot), now);
   }
   for (const std::size_t index : changed) {
     Slot& slot = slots_[index];
-    const Wish& wish = policy_.wish(index);
-    if (wish.desired == slot.desired && wish.route_map == slot.degraded_by) continue;
-    slot.desired = wish.desired;
-    slot.degraded_by = wish.route_map;
+    const DesiredState& wanted = policy_.desired_state(index);
+    if (wanted.desired == slot.desired && wanted.route_map == slot.degraded_by) continue;
+    slot.desired = wanted.desired;
+    slot.degraded_by = wanted.route_map;
     slot.reached = false;
     slot.trouble.reset();
     slot.table_differs_since.reset();
@@ -181,10 +181,10 @@ void SoftPath::decide(Time now, Effects& effects) {
     judge_exposure(slot, seen, now);
     if (slot.desired != Desired::as_it_is && agrees(slot, seen)) {
       effects.push_back(
-          Tell{Severity::info,
-               fmt::format("rule \"{}\": {} is {} already: {}", slot.rule->name, slot.prefix.text(),
-                           name(slot.desired), policy_.cause(index)),
-               {.rule = slot.rule->name, .prefix = slot.prefix.text(), .topic = "already"}});
+          LogLine{Severity::info,
+                  fmt::format("rule \"{}\": {} is {} already: {}", slot.rule->name,
+                              slot.prefix.text(), name(slot.desired), policy_.cause(index)),
+                  {.rule = slot.rule->name, .prefix = slot.prefix.text(), .topic = "already"}});
     }
     last_verdict_ = now;
     dirty_ = true;
@@ -203,8 +203,9 @@ void SoftPath::decide(Time now, Effects& effects) {
 // What would have to go, if only bgpd said whether its group's minimum allows it, is exposed as
 // well: bgpd is not killed for it, but somebody is told.
 bool SoftPath::must_go(const Slot& slot) const {
-  const Wish& wish = policy_.wish(slot.index);
-  const bool undecided = wish.desired == Desired::as_it_is && wish.reason == Wish::Reason::minimum;
+  const DesiredState& wanted = policy_.desired_state(slot.index);
+  const bool undecided =
+      wanted.desired == Desired::as_it_is && wanted.reason == DesiredState::Reason::minimum;
   return (slot.desired == Desired::withdrawn || undecided) &&
          policy_.health(*slot.rule) == Health::down;
 }
@@ -261,10 +262,10 @@ void SoftPath::learn(Slot& slot, const View& view, Time now, Effects& effects) {
     note.by = "withdrawd";
     note.by_us = true;
     effects.push_back(
-        Tell{Severity::warning,
-             fmt::format("rule \"{}\": {} {}: what bgpd was sent and did not answer has had its "
-                         "effect: {}",
-                         slot.rule->name, slot.prefix.text(), name(stated), late->second)});
+        LogLine{Severity::warning,
+                fmt::format("rule \"{}\": {} {}: what bgpd was sent and did not answer has had its "
+                            "effect: {}",
+                            slot.rule->name, slot.prefix.text(), name(stated), late->second)});
   } else if (continuous_ && slot.reached && !statement_agrees(slot, view)) {
     undone_by_others(slot, now, effects);
   }
@@ -296,7 +297,7 @@ void SoftPath::observe(Observed observed, bool applied, Time now, Effects& effec
   observation_.take_in(std::move(observed), busy_lookups_);
   if (looks_up_all_) seen_from_ = busy_since_;
   if (!unanswered_.empty()) {
-    if (told_unanswered_) effects.push_back(Tell{Severity::info, "bgpd answers again"});
+    if (told_unanswered_) effects.push_back(LogLine{Severity::info, "bgpd answers again"});
     unanswered_.clear();
     told_unanswered_ = false;
     // What it refused before it was away, it may take now.
@@ -374,7 +375,7 @@ void SoftPath::failed(const Failure& failure, Time now, Effects& effects) {
   std::string text = failure.error.text();
   const auto news = told_.news(text, now);
   const bool first = news.has_value();
-  if (news) effects.push_back(Tell{Severity::error, *news});
+  if (news) effects.push_back(LogLine{Severity::error, *news});
 
   // Whether it had an effect is not known. Somebody else may put things right as well: the one who
   // sits in configuration mode, for instance. So bgpd is read before anything is sent again.
@@ -459,19 +460,19 @@ void SoftPath::watch_reach(const Slot& slot, const View& view, Time now, Effects
   for (const auto& [severity, text] :
        reach_.see(slot.index, find_reach(slot, view), name(slot.desired), now)) {
     effects.push_back(
-        Tell{severity,
-             fmt::format("rule \"{}\": {} {}", slot.rule->name, slot.prefix.text(), text),
-             {.rule = slot.rule->name, .prefix = slot.prefix.text(), .topic = "reach"}});
+        LogLine{severity,
+                fmt::format("rule \"{}\": {} {}", slot.rule->name, slot.prefix.text(), text),
+                {.rule = slot.rule->name, .prefix = slot.prefix.text(), .topic = "reach"}});
   }
 }
 
 // It is put right again at once, each time; but that is a fault that only a human can end.
 void SoftPath::undone_by_others(Slot& slot, Time now, Effects& effects) {
   if (!contests_.undone(slot.index, now)) return;
-  effects.push_back(Tell{Severity::critical,
-                         fmt::format("rule \"{}\": {} {}", slot.rule->name, slot.prefix.text(),
-                                     contest_text(slot, now)),
-                         {.rule = slot.rule->name, .prefix = slot.prefix.text()}});
+  effects.push_back(LogLine{Severity::critical,
+                            fmt::format("rule \"{}\": {} {}", slot.rule->name, slot.prefix.text(),
+                                        contest_text(slot, now)),
+                            {.rule = slot.rule->name, .prefix = slot.prefix.text()}});
 }
 
 std::string SoftPath::contest_text(const Slot& slot, Time now) const {
@@ -481,11 +482,11 @@ std::string SoftPath::contest_text(const Slot& slot, Time now) const {
 void SoftPath::end_contests(Time now, Effects& effects) {
   for (const auto& [index, quiet_for] : contests_.end(now)) {
     const Slot& slot = slots_[index];
-    effects.push_back(
-        Tell{Severity::warning,
-             fmt::format("rule \"{}\": {} is left alone again: nobody else has changed it for {}",
-                         slot.rule->name, slot.prefix.text(), describe(quiet_for)),
-             {.rule = slot.rule->name, .prefix = slot.prefix.text()}});
+    effects.push_back(LogLine{
+        Severity::warning,
+        fmt::format("rule \"{}\": {} is left alone again: nobody else has changed it for {}",
+                    slot.rule->name, slot.prefix.text(), describe(quiet_for)),
+        {.rule = slot.rule->name, .prefix = slot.prefix.text()}});
   }
 }
 
@@ -537,9 +538,10 @@ void SoftPath::on(BgpdRead event, Time now, Effects& effects) {
   if (event.observed) {
     via_ = event.via;
     took_ = now - busy_since_;
-    effects.push_back(Tell{Severity::debug, fmt::format("bgpd read in {} through {}, {} look-ups",
-                                                        describe(now - busy_since_), event.via,
-                                                        busy_lookups_.size())});
+    effects.push_back(
+        LogLine{Severity::debug,
+                fmt::format("bgpd read in {} through {}, {} look-ups", describe(now - busy_since_),
+                            event.via, busy_lookups_.size())});
     observe(std::move(*event.observed), false, now, effects);
   } else {
     failed(event.observed.error(), now, effects);
@@ -582,7 +584,7 @@ void SoftPath::on(PlanApplied event, Time now, Effects& effects) {
   all_due_ = now + peers_pause;
 }
 
-TellEach SoftPath::tell_changes(const PlanApplied& event, Time now) const {
+LogBatch SoftPath::tell_changes(const PlanApplied& event, Time now) const {
   struct Line {
     Change change;
     std::string rule, cause;
@@ -613,20 +615,20 @@ TellEach SoftPath::tell_changes(const PlanApplied& event, Time now) const {
                                                : withdrawn ? " again (it had come back)"
                                                            : " again (it had gone or changed)";
             const std::string prefix = change.prefix.text();
-            return Tell{Severity::warning,
-                        fmt::format("rule \"{}\": {} {}{} in {} through {}: {}; sent \"{}\"{}",
-                                    rule, prefix, becomes, once_more, taken, via, cause,
-                                    statements_of(change), i == 0 ? answered : ""),
-                        {.rule = rule, .prefix = prefix, .topic = std::string(becomes)}};
+            return LogLine{Severity::warning,
+                           fmt::format("rule \"{}\": {} {}{} in {} through {}: {}; sent \"{}\"{}",
+                                       rule, prefix, becomes, once_more, taken, via, cause,
+                                       statements_of(change), i == 0 ? answered : ""),
+                           {.rule = rule, .prefix = prefix, .topic = std::string(becomes)}};
           }};
 }
 
 void SoftPath::trouble(Slot& slot, std::string text, Effects& effects) {
   if (slot.trouble == text) return;
   effects.push_back(
-      Tell{Severity::error,
-           fmt::format("rule \"{}\": {} {}", slot.rule->name, slot.prefix.text(), text),
-           {.rule = slot.rule->name, .prefix = slot.prefix.text(), .topic = "trouble"}});
+      LogLine{Severity::error,
+              fmt::format("rule \"{}\": {} {}", slot.rule->name, slot.prefix.text(), text),
+              {.rule = slot.rule->name, .prefix = slot.prefix.text(), .topic = "trouble"}});
   slot.trouble = std::move(text);
 }
 
@@ -775,12 +777,15 @@ void SoftPath::begin(Time now, std::vector<Lookup> lookups) {
   busy_lookups_ = std::move(lookups);
 }
 
-void SoftPath::advance(Time now, Effects& effects) {
+void SoftPath::decide_by_time(Time now, Effects& effects) {
   if (policy_.guard().on()) {
     const auto near = kill_nears_at();
     policy_.kill_near(near && now >= *near);
   }
   decide(now, effects);
+}
+
+void SoftPath::advance(Time now, Effects& effects) {
   if (busy_ || slots_.empty()) return;
   if (observation_.seen() && !stale_) {
     if (dirty_) make_plan(now, effects);
@@ -790,8 +795,8 @@ void SoftPath::advance(Time now, Effects& effects) {
         const std::size_t slot = plan_slots_[i];
         // What a rule's health has brought about has the same cause for each of its prefixes.
         const bool same = i > 0 && slots_[plan_slots_[i - 1]].rule == slots_[slot].rule &&
-                          policy_.wish(slot).reason == Wish::Reason::health &&
-                          policy_.wish(slot) == policy_.wish(plan_slots_[i - 1]);
+                          policy_.desired_state(slot).reason == DesiredState::Reason::health &&
+                          policy_.desired_state(slot) == policy_.desired_state(plan_slots_[i - 1]);
         plan_causes_.push_back(same ? plan_causes_.back() : policy_.cause(slot));
       }
       auto lookups = lookups_of_plan();
@@ -954,7 +959,7 @@ std::vector<PrefixReport> SoftPath::report(Time now) const {
                         .health = policy_.health(*slot.rule),
                         .desired = slot.desired,
                         .desired_for = {},
-                        .reason = policy_.wish(slot.index).reason,
+                        .reason = policy_.desired_state(slot.index).reason,
                         .why = policy_.cause(slot.index),
                         .configured = {},
                         .options = slot.options,

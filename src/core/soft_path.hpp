@@ -45,7 +45,7 @@ struct PrefixReport {
   Health health;
   Desired desired;
   std::optional<Duration> desired_for;    ///< none: nothing is desired yet
-  Wish::Reason reason;                    ///< of what is desired
+  DesiredState::Reason reason;            ///< of what is desired
   std::string why;                        ///< likewise, in words
   std::optional<bool> configured;         ///< none: bgpd has not been read
   std::optional<NetworkOptions> options;  ///< of the statement, or of the one withdrawn
@@ -108,8 +108,8 @@ class SoftPath {
   /// killed, and nobody has looked.)
   bool wants_process(Time now) const;
 
-  /// Decides again what is desired, as far as it may have changed: by time alone, too.
-  void decide(Time now, Effects& effects);
+  /// Decides again what is desired, where time alone has changed it. To be called before `advance`.
+  void decide_by_time(Time now, Effects& effects);
   /// Starts the next operation if one is due and none is under way.
   void advance(Time now, Effects& effects);
   std::optional<Time> next_wake() const;
@@ -191,6 +191,7 @@ class SoftPath {
   bool statement_agrees(const Slot& slot, const View& view) const;
   bool agrees(const Slot& slot, const View& view) const;
   bool must_go(const Slot& slot) const;
+  void decide(Time now, Effects& effects);
   void learn(Slot& slot, const View& view, Time now, Effects& effects);
   /// `applied`: right after a plan, when peers have not heard of it yet.
   void observe(Observed observed, bool applied, Time now, Effects& effects);
@@ -216,7 +217,7 @@ class SoftPath {
   void trouble(Slot& slot, std::string text, Effects& effects);
   std::vector<Lookup> all_lookups() const;
   std::vector<Lookup> lookups_of_plan() const;
-  TellEach tell_changes(const PlanApplied& event, Time now) const;
+  LogBatch tell_changes(const PlanApplied& event, Time now) const;
 
   const Settings& settings_;
   Policy policy_;

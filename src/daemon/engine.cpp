@@ -176,8 +176,9 @@ void Engine::arm_timer() {
 void Engine::carry_out(const core::Effects& effects) {
   for (const core::Effect& effect : effects) {
     if (witness_.effect) witness_.effect(effect);
-    if (std::holds_alternative<core::Tell>(effect) || std::holds_alternative<core::Note>(effect) ||
-        std::holds_alternative<core::TellEach>(effect)) {
+    if (std::holds_alternative<core::LogLine>(effect) ||
+        std::holds_alternative<core::Note>(effect) ||
+        std::holds_alternative<core::LogBatch>(effect)) {
       unsaid_.push_back(effect);
     } else {
       std::visit([this](const auto& one) { carry_out(one); }, effect);
@@ -188,7 +189,7 @@ void Engine::carry_out(const core::Effects& effects) {
 
 void Engine::say(std::size_t most) {
   for (; most > 0 && !unsaid_.empty(); --most) {
-    if (const auto* each = std::get_if<core::TellEach>(&unsaid_.front())) {
+    if (const auto* each = std::get_if<core::LogBatch>(&unsaid_.front())) {
       if (said_of_first_ < each->count) tell_(each->make(said_of_first_++));
       if (said_of_first_ < each->count) continue;
       said_of_first_ = 0;
@@ -316,11 +317,11 @@ void Engine::carry_out(const core::SayPlace& effect) {
   if (link_) link_->say(effect);
 }
 
-void Engine::carry_out(const core::Tell& effect) {
+void Engine::carry_out(const core::LogLine& effect) {
   tell_(effect);
 }
 
-void Engine::carry_out(const core::TellEach& effect) {
+void Engine::carry_out(const core::LogBatch& effect) {
   for (std::size_t i = 0; i < effect.count; ++i) tell_(effect.make(i));
 }
 

@@ -25,7 +25,7 @@ class Engine {
     act,      ///< carry everything out
     observe,  ///< ask and read, but change nothing: what would have been done is kept
   };
-  using TellFunction = std::function<void(const core::Tell&)>;
+  using TellFunction = std::function<void(const core::LogLine&)>;
 
   /// `after_step` is called after each event has been dealt with, also before the first.
   Engine(boost::asio::io_context& io, config::Config config, const core::Memory& memory,
@@ -81,8 +81,8 @@ class Engine {
   void carry_out(const core::RestartBgpd& effect);
   void carry_out(const core::AskLeave& effect);
   void carry_out(const core::SayPlace& effect);
-  void carry_out(const core::Tell& effect);
-  void carry_out(const core::TellEach& effect);
+  void carry_out(const core::LogLine& effect);
+  void carry_out(const core::LogBatch& effect);
   void carry_out(const core::Note& effect);
   void say(std::size_t most);
 

@@ -47,7 +47,7 @@ bool is_coloured_terminal(int fd) {
   return ::isatty(fd) && std::getenv("NO_COLOR") == nullptr;
 }
 
-std::string text_line(const core::Tell& line, bool coloured) {
+std::string text_line(const core::LogLine& line, bool coloured) {
   const auto colour = coloured ? colour_of(line.severity) : "";
   return fmt::format("{} {}{}{} {}\n", time_text(std::chrono::system_clock::now()), colour,
                      level_name(line.severity), colour.empty() ? "" : "\033[0m", line.text);
@@ -101,7 +101,7 @@ class Stream : public Log::Sink {
         is_json_(opened_->plan.format == LogFormat::json),
         coloured_(opened_->fd >= 0 && is_coloured_terminal(opened_->fd)) {}
 
-  bool write(const core::Tell& line) override {
+  bool write(const core::LogLine& line) override {
     std::string text = is_json_ ? json_line(line, std::chrono::system_clock::now()) + "\n"
                                 : text_line(line, coloured_);
     const std::size_t size = text.size();
@@ -139,7 +139,7 @@ class Datagrams : public Log::Sink {
         facility_(plan.facility),
         fallback_(standard_error(std::move(writer))) {}
 
-  bool write(const core::Tell& line) override {
+  bool write(const core::LogLine& line) override {
     switch (send(line)) {
       case Sent::yes:
         return true;
@@ -156,8 +156,8 @@ class Datagrams : public Log::Sink {
   /// Longer ones are cut; what withdrawd says is far shorter.
   static constexpr std::size_t longest = std::size_t{32} * 1024;
 
-  Sent send(const core::Tell& line) {
-    core::Tell cut = line;
+  Sent send(const core::LogLine& line) {
+    core::LogLine cut = line;
     if (cut.text.size() > longest) cut.text.resize(longest);
     const std::string datagram =
         journal_ ? journal_datagram(cut)
@@ -270,10 +270,10 @@ void Log::use(std::shared_ptr<Opened> opened) {
 }
 
 void Log::tell(core::Severity severity, std::string_view text) {
-  tell(core::Tell{severity, std::string(text)});
+  tell(core::LogLine{severity, std::string(text)});
 }
 
-void Log::tell(const core::Tell& line) {
+void Log::tell(const core::LogLine& line) {
   if (line.severity < plan_.least) return;
   if (lost_untold_ > 0 &&
       sink_->write(
@@ -283,7 +283,7 @@ void Log::tell(const core::Tell& line) {
   }
   // Whoever made the text has escaped what came from outside. Should one have forgotten: no line
   // is two, and none of them acts on a terminal.
-  core::Tell shown = line;
+  core::LogLine shown = line;
   shown.text = core::visible(line.text);
   if (sink_->write(shown)) return;
   ++lost_;

@@ -43,7 +43,7 @@ class Log {
   static core::Result<Log> open(const LogPlan& plan);
 
   void tell(core::Severity severity, std::string_view text);
-  void tell(const core::Tell& line);
+  void tell(const core::LogLine& line);
 
   /// Goes on there: as another configuration says, or in a new file by a name that another has been
   /// given.
@@ -60,7 +60,7 @@ class Log {
   class Sink {
    public:
     virtual ~Sink() = default;
-    virtual bool write(const core::Tell& line) = 0;
+    virtual bool write(const core::LogLine& line) = 0;
   };
 
  private:

@@ -60,7 +60,7 @@ std::string time_text(WallTime now) {
                      ms.time_since_epoch().count() % 1000);
 }
 
-std::string json_line(const core::Tell& line, WallTime now) {
+std::string json_line(const core::LogLine& line, WallTime now) {
   json::object object{
       {"time", time_text(now)}, {"level", level_name(line.severity)}, {"message", line.text}};
   const auto add = [&object](std::string_view key, const std::string& value) {
@@ -73,7 +73,7 @@ std::string json_line(const core::Tell& line, WallTime now) {
   return json::serialize(object);
 }
 
-std::string journal_datagram(const core::Tell& line) {
+std::string journal_datagram(const core::LogLine& line) {
   std::string datagram;
   add_field(datagram, "MESSAGE", line.text);
   add_field(datagram, "PRIORITY", std::to_string(priority(line.severity)));
@@ -88,7 +88,7 @@ std::string journal_datagram(const core::Tell& line) {
   return datagram;
 }
 
-std::string syslog_datagram(const core::Tell& line, std::uint8_t facility, WallTime now,
+std::string syslog_datagram(const core::LogLine& line, std::uint8_t facility, WallTime now,
                             pid_t pid) {
   return fmt::format("<{}>{:%b %e %H:%M:%S} withdrawd[{}]: {}",
                      facility * 8 + priority(line.severity),

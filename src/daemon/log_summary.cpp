@@ -7,15 +7,15 @@
 
 namespace withdrawd::daemon {
 
-bool LogSummary::is_shown(const core::Tell& line, core::Time now) {
+bool LogSummary::is_shown(const core::LogLine& line, core::Time now) {
   if (line.about.topic.empty()) return true;
   forget_quiet(now);
-  const core::About& about = line.about;
+  const core::LogContext& about = line.about;
   return has_room({line.severity, about.rule, about.check, about.topic}, shown_first, line, now) &&
          has_room({line.severity, "", "", about.topic}, shown_of_all, line, now);
 }
 
-bool LogSummary::has_room(Key key, std::size_t limit, const core::Tell& line, core::Time now) {
+bool LogSummary::has_room(Key key, std::size_t limit, const core::LogLine& line, core::Time now) {
   const auto [place, is_new] = kinds_.try_emplace(std::move(key), Kind{.seen = now});
   Kind& kind = place->second;
   if (!is_new && kind.counted == 0 &&
@@ -32,8 +32,8 @@ bool LogSummary::has_room(Key key, std::size_t limit, const core::Tell& line, co
   return false;
 }
 
-core::Tell LogSummary::summary(Kind& kind, core::Time now) {
-  core::Tell line = kind.last;
+core::LogLine LogSummary::summary(Kind& kind, core::Time now) {
+  core::LogLine line = kind.last;
   // The prefix is that of one among many.
   line.about.prefix.clear();
   line.text = fmt::format("{} more such line{} in {}, the last: {}", kind.counted,
@@ -44,8 +44,8 @@ core::Tell LogSummary::summary(Kind& kind, core::Time now) {
   return line;
 }
 
-std::vector<core::Tell> LogSummary::due(core::Time now) {
-  std::vector<core::Tell> lines;
+std::vector<core::LogLine> LogSummary::due(core::Time now) {
+  std::vector<core::LogLine> lines;
   for (auto& [key, kind] : kinds_) {
     if (kind.counted > 0 && now >= kind.counted_since + kind.pause) {
       lines.push_back(summary(kind, now));
@@ -63,8 +63,8 @@ std::optional<core::Time> LogSummary::next_due() const {
   return next;
 }
 
-std::vector<core::Tell> LogSummary::rest() {
-  std::vector<core::Tell> lines;
+std::vector<core::LogLine> LogSummary::rest() {
+  std::vector<core::LogLine> lines;
   for (auto& [key, kind] : kinds_) {
     if (kind.counted > 0) lines.push_back(summary(kind, kind.seen));
   }

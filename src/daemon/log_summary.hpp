@@ -26,13 +26,13 @@ class LogSummary {
   static constexpr core::Duration quiet = std::chrono::seconds(10);
 
   /// Is the line to be shown? Else it will be in a summary.
-  bool is_shown(const core::Tell& line, core::Time now);
+  bool is_shown(const core::LogLine& line, core::Time now);
 
   /// The summaries that are due.
-  std::vector<core::Tell> due(core::Time now);
+  std::vector<core::LogLine> due(core::Time now);
   std::optional<core::Time> next_due() const;
   /// All that is left, at the end.
-  std::vector<core::Tell> rest();
+  std::vector<core::LogLine> rest();
 
  private:
   using Key = std::tuple<core::Severity, std::string, std::string, std::string>;
@@ -42,10 +42,10 @@ class LogSummary {
     core::Time seen;  ///< the last line
     core::Time counted_since{};
     core::Duration pause = first_pause;
-    core::Tell last{};  ///< that was counted
+    core::LogLine last{};  ///< that was counted
   };
-  bool has_room(Key key, std::size_t limit, const core::Tell& line, core::Time now);
-  static core::Tell summary(Kind& kind, core::Time now);
+  bool has_room(Key key, std::size_t limit, const core::LogLine& line, core::Time now);
+  static core::LogLine summary(Kind& kind, core::Time now);
   void forget_quiet(core::Time now);
 
   std::map<Key, Kind> kinds_;

@@ -20,7 +20,7 @@ namespace {
 
 using core::Desired;
 using core::Health;
-using Reason = core::Wish::Reason;
+using Reason = core::DesiredState::Reason;
 
 constexpr std::array<Health, 3> healths{Health::up, Health::down, Health::unknown};
 constexpr std::array<core::OutcomeKind, 5> outcomes{

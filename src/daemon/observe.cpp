@@ -24,7 +24,7 @@ Observation observe(config::Config config, core::Duration limit) {
   std::unique_ptr<Engine> engine;
   engine = std::make_unique<Engine>(
       io, std::move(config), memory, Engine::Manner::observe,
-      [&seen](const core::Tell& line) {
+      [&seen](const core::LogLine& line) {
         if (line.severity >= core::Severity::error) seen.problems.push_back(line.text);
       },
       [&] {

@@ -18,8 +18,8 @@ std::optional<double> seconds(const std::optional<core::Duration>& span) {
   return span.transform([](core::Duration known) { return seconds(known); });
 }
 
-std::string_view name(core::Wish::Reason reason) {
-  using Reason = core::Wish::Reason;
+std::string_view name(core::DesiredState::Reason reason) {
+  using Reason = core::DesiredState::Reason;
   switch (reason) {
     case Reason::start:
       return "at_start";
@@ -94,7 +94,8 @@ json::object prefix_json(const core::PrefixReport& prefix) {
     object["fleet"] = json::object{
         {"keep_announcing", fleet->floor.text()},
         {"state", fleet->place ? json::value(core::name(fleet->place->state)) : json::value()},
-        {"held", prefix.reason == core::Wish::Reason::fleet && fleet->verdict == Verdict::held},
+        {"held",
+         prefix.reason == core::DesiredState::Reason::fleet && fleet->verdict == Verdict::held},
         {"without_leave", fleet->verdict == Verdict::without}};
   }
   json::array reach;

@@ -209,7 +209,7 @@ class Session {
       }
       let_on_change_end();
     }
-    for (const core::Tell& line : log_summary_.rest()) log_.tell(line);
+    for (const core::LogLine& line : log_summary_.rest()) log_.tell(line);
     return status_;
   }
 
@@ -231,7 +231,7 @@ class Session {
     if (severity > Severity::debug) status_is_old_ = true;
   }
 
-  void tell(const core::Tell& line) {
+  void tell(const core::LogLine& line) {
     if (log_summary_.is_shown(line, std::chrono::steady_clock::now())) {
       log_.tell(line);
     } else if (!std::exchange(summary_awaited_, true)) {
@@ -247,7 +247,7 @@ class Session {
     summary_timer_.expires_at(*due);
     summary_timer_.async_wait([this](boost::system::error_code error) {
       if (error) return;
-      for (const core::Tell& line : log_summary_.due(std::chrono::steady_clock::now())) {
+      for (const core::LogLine& line : log_summary_.due(std::chrono::steady_clock::now())) {
         log_.tell(line);
       }
       await_summary();
@@ -314,7 +314,7 @@ class Session {
     saved_ = std::make_shared<const core::Memory>(loaded.memory);
     engine_ = std::make_unique<Engine>(
         io_, config_, loaded.memory, Engine::Manner::act,
-        [this](const core::Tell& line) { tell(line); }, [this] { after_step(); });
+        [this](const core::LogLine& line) { tell(line); }, [this] { after_step(); });
     keep_notes();
     measure(loaded.counters);
     engine_->on_note([this](const core::Note& note) {

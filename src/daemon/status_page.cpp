@@ -282,8 +282,8 @@ class StatusPage::View {
   json::value ago(core::Duration span) const { return at(now_.steady - span); }
   json::value ahead(core::Duration span) const { return at(now_.steady + span); }
 
-  static std::string_view reason(core::Wish::Reason reason) {
-    using Reason = core::Wish::Reason;
+  static std::string_view reason(core::DesiredState::Reason reason) {
+    using Reason = core::DesiredState::Reason;
     switch (reason) {
       case Reason::start:
         return "start";

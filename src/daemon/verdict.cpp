@@ -15,7 +15,7 @@ namespace {
 
 using core::Desired;
 using core::Health;
-using Reason = core::Wish::Reason;
+using Reason = core::DesiredState::Reason;
 using Grade = Verdict::Grade;
 
 std::string_view are(std::size_t count) {

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -33,6 +32,7 @@
 #include <variant>
 #include <vector>
 
+#include "as_result.hpp"
 #include "core/local_error.hpp"
 #include "dns/id_filter.hpp"
 #include "dns/message.hpp"
@@ -51,8 +51,6 @@ using boost::system::error_code;
 using core::DnsTransport;
 using core::OutcomeKind;
 using Clock = std::chrono::steady_clock;
-
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
 /// The most that EDNS is used with; without it, an answer over UDP has 512 bytes at most. More is
 /// taken from a server that does not care; what does not fit is cut, and malformed.

@@ -1,12 +1,10 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <condition_variable>
 #include <cstddef>
 #include <exception>
@@ -18,6 +16,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "as_result.hpp"
 #include "core/time.hpp"
 
 /// A disk may hang: a frozen file system, a network file system whose server is away. Then whoever
@@ -139,7 +138,7 @@ boost::asio::awaitable<std::optional<std::invoke_result_t<Work&>>> beside(
   const auto task = std::make_shared<Work>(std::move(work));
   if (!start_thread([sleeper, shared, task] { shared->run(*task); }, stack)) shared->run(*task);
   // Cancelled when it is done.
-  static_cast<void>(co_await timer->async_wait(asio::as_tuple(asio::use_awaitable)));
+  static_cast<void>(co_await timer->async_wait(as_result));
   co_return shared->take();
 }
 

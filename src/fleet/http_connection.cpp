@@ -5,12 +5,10 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/ssl/stream.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
@@ -18,8 +16,8 @@
 #include <optional>
 #include <vector>
 
+#include "as_result.hpp"
 #include "core/outcome.hpp"
-#include "files/as_result.hpp"
 #include "files/regular_file.hpp"
 #include "fleet/name_lookup.hpp"
 
@@ -33,7 +31,6 @@ namespace {
 constexpr std::size_t largest_header = std::size_t{16} * 1024;
 /// A thousand sites that write at once are told of in one line, of some hundred bytes for each.
 constexpr std::size_t longest_line = std::size_t{2} * 1024 * 1024;
-using files::as_result;
 constexpr auto until_told = std::chrono::hours(24);
 
 using Tcp = beast::tcp_stream;

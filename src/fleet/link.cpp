@@ -5,19 +5,17 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <functional>
 #include <random>
 #include <set>
 #include <utility>
 
+#include "as_result.hpp"
 #include "core/outcome.hpp"
-#include "files/as_result.hpp"
 #include "files/beside.hpp"
 #include "fleet/etcd_json.hpp"
 #include "fleet/inspection.hpp"
@@ -29,7 +27,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 namespace {
 
-using files::as_result;
 /// An endpoint on the same continent answers within that, or is passed over.
 constexpr core::Duration connect_patience = seconds(1);
 /// etcd answers in milliseconds; without a leader, not at all. What is asked of it is then given up

@@ -7,20 +7,18 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
 #include <utility>
 
+#include "as_result.hpp"
 #include "core/error.hpp"
 #include "core/outcome.hpp"
-#include "files/as_result.hpp"
 #include "files/beside.hpp"
 
 namespace withdrawd::fleet {
@@ -29,7 +27,6 @@ using asio::local::stream_protocol;
 using namespace asio::experimental::awaitable_operators;
 namespace {
 
-using files::as_result;
 /// So many may be under way: with silent name servers each takes its time, and new ones are asked
 /// for every second.
 constexpr int most_lookups = 8;

@@ -8,13 +8,11 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -23,6 +21,7 @@
 #include <optional>
 #include <system_error>
 
+#include "as_result.hpp"
 #include "process/origin.hpp"
 #include "process/proc_entry.hpp"
 
@@ -141,8 +140,8 @@ struct BgpSessions::Session {
     error_code failed;
     while (!failed && !waiting->over) {
       // Not `auto [failed, size] =`: what the peer had sent is of no interest.
-      std::tie(failed, std::ignore) = co_await session->socket.async_read_some(
-          asio::buffer(unread), asio::as_tuple(asio::use_awaitable));
+      std::tie(failed, std::ignore) =
+          co_await session->socket.async_read_some(asio::buffer(unread), as_result);
     }
     if (waiting->over) co_return;
     session->hung_up = true;
@@ -214,7 +213,7 @@ asio::awaitable<core::SessionsEnded> BgpSessions::ended() {
   }
   // Cancelled when nobody is left.
   if (waiting->left > 0) {
-    static_cast<void>(co_await waiting->deadline.async_wait(asio::as_tuple(asio::use_awaitable)));
+    static_cast<void>(co_await waiting->deadline.async_wait(as_result));
   }
   waiting->over = true;
 

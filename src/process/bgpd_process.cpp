@@ -5,11 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -18,6 +16,7 @@
 #include <system_error>
 #include <utility>
 
+#include "as_result.hpp"
 #include "core/outcome.hpp"
 #include "files/regular_file.hpp"
 #include "process/accounts.hpp"
@@ -299,8 +298,7 @@ asio::awaitable<core::BgpdStopped> stop(core::BgpdProcess bgpd, Evidence evidenc
     error_code ignored;
     dying->pidfd.cancel(ignored);
   });
-  const auto [alive] = co_await dying->pidfd.async_wait(stream_descriptor::wait_read,
-                                                        asio::as_tuple(asio::use_awaitable));
+  const auto [alive] = co_await dying->pidfd.async_wait(stream_descriptor::wait_read, as_result);
   dying->deadline.cancel();
   core::SessionsEnded ended = co_await sessions->ended();
   if (!alive) {

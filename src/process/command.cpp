@@ -9,13 +9,11 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -25,6 +23,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "as_result.hpp"
 #include "core/outcome.hpp"
 #include "files/beside.hpp"
 #include "files/file_descriptor.hpp"
@@ -466,7 +465,7 @@ asio::awaitable<core::Result<Finished>> run(Command command) {
   if (cancelled) child->kill_in_time();
   std::optional<int> status;
   while (!status && !child->unkillable) {
-    const auto [failed] = co_await child->async_wait_for_end(asio::as_tuple(asio::use_awaitable));
+    const auto [failed] = co_await child->async_wait_for_end(as_result);
     status = child->reap();
     if (failed && !status && !child->over_limit) {
       cancelled = true;

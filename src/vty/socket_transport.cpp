@@ -8,22 +8,20 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
 #include <filesystem>
 #include <optional>
 #include <utility>
 
+#include "as_result.hpp"
 #include "core/time.hpp"
-#include "files/as_result.hpp"
 #include "vty/answers.hpp"
 #include "vty/config_squeeze.hpp"
 #include "vty/local_listener.hpp"
@@ -36,8 +34,6 @@ namespace asio = boost::asio;
 using asio::local::stream_protocol;
 using boost::system::error_code;
 using namespace asio::experimental::awaitable_operators;
-
-using files::as_result;
 
 // So many bytes of commands may be waiting for their answers. It is less than a Unix socket's
 // buffer, so that a write never waits for a bgpd that itself waits for us to read.

@@ -4,18 +4,17 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <chrono>
 #include <optional>
 #include <utility>
 
+#include "as_result.hpp"
 #include "core/outcome.hpp"
 #include "core/time.hpp"
 #include "files/beside.hpp"
@@ -157,7 +156,7 @@ class TelnetTransport::Connection : public std::enable_shared_from_this<Connecti
         continue;
       }
       wake_.expires_at(could_be_prompt ? std::min(quiet, deadline) : deadline);
-      co_await wake_.async_wait(asio::as_tuple(asio::use_awaitable));
+      co_await wake_.async_wait(as_result);
     }
     if (connect_error_) co_return cannot_connect();
     if (stranger_) co_return std::unexpected(*stranger_);

@@ -8,11 +8,11 @@ using namespace withdrawd::cli;
 
 namespace {
 
-const Palette plain(-1);
-const Palette unbroken = [] {
-  Palette palette(-1);
-  palette.columns = std::string::npos;
-  return palette;
+const Terminal plain(-1);
+const Terminal unbroken = [] {
+  Terminal terminal(-1);
+  terminal.columns = std::string::npos;
+  return terminal;
 }();
 
 const daemon::HistoryEntry entry{.time = "2026-11-23T03:31:21.123Z",

@@ -26,7 +26,7 @@ cli::AskedCheck file(core::FileMeaning meaning) {
           {}};
 }
 
-const cli::Palette plain(-1);
+const cli::Terminal plain(-1);
 
 }  // namespace
 

@@ -12,7 +12,7 @@ using Verdict = Finding::Verdict;
 namespace {
 
 std::string text(const std::vector<Finding>& findings) {
-  return cli::doctor_text(findings, cli::Palette(-1));
+  return cli::doctor_text(findings, cli::Terminal(-1));
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ json::object fleet_of(json::object place) {
 std::string shown(const json::object& fleet) {
   const auto read = cli::fleet_in(json::serialize(fleet));
   REQUIRE(read);
-  return cli::fleet_table(*read, cli::Palette(-1));
+  return cli::fleet_table(*read, cli::Terminal(-1));
 }
 
 std::string shown_for(json::value seconds) {

@@ -77,7 +77,7 @@ TEST_CASE("times beyond all measure are shown as a very long time") {
   odd.at("prefixes").at(0).as_object()["desired_for_s"] = -1e300;
   const auto read = cli::status_in(json::serialize(odd));
   REQUIRE(read);
-  CHECK(cli::check_lines(read->at("checks").at(0), cli::Palette(-1)).find("36500 d") !=
+  CHECK(cli::check_lines(read->at("checks").at(0), cli::Terminal(-1)).find("36500 d") !=
         std::string::npos);
 }
 
@@ -94,10 +94,10 @@ TEST_CASE("a status that wants to talk to the terminal is shown escaped") {
       CHECK(hostile[0] == '\xff');  // no UTF-8, no JSON
       continue;
     }
-    CHECK(lines_are_printable(cli::status_table(*read, cli::Palette(-1))));
-    CHECK(lines_are_printable(cli::check_lines(read->at("checks").at(0), cli::Palette(-1))));
+    CHECK(lines_are_printable(cli::status_table(*read, cli::Terminal(-1))));
+    CHECK(lines_are_printable(cli::check_lines(read->at("checks").at(0), cli::Terminal(-1))));
     const std::string text(hostile);
     const daemon::HistoryEntry entry{text, text, text, text, text, text, text, text};
-    CHECK(lines_are_printable(cli::change_line(entry, cli::Palette(-1))));
+    CHECK(lines_are_printable(cli::change_line(entry, cli::Terminal(-1))));
   }
 }

@@ -49,7 +49,7 @@ core::Report report() {
 
 std::string table(const core::Report& from) {
   // No terminal: a pipe's end would do; -1 is none either.
-  return cli::status_table(daemon::to_json(from), cli::Palette(-1));
+  return cli::status_table(daemon::to_json(from), cli::Terminal(-1));
 }
 
 }  // namespace

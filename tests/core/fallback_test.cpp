@@ -46,6 +46,14 @@ SmallWorld redistributed(const Memory& memory = {}) {
   return world;
 }
 
+/// The same, after two kills that have not helped: the first prefix is held.
+SmallWorld held() {
+  auto world = redistributed();
+  world.dns[0] = SmallWorld::bad();
+  world.run_until([&] { return world.report().failing; });
+  return world;
+}
+
 /// When the verdict on the first rule falls.
 Duration verdict(SmallWorld& world) {
   world.dns[0] = SmallWorld::bad();
@@ -394,9 +402,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a hold ends when the prefix is gone, and lasts for one that is sick again soon") {
-  auto world = redistributed();
-  world.dns[0] = SmallWorld::bad();
-  world.run_until([&] { return world.report().failing; });
+  auto world = held();
   world.table[p] = false;  // an operator has acted
   world.run_for(2s);
   CHECK_FALSE(world.report().failing);
@@ -484,9 +490,7 @@ TEST_CASE("no kill for what has just been desired no longer") {
 }
 
 TEST_CASE("what is held and well for a while is not forgotten when another prefix is let go") {
-  auto world = redistributed();
-  world.dns[0] = SmallWorld::bad();
-  world.run_until([&] { return world.report().failing; });
+  auto world = held();
   world.dns[0] = SmallWorld::good();
   world.dns[1] = SmallWorld::bad();
   world.run_for(30s);
@@ -498,9 +502,7 @@ TEST_CASE("what is held and well for a while is not forgotten when another prefi
 }
 
 TEST_CASE("what is held does not hide what a kill may help") {
-  auto world = redistributed();
-  world.dns[0] = SmallWorld::bad();
-  world.run_until([&] { return world.report().failing; });
+  auto world = held();
   CHECK(world.stopped.size() == 2);
   world.run_for(1min);
   REQUIRE(world.announced("198.51.100.0/24"));
@@ -512,9 +514,7 @@ TEST_CASE("what is held does not hide what a kill may help") {
 }
 
 TEST_CASE("a later run remembers which kills did not help, until it is told to reload") {
-  auto world = redistributed();
-  world.dns[0] = SmallWorld::bad();
-  world.run_until([&] { return world.report().failing; });
+  auto world = held();
   Memory memory = world.controller().memory();
   CHECK(memory.kills == SoftPath::Kills{{{"first", p}, 2}});
   auto later = redistributed(memory);

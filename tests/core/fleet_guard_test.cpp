@@ -79,7 +79,7 @@ TEST_CASE("a site that is refused stays announced, and says so at the highest le
   CHECK(site.world.notes.back().kind == Note::Kind::held);
   CHECK(site.state() == PlaceState::sick);
   CHECK(site.world.said.back().what.said.held);
-  CHECK(site.world.report().prefixes.at(0).reason == Wish::Reason::fleet);
+  CHECK(site.world.report().prefixes.at(0).reason == DesiredState::Reason::fleet);
   CHECK(site.world.stopped.empty());
 }
 

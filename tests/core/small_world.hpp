@@ -86,7 +86,7 @@ class SmallWorld {
   // What has come of it.
   std::vector<Sent> sent;
   std::size_t looked_up = 0;          ///< by the last plan
-  std::optional<TellEach> told_last;  ///< many lines alike
+  std::optional<LogBatch> told_last;  ///< many lines alike
   std::vector<Told> told;
   std::vector<Note> notes;
   std::vector<Duration> asked;  ///< check 0
@@ -215,8 +215,8 @@ class SmallWorld {
       return CheckAnswered{effect.check, world.dns[effect.check], effect.asking};
     });
   }
-  void carry_out(const Tell& effect) { told.push_back({now(), effect.severity, effect.text}); }
-  void carry_out(const TellEach& effect) {
+  void carry_out(const LogLine& effect) { told.push_back({now(), effect.severity, effect.text}); }
+  void carry_out(const LogBatch& effect) {
     told_last = effect;
     for (std::size_t i = 0; i < effect.count; ++i) carry_out(effect.make(i));
   }

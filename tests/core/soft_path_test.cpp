@@ -675,7 +675,7 @@ TEST_CASE("plans enter each family once, whatever the order of the prefixes in t
 }
 
 TEST_CASE("lines of many prefixes can be made when there is no Controller any longer") {
-  std::optional<TellEach> lines;
+  std::optional<LogBatch> lines;
   {
     auto world = healthy_world(many_rules(3));
     world.dns[0] = SmallWorld::bad();
@@ -684,10 +684,10 @@ TEST_CASE("lines of many prefixes can be made when there is no Controller any lo
   }
   REQUIRE(lines);
   REQUIRE(lines->count == 3);
-  const Tell line = lines->make(1);
+  const LogLine line = lines->make(1);
   CHECK(line.severity == Severity::warning);
   CHECK(line.text.starts_with("rule \"anycast\": 10.0.1.0/24 withdrawn in "));
   CHECK(line.text.ends_with(
       "sent \"router bgp 65001; address-family ipv4 unicast; no network 10.0.1.0/24\""));
-  CHECK(line.about == About{.rule = "anycast", .prefix = "10.0.1.0/24", .topic = "withdrawn"});
+  CHECK(line.about == LogContext{.rule = "anycast", .prefix = "10.0.1.0/24", .topic = "withdrawn"});
 }

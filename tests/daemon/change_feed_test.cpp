@@ -28,7 +28,7 @@ TEST_CASE("everything else is") {
   CHECK(changes([](auto& r) { r.checks[0].health = core::Health::down; }));
   CHECK(changes([](auto& r) { r.checks[0].last->kind = core::OutcomeKind::timeout; }));
   CHECK(changes([](auto& r) { r.prefixes[1].desired = core::Desired::withdrawn; }));
-  CHECK(changes([](auto& r) { r.prefixes[1].reason = core::Wish::Reason::drain; }));
+  CHECK(changes([](auto& r) { r.prefixes[1].reason = core::DesiredState::Reason::drain; }));
   CHECK(changes([](auto& r) { r.prefixes[1].in_table = false; }));
   CHECK(changes([](auto& r) { r.prefixes[1].in_table.reset(); }));
   CHECK(changes([](auto& r) { r.prefixes[1].peers = 1; }));

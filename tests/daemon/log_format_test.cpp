@@ -7,14 +7,14 @@
 #include <boost/json.hpp>
 
 using namespace withdrawd;
+using core::LogLine;
 using core::Severity;
-using core::Tell;
 
 namespace {
 
-const Tell withdrawn{Severity::warning,
-                     "rule \"anycast\": 192.0.2.0/24 withdrawn",
-                     {.rule = "anycast", .prefix = "192.0.2.0/24", .topic = "withdrawn"}};
+const LogLine withdrawn{Severity::warning,
+                        "rule \"anycast\": 192.0.2.0/24 withdrawn",
+                        {.rule = "anycast", .prefix = "192.0.2.0/24", .topic = "withdrawn"}};
 // 2026-11-03T03:31:21.123Z
 const daemon::WallTime moment{std::chrono::milliseconds(1'793'676'681'123)};
 

@@ -5,15 +5,15 @@
 
 using namespace withdrawd;
 using namespace std::chrono_literals;
+using core::LogLine;
 using core::Severity;
-using core::Tell;
 using daemon::LogSummary;
 
 namespace {
 
 const core::Time start{};
 
-Tell withdrawn(const std::string& rule, int number) {
+LogLine withdrawn(const std::string& rule, int number) {
   return {Severity::warning,
           fmt::format("rule \"{}\": prefix {} withdrawn", rule, number),
           {.rule = rule, .prefix = std::to_string(number), .topic = "withdrawn"}};
@@ -78,7 +78,7 @@ TEST_CASE("lines of another rule, topic, check or severity are no lines alike") 
   LogSummary log;
   for (int i = 0; i < 20; ++i) log.is_shown(withdrawn("r", i), start);
   CHECK(log.is_shown(withdrawn("other", 1), start));
-  Tell line = withdrawn("r", 1);
+  LogLine line = withdrawn("r", 1);
   line.about.topic = "announced";
   CHECK(log.is_shown(line, start));
   line = withdrawn("r", 1);

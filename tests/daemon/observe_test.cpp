@@ -87,7 +87,7 @@ TEST_CASE("the engine asks again and again, and a stopped one feeds nothing more
   std::unique_ptr<daemon::Engine> engine;
   engine = std::make_unique<daemon::Engine>(
       io, config, core::Memory{}, daemon::Engine::Manner::act,
-      [&](const core::Tell& line) { answers += line.text.starts_with("check \"resolver\""); },
+      [&](const core::LogLine& line) { answers += line.text.starts_with("check \"resolver\""); },
       [&] {
         if (answers == 3) engine->stop();
       });
@@ -104,7 +104,7 @@ TEST_CASE("another configuration is gone on with, without forgetting health") {
   bool replaced = false;
   std::unique_ptr<daemon::Engine> engine;
   engine = std::make_unique<daemon::Engine>(
-      io, config, core::Memory{}, daemon::Engine::Manner::observe, [](const core::Tell&) {},
+      io, config, core::Memory{}, daemon::Engine::Manner::observe, [](const core::LogLine&) {},
       [&] {
         if (engine->controller().report({}).checks[0].health != core::Health::down) return;
         if (engine->controller().busy()) return;

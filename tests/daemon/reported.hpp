@@ -36,7 +36,7 @@ inline core::PrefixReport sick(const std::string& rule, const std::string& text)
 inline core::PrefixReport drained(const std::string& rule, const std::string& text) {
   core::PrefixReport report = sick(rule, text);
   report.health = core::Health::up;
-  report.reason = core::Wish::Reason::drain;
+  report.reason = core::DesiredState::Reason::drain;
   report.drain = core::DrainReport{
       "alice", "new disks", std::chrono::minutes(5), std::chrono::minutes(25), {}};
   return report;

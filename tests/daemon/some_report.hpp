@@ -11,7 +11,7 @@ inline core::PrefixReport some_prefix(const char* text) {
           .health = core::Health::up,
           .desired = core::Desired::announced,
           .desired_for = std::chrono::seconds(10),
-          .reason = core::Wish::Reason::health,
+          .reason = core::DesiredState::Reason::health,
           .why = "",
           .configured = true,
           .options = {},

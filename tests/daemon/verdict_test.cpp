@@ -120,7 +120,7 @@ TEST_CASE("what bgpd as a whole lacks is said before anything else") {
 TEST_CASE("a prefix that is kept for its group's minimum only is bad, although it is announced") {
   core::Report seen = three();
   seen.prefixes[0].health = core::Health::down;
-  seen.prefixes[0].reason = core::Wish::Reason::minimum;
+  seen.prefixes[0].reason = core::DesiredState::Reason::minimum;
   expect(seen, Grade::bad, "1 is kept only by min_announced.");
 }
 

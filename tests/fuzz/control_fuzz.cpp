@@ -34,14 +34,14 @@ void status(std::string_view text) {
   const auto value = cli::status_in(text);
   if (!value) return;
   static_cast<void>(cli::exit_status_of(*value));
-  for (const char c : cli::status_table(*value, cli::Palette(-1)))
+  for (const char c : cli::status_table(*value, cli::Terminal(-1)))
     must(c == '\n' || (c >= ' ' && c <= '~'));
 }
 
 void fleet(std::string_view text) {
   const auto value = cli::fleet_in(text);
   if (!value) return must_be_printable(value.error());
-  for (const char c : cli::fleet_table(*value, cli::Palette(-1)))
+  for (const char c : cli::fleet_table(*value, cli::Terminal(-1)))
     must(c == '\n' || (c >= ' ' && c <= '~'));
 }
 

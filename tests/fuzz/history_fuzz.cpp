@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto again = daemon::parse_history_line(std::string_view(line).substr(0, line.size() - 1));
   // Escapes may have made it longer than a line may be.
   must(!again ? line.size() > 64 * 1024 : *again == *entry);
-  cli::Palette one_line(-1);
+  cli::Terminal one_line(-1);
   one_line.columns = std::string::npos;
   const auto shown = cli::change_line(*entry, one_line);
   must_be_printable(std::string_view(shown).substr(0, shown.size() - 1));

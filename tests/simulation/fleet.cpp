@@ -686,7 +686,7 @@ class World {
     later({}, [this, whom] { kick(whom); });
   }
 
-  void carry_out(std::size_t whom, const Tell& effect) {
+  void carry_out(std::size_t whom, const LogLine& effect) {
     if (effect.severity != Severity::debug) note(whom, effect.text);
     const bool without = effect.text.find("without leave of the fleet") != std::string::npos;
     if (!without) return;
@@ -696,7 +696,7 @@ class World {
     if (shape_.fleet.hold_when_unreachable) complain(whom, "goes without leave, and should hold");
     if (!is_in_trouble(sites_[whom])) complain(whom, "goes without leave, for no reason");
   }
-  void carry_out(std::size_t whom, const TellEach& effect) {
+  void carry_out(std::size_t whom, const LogBatch& effect) {
     for (std::size_t i = 0; i < effect.count; ++i) carry_out(whom, effect.make(i));
   }
   void carry_out(std::size_t, const Note&) {}

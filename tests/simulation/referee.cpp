@@ -639,7 +639,7 @@ void Referee::restarts(Time now) {
   }
 }
 
-void Referee::tells(const core::Tell& line, Time now) {
+void Referee::tells(const core::LogLine& line, Time now) {
   if (settings().mode == core::Mode::hard || line.severity < core::Severity::error) return;
   // A kill is news each time, and what a rule has to say is told once a verdict.
   if (line.text.starts_with("bgpd (pid") || line.text.starts_with("rule ")) return;

@@ -59,7 +59,7 @@ class Referee {
   void restarts(core::Time now);
   void finds(core::Time now);
   void operates(core::Time now);
-  void tells(const core::Tell& line, core::Time now);
+  void tells(const core::LogLine& line, core::Time now);
   void notes(const core::Note& note, core::Time now);
   void restart_ended(core::Time now) { settles_until_ = now + settings().settle; }
   /// Statements of withdrawd's have reached bgpd; `late`: long after withdrawd had given them up.

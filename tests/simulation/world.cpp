@@ -139,8 +139,8 @@ class World {
   void carry_out(const FindBgpd& effect);
   void carry_out(const StopBgpd& effect);
   void carry_out(const RestartBgpd& effect);
-  void carry_out(const Tell& effect);
-  void carry_out(const TellEach& effect);
+  void carry_out(const LogLine& effect);
+  void carry_out(const LogBatch& effect);
   void carry_out(const Note& effect);
   // No fleet is configured here: see fleet_world.cpp.
   void carry_out(const AskLeave&) { referee_.complain(now_, "leave is asked without a fleet"); }
@@ -693,7 +693,7 @@ void World::step(Effects effects) {
   for (Effect& effect : effects) {
     if (!between_.pass(effect)) continue;
     acts = acts ||
-           !(std::holds_alternative<Tell>(effect) || std::holds_alternative<TellEach>(effect) ||
+           !(std::holds_alternative<LogLine>(effect) || std::holds_alternative<LogBatch>(effect) ||
              std::holds_alternative<Note>(effect) || std::holds_alternative<AskCheck>(effect) ||
              std::holds_alternative<ReadBgpd>(effect) || std::holds_alternative<FindBgpd>(effect));
     std::visit([this](const auto& one) { carry_out(one); }, effect);
@@ -735,12 +735,12 @@ void World::step(Effects effects) {
   if (quiet_) listen_to_quiet();
 }
 
-void World::carry_out(const Tell& effect) {
+void World::carry_out(const LogLine& effect) {
   referee_.tells(effect, now_);
   if (effect.severity != Severity::debug) note("withdrawd says: " + effect.text);
 }
 
-void World::carry_out(const TellEach& effect) {
+void World::carry_out(const LogBatch& effect) {
   for (std::size_t i = 0; i < effect.count; ++i) carry_out(effect.make(i));
 }
 

@@ -9,7 +9,7 @@
 namespace withdrawd::core {
 
 /// What a prefix should be, and who wants it so.
-struct Wish {
+struct DesiredState {
   enum class Reason : std::uint8_t {
     health,   ///< its checks
     start,    ///< nobody knows its health yet
@@ -22,7 +22,7 @@ struct Wish {
   Desired desired = Desired::as_it_is;
   Reason reason = Reason::health;
   std::optional<RouteMapName> route_map{};  ///< for `degraded`
-  bool operator==(const Wish&) const = default;
+  bool operator==(const DesiredState&) const = default;
 };
 
 /// What bgpd makes of a prefix, as far as it has been read.
